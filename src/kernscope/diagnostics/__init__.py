@@ -1,0 +1,72 @@
+"""What is wrong with a program, where, why, and what to do: values, and the ways to show them."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from .diagnostic import CompileError, Diagnostic, error, note, warning
+from .source import NO_SPAN, Source, Span
+
+if TYPE_CHECKING:
+    from .codes import UnknownCode as UnknownCode
+
+__all__ = [
+    "NO_SPAN",
+    "CompileError",
+    "Diagnostic",
+    "Source",
+    "Span",
+    "UnknownCode",
+    "code_names",
+    "error",
+    "explain",
+    "note",
+    "render_text",
+    "suggest",
+    "to_json",
+    "warning",
+]
+
+# A correct program needs none of the modules below, so each is loaded by the first call.
+
+
+def render_text(diagnostics: Iterable[Diagnostic], color: bool = False, width: int = 100) -> str:
+    """The diagnostics as text for a person; `width` is that of the terminal, in columns."""
+    from .render import render_text as render
+
+    return render(diagnostics, color, width)
+
+
+def to_json(diagnostics: Iterable[Diagnostic]) -> str:
+    """The diagnostics as a JSON array; offsets are counted in characters, lines and columns from 1."""
+    from .render import to_json as render
+
+    return render(diagnostics)
+
+
+def suggest(name: str, candidates: Iterable[str]) -> str | None:
+    """The candidate most like `name`, or None where none is alike enough to be a slip of the fingers."""
+    from .suggest import suggest as search
+
+    return search(name, candidates)
+
+
+def explain(code: str) -> str:
+    """The page of an error code, as Markdown. Raises UnknownCode."""
+    from .codes import explain as read
+
+    return read(code)
+
+
+def code_names() -> list[str]:
+    """All error codes that have a page, sorted."""
+    from .codes import code_names as names
+
+    return names()
+
+
+def __getattr__(name: str) -> object:
+    if name == "UnknownCode":
+        from .codes import UnknownCode
+
+        return UnknownCode
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
