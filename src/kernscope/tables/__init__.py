@@ -1,0 +1,1 @@
+"""Data only: numbers and names of the kernel interface, per architecture where they differ."""
