@@ -1,0 +1,28 @@
+"""The map `globals`: one memory-mapped value through which programs and user space share flags and counters.
+
+Offsets in bytes; every entry is a u64. From `COUNTERS` on lie the counters that `Bundle.counters` lists, then the
+values of scalar maps, then constant tables.
+"""
+
+__all__ = [
+    "CELLS_MAP",
+    "CONTROL_MAP",
+    "COUNTERS",
+    "EVENTS_MAP",
+    "EXIT_FLAG",
+    "GLOBALS_MAP",
+    "SCRATCH_MAP",
+    "START_NS",
+]
+
+GLOBALS_MAP = "globals"
+EVENTS_MAP = "events"
+CONTROL_MAP = "control"
+SCRATCH_MAP = "scratch"
+CELLS_MAP = "cells"
+
+EXIT_FLAG = 0
+"""1 once `exit()` ran: programs that start later do nothing (but for `end` probes)."""
+START_NS = 8
+"""Set by user space before attaching: CLOCK_MONOTONIC in ns, the zero of `elapsed`."""
+COUNTERS = 64

@@ -1,0 +1,254 @@
+"""The language's types and their layout in memory.
+
+A type is a small immutable value, compared by content. `size` and `align` are in bytes and describe the
+*stored* form: what lies in a map key, a map value, a stack slot. Event records use the packed form of
+`kernscope.bundle.RecordLayout` instead.
+"""
+
+from collections.abc import Iterator
+
+__all__ = [
+    "BOOL",
+    "INT8",
+    "INT16",
+    "INT32",
+    "INT64",
+    "NONE",
+    "UINT8",
+    "UINT16",
+    "UINT32",
+    "UINT64",
+    "Aggregate",
+    "Array",
+    "Bool",
+    "Buffer",
+    "Integer",
+    "NoneType",
+    "Pointer",
+    "String",
+    "Struct",
+    "StructField",
+    "Symbolic",
+    "Tuple",
+    "Type",
+    "align_up",
+    "stored_leaves",
+]
+
+
+def align_up(n: int, align: int) -> int:
+    """`n` rounded up to a multiple of `align`, a power of two."""
+    return (n + align - 1) & -align
+
+
+class Type:
+    """Base of all types. Subclasses set `size`, `align` and `_key`, which decides equality."""
+
+    __slots__ = ("_key", "align", "size")
+    size: int
+    align: int
+    _key: tuple[object, ...]
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self._key == other._key  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, self._key))
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+
+class NoneType(Type):
+    """No value: what `printf()` returns."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self.size, self.align, self._key = 0, 1, ()
+
+    def __str__(self) -> str:
+        return "void"
+
+
+class Integer(Type):
+    """A two's complement integer of 8, 16, 32 or 64 bits."""
+
+    __slots__ = ("bits", "signed")
+
+    def __init__(self, bits: int, signed: bool) -> None:
+        self.bits, self.signed = bits, signed
+        self.size = self.align = bits // 8
+        self._key = (bits, signed)
+
+    def __str__(self) -> str:
+        return f"{'' if self.signed else 'u'}int{self.bits}"
+
+
+class Bool(Type):
+    """True or false, one byte."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self.size, self.align, self._key = 1, 1, ()
+
+    def __str__(self) -> str:
+        return "bool"
+
+
+class String(Type):
+    """Bytes ended by the first NUL, in a buffer of `size` bytes that is zero after the NUL."""
+
+    __slots__ = ()
+
+    def __init__(self, size: int) -> None:
+        self.size, self.align, self._key = size, 1, (size,)
+
+    def __str__(self) -> str:
+        return f"string[{self.size}]"
+
+
+class Buffer(Type):
+    """Up to `capacity` bytes with their length: stored as a `u32` length and the bytes."""
+
+    __slots__ = ("capacity",)
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.size, self.align, self._key = 4 + align_up(capacity, 4), 4, (capacity,)
+
+    def __str__(self) -> str:
+        return f"buffer[{self.capacity}]"
+
+
+class Tuple(Type):
+    """Several values side by side, laid out as C lays out a struct."""
+
+    __slots__ = ("elements", "offsets")
+
+    def __init__(self, elements: tuple[Type, ...]) -> None:
+        self.elements = elements
+        offsets = []
+        end, align = 0, 1
+        for element in elements:
+            end = align_up(end, element.align)
+            offsets.append(end)
+            end += element.size
+            align = max(align, element.align)
+        self.offsets = tuple(offsets)
+        self.size, self.align, self._key = align_up(end, align), align, elements
+
+    def __str__(self) -> str:
+        return f"({','.join(map(str, self.elements))})"
+
+
+class Symbolic(Type):
+    """A value kept as `words` 64-bit words in the kernel and turned into text by user space.
+
+    `kind` names the entry of `kernscope.output.symbolic` that does so, for instance `probe` (an index into
+    the bundle's probe names), `username` (a user id) or `strftime` (a time and a format's index).
+    """
+
+    __slots__ = ("kind", "words")
+
+    def __init__(self, kind: str, words: int = 1) -> None:
+        self.kind, self.words = kind, words
+        self.size, self.align, self._key = 8 * words, 8, (kind, words)
+
+    def __str__(self) -> str:
+        return self.kind
+
+
+class Pointer(Type):
+    """An address. `space` is `kernel` or `user`: which reader may follow it; `ctx` is a program's context."""
+
+    __slots__ = ("space", "target")
+
+    def __init__(self, target: Type, space: str = "kernel") -> None:
+        self.target, self.space = target, space
+        self.size = self.align = 8
+        self._key = (target, space)
+
+    def __str__(self) -> str:
+        return f"{self.target} *"
+
+
+class Array(Type):
+    """`count` elements of one type."""
+
+    __slots__ = ("count", "element")
+
+    def __init__(self, element: Type, count: int) -> None:
+        self.element, self.count = element, count
+        self.size, self.align, self._key = element.size * count, element.align, (element, count)
+
+    def __str__(self) -> str:
+        return f"{self.element}[{self.count}]"
+
+
+class StructField:
+    """One member of a struct: offset in bytes; `bits` is `(shift, width)` for a bit-field, else None.
+
+    `data_loc` marks a tracepoint's `__data_loc` or `__rel_loc` member: the field holds where the bytes lie.
+    """
+
+    __slots__ = ("bits", "data_loc", "name", "offset", "type", "type_text")
+
+    def __init__(
+        self,
+        name: str,
+        type: Type,
+        offset: int,
+        *,
+        bits: tuple[int, int] | None = None,
+        data_loc: str | None = None,
+        type_text: str = "",
+    ) -> None:
+        self.name, self.type, self.offset = name, type, offset
+        self.bits, self.data_loc, self.type_text = bits, data_loc, type_text or str(type)
+
+
+class Struct(Type):
+    """A named record with members at known offsets; compared by name."""
+
+    __slots__ = ("fields", "name")
+
+    def __init__(self, name: str, size: int, fields: dict[str, StructField], align: int = 8) -> None:
+        self.name, self.fields = name, fields
+        self.size, self.align, self._key = size, align, (name, size)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Aggregate(Type):
+    """A map value that only an aggregation changes: `count()`, `hist()`, …
+
+    `kind` names the entry of `kernscope.catalog.aggregations`; `params` are its constant arguments
+    (`lhist`: minimum, maximum, step); `signed` tells how its argument reads; `size` is one CPU's cell.
+    """
+
+    __slots__ = ("kind", "params", "signed")
+
+    def __init__(self, kind: str, size: int, params: tuple[int, ...] = (), signed: bool = True) -> None:
+        self.kind, self.params, self.signed = kind, params, signed
+        self.size, self.align, self._key = size, 8, (kind, size, params, signed)
+
+    def __str__(self) -> str:
+        return f"{self.kind}_t"
+
+
+NONE = NoneType()
+BOOL = Bool()
+INT8, INT16, INT32, INT64 = (Integer(bits, True) for bits in (8, 16, 32, 64))
+UINT8, UINT16, UINT32, UINT64 = (Integer(bits, False) for bits in (8, 16, 32, 64))
+
+
+def stored_leaves(t: Type, offset: int = 0) -> Iterator[tuple[int, Type]]:
+    """The parts of a stored value that are not tuples, each with its offset in bytes."""
+    if isinstance(t, Tuple):
+        for element, at in zip(t.elements, t.offsets, strict=True):
+            yield from stored_leaves(element, offset + at)
+    else:
+        yield offset, t
