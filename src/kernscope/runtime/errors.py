@@ -1,0 +1,25 @@
+"""What can go wrong with a session, beyond what the kernel refuses."""
+
+from kernscope.kernel.errors import VerifierError
+
+__all__ = ["RefusedError", "SessionError"]
+
+
+class SessionError(Exception):
+    """The session cannot do what was asked: `message` says what, `help` what to do instead."""
+
+    def __init__(self, message: str, help: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.help = help
+
+
+class RefusedError(VerifierError):
+    """The verifier refused a program that we made, which is our defect.
+
+    `span` holds the `(start, end)` offsets of the source that the refused instruction came from, or None.
+    """
+
+    def __init__(self, error: VerifierError, span: tuple[int, int] | None) -> None:
+        super().__init__(error.errno or 22, error.program, error.log, error.hint)
+        self.span = span
