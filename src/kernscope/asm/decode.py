@@ -1,13 +1,13 @@
 """Bytes → instructions. The inverse of `encode_insns`: jumps keep their numeric offsets."""
 
-import struct
+from struct import Struct
 
 from kernscope.asm.instruction import Insn
 from kernscope.tables import opcodes
 
 __all__ = ["DecodeError", "decode"]
 
-_SLOT = struct.Struct("<BBhi")
+_SLOT = Struct("<BBhi")
 
 
 class DecodeError(ValueError):

@@ -5,13 +5,14 @@ function where one does not reach is laid out again with that jump widened to `g
 6.6), until nothing changes; widening only ever adds slots, so this ends.
 """
 
-import sys
-from array import array
-from bisect import bisect_right
-from collections.abc import Sequence
+from struct import pack
 
 from kernscope.asm.instruction import Insn, Label
 from kernscope.tables import opcodes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["Assembled", "EncodeError", "Relocation", "assemble", "encode_insns"]
 
@@ -35,16 +36,16 @@ class Relocation:
     (already resolved; kept for printing).
     """
 
-    __slots__ = ("addend", "kind", "name", "slot_index")
+    __slots__ = ("addend", "kind", "name", "slot")
 
-    def __init__(self, slot_index: int, kind: str, name: str, addend: int) -> None:
-        self.slot_index = slot_index
+    def __init__(self, slot: int, kind: str, name: str, addend: int) -> None:
+        self.slot = slot
         self.kind = kind
         self.name = name
         self.addend = addend
 
     def __repr__(self) -> str:
-        return f"Relocation({self.slot_index}, {self.kind!r}, {self.name!r}, {self.addend})"
+        return f"Relocation({self.slot}, {self.kind!r}, {self.name!r}, {self.addend})"
 
 
 class Assembled:
@@ -81,11 +82,11 @@ class Assembled:
         for function in range(len(self.functions) - 1, -1, -1):
             if self.functions[function][1] <= slot:
                 layout = self._layouts[function]
-                return function, bisect_right(layout, slot) - 1
+                return function, max(index for index, first in enumerate(layout) if first <= slot)
         raise IndexError(slot)
 
 
-def assemble(functions: Sequence[tuple[str, Sequence[Item]]]) -> Assembled:
+def assemble(functions: "Sequence[tuple[str, Sequence[Item]]]") -> Assembled:
     """Assemble functions into one program; the first is the entry.
 
     Raises EncodeError for a label that is not placed, an unknown function, or a number out of range.
@@ -113,14 +114,14 @@ def assemble(functions: Sequence[tuple[str, Sequence[Item]]]) -> Assembled:
     return Assembled(_to_bytes(words), relocations, list(starts.items()), layouts, any(all_wide))
 
 
-def encode_insns(insns: Sequence[Insn]) -> bytes:
+def encode_insns(insns: "Sequence[Insn]") -> bytes:
     """Encode instructions that need no layout (no labels, no symbols), as `decode` returns them."""
     words: list[int] = []
     _encode_function(insns, {}, set(), {}, words, [])
     return _to_bytes(words)
 
 
-def _lay_out(items: Sequence[Item], start: int) -> tuple[list[int], dict[Label, int], set[int], int]:
+def _lay_out(items: "Sequence[Item]", start: int) -> tuple[list[int], dict[Label, int], set[int], int]:
     """Return (first slot per item, slot per label, indices of widened jumps, slot after the end)."""
     wide: set[int] = set()
     while True:
@@ -158,7 +159,7 @@ def _is_far(item: Item, slot: int, labels: dict[Label, int]) -> bool:
 
 
 def _encode_function(
-    items: Sequence[Item],
+    items: "Sequence[Item]",
     labels: dict[Label, int],
     wide: set[int],
     starts: dict[str, int],
@@ -222,7 +223,4 @@ def _resolve(item: Insn, index: int, starts: dict[str, int], slot: int, relocati
 
 
 def _to_bytes(words: list[int]) -> bytes:
-    packed = array("Q", words)
-    if sys.byteorder == "big":
-        packed.byteswap()
-    return packed.tobytes()
+    return pack(f"<{len(words)}Q", *words)
