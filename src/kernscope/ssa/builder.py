@@ -296,9 +296,13 @@ class Builder:
 
     # --- calls -------------------------------------------------------------------------------------------
 
-    def call(self, helper: int, *args: ValueOrInt, pointer: bool = False) -> Value:
-        """Call a helper by its id; `pointer`: the result is one."""
-        return self._call(Op.CALL, helper, None, args, pointer)
+    def call(self, helper: int, *args: ValueOrInt, pointer: bool = False, pure: bool = False) -> Value:
+        """Call a helper by its id; `pointer`: the result is one.
+
+        `pure` promises that equal calls in one run of the program give equal results and have no effect
+        (current pid, say): they are made once, or not at all when unused.
+        """
+        return self._call(Op.CALL, helper, "pure" if pure else None, args, pointer)
 
     def call_function(self, function: Function, *args: ValueOrInt) -> Value:
         """Call a subprogram."""
