@@ -148,7 +148,13 @@ def _run_lines(start: int, names: list[str]) -> list[str]:
     rows.append(row.rstrip())
     if len(rows) == 1:
         return [f'    ({start}, "{rows[0]}"),']
-    return ["    (", f"        {start},", *(f'        "{row}"' for row in rows[:-1]), f'        "{rows[-1]}",', "    ),"]
+    return [
+        "    (",
+        f"        {start},",
+        *(f'        "{row}"' for row in rows[:-1]),
+        f'        "{rows[-1]}",',
+        "    ),",
+    ]
 
 
 if __name__ == "__main__":

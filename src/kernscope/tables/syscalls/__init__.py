@@ -2,7 +2,14 @@
 
 from collections.abc import Mapping
 
-__all__ = ["NO_RETURN", "TRACEPOINT_NAMES", "names", "numbers", "syscall_of_tracepoint", "tracepoint_of_syscall"]
+__all__ = [
+    "NO_RETURN",
+    "TRACEPOINT_NAMES",
+    "names",
+    "numbers",
+    "syscall_of_tracepoint",
+    "tracepoint_of_syscall",
+]
 
 TRACEPOINT_NAMES: dict[str, str] = {
     "stat": "newstat",
