@@ -1,0 +1,28 @@
+"""bpf(2) in one place: maps, programs and links (each in its own file, exported here)."""
+
+from kernscope.kernel.link import Link, detach_together, link_create, raw_tracepoint_open
+from kernscope.kernel.map import Map, array_create, map_create
+from kernscope.kernel.program import (
+    Program,
+    ProgramStatistics,
+    TestRun,
+    btf_load,
+    enable_stats,
+    prog_load,
+)
+
+__all__ = [
+    "Link",
+    "Map",
+    "Program",
+    "ProgramStatistics",
+    "TestRun",
+    "array_create",
+    "btf_load",
+    "detach_together",
+    "enable_stats",
+    "link_create",
+    "map_create",
+    "prog_load",
+    "raw_tracepoint_open",
+]

@@ -1,0 +1,122 @@
+"""What the rest of Kernscope may ask of the kernel: two protocols that tests can replace.
+
+`KernelFacts` is all that compiling needs: it answers questions and changes nothing. `KernelAccess` adds what
+a running session does. `kernscope.kernel.Kernel` implements both against the running kernel.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # `typing` costs as much start-up time as this whole room
+    from collections.abc import Sequence
+    from typing import Protocol
+
+    from kernscope.btf import Btf
+    from kernscope.kernel.facts import PidNamespace
+    from kernscope.kernel.link import Link
+    from kernscope.kernel.map import Map
+    from kernscope.kernel.process import Command
+    from kernscope.kernel.program import Program
+    from kernscope.kernel.ringbuf import RingBuffer
+    from kernscope.kernel.tracefs import TracepointFormat
+    from kernscope.tables.arch import Architecture
+else:
+    Protocol = object
+
+__all__ = ["KernelAccess", "KernelFacts"]
+
+
+class KernelFacts(Protocol):
+    """Questions to a kernel. Every answer is computed when first asked for."""
+
+    @property
+    def release(self) -> str:
+        """``uname -r``."""
+
+    @property
+    def arch(self) -> "Architecture":
+        """Registers and system-call facts; NotSupportedError on an unknown machine."""
+
+    @property
+    def page_size(self) -> int: ...
+
+    @property
+    def possible_cpus(self) -> int:
+        """Number of possible CPUs: how many copies a per-CPU map value has."""
+
+    @property
+    def online_cpus(self) -> tuple[int, ...]:
+        """Numbers of the CPUs that are online."""
+
+    @property
+    def boot_offset_ns(self) -> int:
+        """CLOCK_REALTIME minus CLOCK_BOOTTIME: add it to ktime_get_boot_ns() for the time of day."""
+
+    @property
+    def pid_namespace(self) -> "PidNamespace":
+        """Device and inode for bpf_get_ns_current_pid_tgid(); `is_initial` says it is not needed."""
+
+    def has_feature(self, name: str) -> bool:
+        """Whether an entry of `kernscope.kernel.features.FEATURES` works here (cached)."""
+
+    def tracepoint_categories(self) -> list[str]:
+        """All categories of tracefs events, sorted."""
+
+    def tracepoints(self, category: str) -> list[str]:
+        """All events of a category, sorted; empty if there is no such category."""
+
+    def tracepoint_format(self, category: str, name: str) -> "TracepointFormat":
+        """Id and fields of one event; KernelError(ENOENT) if there is none."""
+
+    def raw_tracepoints(self) -> list[str]:
+        """Names of all raw tracepoints, sorted, from the BTF typedefs ``btf_trace_NAME``."""
+
+    def btf(self) -> "Btf":
+        """Types of vmlinux; NotSupportedError without CONFIG_DEBUG_INFO_BTF."""
+
+    def user_name(self, uid: int) -> str:
+        """Login name of `uid`, or the number as text."""
+
+
+class KernelAccess(KernelFacts, Protocol):
+    """What a session does. Each result is closed by whoever asked for it."""
+
+    def map_create(
+        self,
+        type: int,
+        key_size: int,
+        value_size: int,
+        max_entries: int,
+        flags: int = 0,
+        name: str = "",
+    ) -> "Map": ...
+
+    def prog_load(
+        self,
+        type: int,
+        code: bytes,
+        *,
+        name: str = "",
+        license: str = "GPL",
+        expected_attach_type: int = 0,
+        attach_btf_id: int = 0,
+        flags: int = 0,
+        log_level: int = 0,
+    ) -> "Program": ...
+
+    def ring_buffer(self, map: "Map") -> "RingBuffer": ...
+
+    def attach_raw_tracepoint(self, program: "Program", name: str) -> "Link":
+        """`name` is empty for BTF-typed (tp_btf) programs: their target is in the program."""
+
+    def attach_tracepoint(self, program: "Program", category: str, name: str) -> "Link":
+        """Attach to one perf tracepoint event on all CPUs."""
+
+    def attach_timer(
+        self, program: "Program", *, period_ns: int = 0, frequency: int = 0, every_cpu: bool = False
+    ) -> "list[Link]":
+        """Run `program` by clock: on one CPU (interval) or on each online CPU (profile)."""
+
+    def detach(self, links: "Sequence[Link]") -> None:
+        """Close links together, so that they share the kernel's RCU grace periods."""
+
+    def start_command(self, arguments: "Sequence[str]") -> "Command":
+        """A child process that waits before its exec until `Command.resume()`."""

@@ -1,0 +1,162 @@
+"""`Kernel`: the running kernel as one object, each part opened when first used."""
+
+import mmap
+import os
+
+from kernscope.kernel import facts
+from kernscope.kernel.bpf import (
+    Link,
+    Map,
+    Program,
+    detach_together,
+    map_create,
+    prog_load,
+    raw_tracepoint_open,
+)
+from kernscope.kernel.errors import NotSupportedError
+from kernscope.tables.arch import ARCHITECTURES, Architecture
+
+__all__ = ["Kernel"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Self
+
+    from kernscope.btf import Btf
+    from kernscope.kernel.features import Features
+    from kernscope.kernel.kallsyms import Kallsyms
+    from kernscope.kernel.process import Command
+    from kernscope.kernel.ringbuf import RingBuffer
+    from kernscope.kernel.tracefs import Tracefs, TracepointFormat
+
+
+class Kernel:
+    """Implements `interface.KernelFacts` and `interface.KernelAccess`. A context manager."""
+
+    map_create = staticmethod(map_create)
+    prog_load = staticmethod(prog_load)
+    attach_raw_tracepoint = staticmethod(raw_tracepoint_open)
+    detach = staticmethod(detach_together)
+    user_name = staticmethod(facts.user_name)
+
+    def __init__(self) -> None:
+        self._uname = os.uname()
+        self._tracefs: Tracefs | None = None
+        self._btf: Btf | None = None
+        self._features: Features | None = None
+        self._kallsyms: Kallsyms | None = None
+
+    @property
+    def release(self) -> str:
+        return self._uname.release
+
+    @property
+    def arch(self) -> Architecture:
+        found = ARCHITECTURES.get(self._uname.machine)
+        if found is None:
+            known = " or ".join(ARCHITECTURES)
+            raise NotSupportedError(self._uname.machine, f"a 64-bit kernel on {known}")
+        return found
+
+    @property
+    def page_size(self) -> int:
+        return mmap.PAGESIZE
+
+    @property
+    def possible_cpus(self) -> int:
+        return facts.possible_cpus()
+
+    @property
+    def online_cpus(self) -> tuple[int, ...]:
+        return facts.online_cpus()
+
+    @property
+    def boot_offset_ns(self) -> int:
+        return facts.boot_offset_ns()
+
+    @property
+    def pid_namespace(self) -> facts.PidNamespace:
+        return facts.pid_namespace()
+
+    @property
+    def features(self) -> "Features":
+        if self._features is None:
+            from kernscope.kernel.features import Features
+
+            self._features = Features(self)
+        return self._features
+
+    def has_feature(self, name: str) -> bool:
+        return self.features.has(name)
+
+    @property
+    def tracefs(self) -> "Tracefs":
+        if self._tracefs is None:
+            from kernscope.kernel.tracefs import Tracefs
+
+            self._tracefs = Tracefs()
+        return self._tracefs
+
+    def tracepoint_categories(self) -> list[str]:
+        return self.tracefs.categories()
+
+    def tracepoints(self, category: str) -> list[str]:
+        return self.tracefs.events(category)
+
+    def tracepoint_format(self, category: str, name: str) -> "TracepointFormat":
+        return self.tracefs.event_format(category, name)
+
+    def raw_tracepoints(self) -> list[str]:
+        return self.btf().raw_tracepoint_names()
+
+    def btf(self) -> "Btf":
+        if self._btf is None:
+            from kernscope.kernel.btf_cache import load_vmlinux_btf
+
+            self._btf = load_vmlinux_btf()
+        return self._btf
+
+    @property
+    def kallsyms(self) -> "Kallsyms":
+        if self._kallsyms is None:
+            from kernscope.kernel.kallsyms import read_kallsyms
+
+            self._kallsyms = read_kallsyms()
+        return self._kallsyms
+
+    def ring_buffer(self, map: Map) -> "RingBuffer":
+        from kernscope.kernel.ringbuf import RingBuffer
+
+        return RingBuffer.open(map)
+
+    def attach_tracepoint(self, program: Program, category: str, name: str) -> Link:
+        from kernscope.kernel.perf import attach_tracepoint
+
+        return attach_tracepoint(program, self.tracefs.event_id(category, name), f"{category}:{name}")
+
+    def attach_timer(
+        self, program: Program, *, period_ns: int = 0, frequency: int = 0, every_cpu: bool = False
+    ) -> list[Link]:
+        from kernscope.kernel.perf import attach_timer
+
+        return attach_timer(
+            program, period_ns=period_ns, frequency=frequency, every_cpu=every_cpu, target=program.name
+        )
+
+    def start_command(self, arguments: "Sequence[str]") -> "Command":
+        from kernscope.kernel.process import start
+
+        return start(arguments)
+
+    def close(self) -> None:
+        """Give back what this object itself opened (not maps, programs and links)."""
+        if self._tracefs is not None:
+            self._tracefs.close()
+            self._tracefs = None
+
+    def __enter__(self) -> "Self":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

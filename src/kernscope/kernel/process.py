@@ -1,0 +1,212 @@
+"""Processes: a command that waits before its exec, so that tracing sees it from the first instruction."""
+
+import errno
+import os
+import signal
+
+from kernscope.kernel.errors import KernelError
+from kernscope.kernel.facts import read_text
+
+__all__ = ["Command", "children", "exists", "start"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import NoReturn, Self
+
+
+class Command:
+    """A started command. It does not exec before `resume`, and ends unseen if we die before that.
+
+    Attributes:
+        pid: its process id, the same before and after exec.
+        returncode: exit status, or the negated signal number; None while it runs.
+    """
+
+    __slots__ = ("_errors", "_gate", "_pidfd", "arguments", "pid", "returncode")
+
+    def __init__(self, arguments: "Sequence[str]", pid: int, gate: int, errors: int) -> None:
+        self.arguments = list(arguments)
+        self.pid = pid
+        self.returncode: int | None = None
+        self._gate = gate
+        self._errors = errors
+        self._pidfd = -1
+
+    def resume(self) -> None:
+        """Let it exec, and wait until it has.
+
+        Raises:
+            KernelError: exec failed (ENOENT, EACCES, ENOEXEC …); the process is gone then.
+        """
+        if self._gate < 0:
+            return
+        gate, self._gate = self._gate, -1
+        try:
+            os.write(gate, b"!")
+        except BrokenPipeError:
+            pass  # it was killed while it waited; `wait` will tell
+        finally:
+            os.close(gate)
+        # The other end closes on exec: an empty read is success.
+        failed = _read_all(self._errors)
+        os.close(self._errors)
+        self._errors = -1
+        if failed:
+            self.wait()
+            raise KernelError(int(failed), "exec", self.arguments[0])
+
+    def fileno(self) -> int:
+        """A pidfd (5.3+): readable when the command has ended. Open until `close`."""
+        if self._pidfd < 0:
+            self._pidfd = os.pidfd_open(self.pid)
+        return self._pidfd
+
+    def poll(self) -> int | None:
+        """The return code if it has ended, else None."""
+        return self._reap(os.WNOHANG)
+
+    def wait(self) -> int:
+        """Wait for its end; the return code."""
+        code = self._reap(0)
+        return -1 if code is None else code
+
+    def _reap(self, options: int) -> int | None:
+        if self.returncode is None:
+            try:
+                pid, status = os.waitpid(self.pid, options)
+            except ChildProcessError:  # someone else reaped it: what it returned is unknown
+                self.returncode = -1
+                return self.returncode
+            if pid:
+                self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode
+
+    def send_signal(self, number: int = signal.SIGTERM) -> None:
+        """Signal it if it has not ended."""
+        if self.poll() is None:
+            try:  # noqa: SIM105
+                os.kill(self.pid, number)
+            except ProcessLookupError:
+                pass
+
+    def kill(self) -> None:
+        """SIGKILL, and wait for its end."""
+        self.send_signal(signal.SIGKILL)
+        self.wait()
+
+    def close(self) -> None:
+        """Give back descriptors. A command that still waits for `resume` ends; a running one is left alone."""
+        waiting = self._gate >= 0
+        for name in ("_gate", "_errors", "_pidfd"):
+            fd = getattr(self, name)
+            setattr(self, name, -1)
+            if fd >= 0:
+                os.close(fd)
+        if waiting:
+            self.wait()
+
+    def __enter__(self) -> "Self":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def start(arguments: "Sequence[str]", environment: "Mapping[str, str] | None" = None) -> Command:
+    """A child that will run `arguments` once resumed.
+
+    Raises:
+        KernelError: command ``exec`` with ENOENT or EACCES if the program plainly cannot be run.
+    """
+    if not arguments:
+        raise KernelError(errno.ENOENT, "exec", "")
+    _check_runnable(arguments[0])
+    gate_read, gate_write = os.pipe()
+    try:
+        errors_read, errors_write = os.pipe()
+    except OSError:
+        os.close(gate_read)
+        os.close(gate_write)
+        raise
+    pid = -1
+    try:
+        pid = os.fork()
+        if pid == 0:
+            _run_child(arguments, environment, gate_read, gate_write, errors_write)
+    finally:
+        os.close(gate_read)
+        os.close(errors_write)
+        if pid < 0:
+            os.close(gate_write)
+            os.close(errors_read)
+    return Command(arguments, pid, gate_write, errors_read)
+
+
+def _run_child(
+    arguments: "Sequence[str]",
+    environment: "Mapping[str, str] | None",
+    gate: int,
+    gate_write: int,
+    errors: int,
+) -> "NoReturn":
+    """The child's whole life before exec: no clean-up of the parent's things, no exception out."""
+    try:
+        os.close(gate_write)
+        # Python ignores these; a program expects the default.
+        for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        if os.read(gate, 1) == b"!":
+            os.execvpe(arguments[0], list(arguments), os.environ if environment is None else environment)
+    except OSError as error:
+        os.write(errors, str(error.errno or errno.EINVAL).encode())
+    except BaseException:
+        os.write(errors, str(errno.EINVAL).encode())
+    finally:
+        os._exit(127)
+
+
+def _check_runnable(program: str) -> None:
+    """ENOENT or EACCES now, before anything is attached; the rest shows at exec."""
+    candidates = [program] if "/" in program else [os.path.join(d, program) for d in os.get_exec_path()]
+    refused = 0
+    for path in candidates:
+        if os.path.isfile(path):
+            if os.access(path, os.X_OK):
+                return
+            refused = errno.EACCES
+        elif os.path.isdir(path) and "/" in program:
+            refused = errno.EACCES
+    raise KernelError(refused or errno.ENOENT, "exec", program)
+
+
+def _read_all(fd: int) -> bytes:
+    parts = []
+    while part := os.read(fd, 64):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def exists(pid: int) -> bool:
+    """Whether a process or thread of this number runs (also of other users)."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    except OverflowError:
+        return False
+    return pid > 0
+
+
+def children(pid: int) -> list[int]:
+    """Direct children of `pid`, of all its threads, now (needs CONFIG_PROC_CHILDREN)."""
+    found: set[int] = set()
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return []
+    for thread in threads:
+        found.update(int(child) for child in (read_text(f"/proc/{pid}/task/{thread}/children") or "").split())
+    return sorted(found)

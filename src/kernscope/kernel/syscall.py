@@ -1,0 +1,100 @@
+"""The one door to the kernel: syscall(2) and memory whose address can be put into its arguments.
+
+`_ctypes` is the C half of `ctypes`; using it directly avoids most of that module's import time (about 3 ms,
+a twentieth of the start-up budget). Where an interpreter does not have it in that form, `ctypes` is used.
+"""
+
+import os
+from array import array
+
+from kernscope.kernel.errors import KernelError
+from kernscope.tables.arch import ARCHITECTURES
+
+__all__ = ["Buffer", "bpf", "bpf_result", "syscall"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def _direct_syscall() -> "tuple[Callable[..., int], Callable[[], int]]":
+    import _ctypes
+
+    class Long(_ctypes._SimpleCData):  # type: ignore[type-arg]
+        _type_ = "l"
+
+    class Function(_ctypes.CFuncPtr):
+        # FUNCFLAG_CDECL | FUNCFLAG_USE_ERRNO (Modules/_ctypes/ctypes.h).
+        _flags_ = 0x1 | 0x8
+        _restype_ = Long
+        _argtypes_ = (Long,) * 7
+
+    # RTLD_NOW; the handle of the interpreter itself, which always has libc.
+    function = Function(_ctypes.dlsym(_ctypes.dlopen(None, 2), "syscall"))  # type: ignore[arg-type]
+    return function, _ctypes.get_errno
+
+
+def _ctypes_syscall() -> "tuple[Callable[..., int], Callable[[], int]]":
+    import ctypes
+
+    function = ctypes.CDLL(None, use_errno=True).syscall
+    function.restype = ctypes.c_long
+    function.argtypes = (ctypes.c_long,) * 7
+    return function, ctypes.get_errno
+
+
+try:
+    _call, _get_errno = _direct_syscall()
+except Exception:  # a private interface: whatever fails, the public one is there
+    _call, _get_errno = _ctypes_syscall()
+
+
+def syscall(number: int, a: int = 0, b: int = 0, c: int = 0, d: int = 0, e: int = 0, f: int = 0) -> int:
+    """The system call's result, or the negated errno."""
+    result = _call(number, a, b, c, d, e, f)
+    return -_get_errno() if result == -1 else result
+
+
+class Buffer:
+    """Fixed memory at `address`, written by us or by the kernel; it lives as long as this object.
+
+    `array` gives its address without ctypes, and does not move while it is not resized.
+    """
+
+    __slots__ = ("_array", "address")
+
+    def __init__(self, content: bytes | bytearray | int) -> None:
+        self._array = array("B", bytes(content) if isinstance(content, int) else content)
+        self.address = self._array.buffer_info()[0]
+
+    def __len__(self) -> int:
+        return len(self._array)
+
+    @property
+    def view(self) -> memoryview:
+        return memoryview(self._array)
+
+    def bytes(self, size: int | None = None) -> bytes:
+        """A copy of the first `size` bytes, or of all."""
+        return memoryview(self._array)[:size].tobytes()
+
+    def text(self) -> str:
+        """The content up to the first zero byte."""
+        return self._array.tobytes().partition(b"\0")[0].decode("utf-8", "replace")
+
+
+_machine = os.uname().machine
+_NR_BPF = ARCHITECTURES[_machine].syscall_bpf if _machine in ARCHITECTURES else -1
+
+
+def bpf_result(command: int, attribute: Buffer) -> int:
+    """bpf(2): its result, or the negated errno. `attribute` is one arm of ``union bpf_attr``."""
+    return syscall(_NR_BPF, command, attribute.address, len(attribute))
+
+
+def bpf(command: int, attribute: Buffer, what: str, object: str = "") -> int:
+    """bpf(2), raising KernelError(`what`, `object`) when it refuses."""
+    result = syscall(_NR_BPF, command, attribute.address, len(attribute))
+    if result < 0:
+        raise KernelError(-result, what, object)
+    return result
