@@ -1,0 +1,468 @@
+"""Blocks and statements, and going on after an error in one of them."""
+
+from __future__ import annotations
+
+from .cursor import MAX_ERRORS, Stop
+from .expressions import IfExpr
+from .node import Expr, Statement
+from .parse_expressions import ASSIGNMENTS, ExpressionParser
+from .statements import (
+    Assign,
+    Block,
+    Break,
+    Continue,
+    Discard,
+    ExprStatement,
+    ForEach,
+    ForRange,
+    If,
+    Let,
+    Return,
+    Unroll,
+    While,
+)
+
+TYPE_CHECKING = False  # typing costs 3 ms to import; checkers take the name for true
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
+__all__ = ["OTHER_WORDS", "Abort", "StatementParser", "plain"]
+
+
+class Abort(Exception):
+    """The block cannot be read to its end; the reason is among the diagnostics.
+
+    `resume` is the offset where a new definition seems to start, or -1.
+    """
+
+    def __init__(self, resume: int = -1) -> None:
+        self.resume = resume
+        super().__init__(resume)
+
+
+def plain(block: Block) -> Block:
+    """The block as one whose value nobody takes: its trailing expression becomes a statement."""
+    result = block.result
+    if result is not None:
+        block.result = None
+        block.statements.append(_as_statement(result))
+    return block
+
+
+def _as_statement(expr: Expr) -> Statement:
+    if isinstance(expr, IfExpr):
+        return If(expr.cond, plain(expr.then), plain(expr.orelse), expr.span)
+    return ExprStatement(expr, expr.span)
+
+
+# Tokens that can start a statement, and so stand where a `;` is missing.
+_STARTS = "name variable map if while for let return break continue unroll import ++ --"
+_STATEMENT_START = frozenset(_STARTS.split())
+
+OTHER_WORDS = {
+    "and": "write `&&` for “and”",
+    "or": "write `||` for “or”",
+    "is": "write `==` to compare",
+    "eq": "write `==` to compare",
+    "in": "a loop over a map is `for ($kv : @map) { … }`",
+}
+_OTHER_STATEMENTS = {
+    "elif": "write `else if (…) { … }`",
+    "elseif": "write `else if (…) { … }`",
+    "elsif": "write `else if (…) { … }`",
+    "foreach": "a loop over a map is `for ($kv : @map) { … }`",
+    "var": "write `let $x = …;` or just `$x = …;`",
+    "int": "write `let $x = …;` or just `$x = …;`",
+    "def": "write `macro name(…) { … }` before the probes",
+    "switch": "write `if (…) { … } else if (…) { … }`",
+}
+
+
+class StatementParser(ExpressionParser):
+    # Set where a bad string may have hidden the end of a block, so that this is not reported too.
+    lost_braces = False
+
+    def parse_block(self) -> Block:
+        kinds = self.kinds
+        opening = self.index
+        self.expect("{")
+        self.enter()
+        statements: list[Statement] = []
+        result: Expr | None = None
+        while kinds[self.index] != "}":
+            depth = self.depth
+            try:
+                result = self._parse_statement(statements)
+            except Stop:
+                self.depth = depth
+                self._recover()
+            else:
+                if kinds[self.index] == "end":
+                    self._unclosed(opening)
+        self.index += 1
+        self.depth -= 1
+        return Block(statements, result, self.span_from(opening))
+
+    def _unclosed(self, opening: int, found: int = -1) -> NoReturn:
+        """Report that the block at token `opening` has no end; a new probe may start at token `found`."""
+        labels = []
+        resume = -1
+        if found >= 0:
+            resume = self.tokens.starts[found]
+            labels.append((self.span(found), "a new probe seems to start here"))
+        if not self.lost_braces:
+            self.report(
+                "unclosed-delimiter",
+                "this `{` is never closed",
+                self.span(opening),
+                label="its `}` is missing",
+                labels=labels,
+            )
+        raise Abort(resume)
+
+    def _recover(self) -> None:
+        """Skip to the end of the statement in which an error was found."""
+        if len(self.diagnostics) >= MAX_ERRORS:
+            raise Abort
+        kinds = self.kinds
+        level = 0
+        while True:
+            kind = kinds[self.index]
+            if kind == "end":
+                raise Abort
+            if kind == "invalid" and self.tokens.problems[self.index] == "string":
+                self.lost_braces = True
+            if level == 0 and kind == "}":
+                return
+            self.index += 1
+            if kind == "{":
+                level += 1
+            elif kind == "}":
+                level -= 1
+                if level == 0 and kinds[self.index] not in (";", ")", ",", "else"):
+                    return
+            elif kind == ";" and level == 0:
+                return
+
+    def _parse_statement(self, statements: list[Statement]) -> Expr | None:
+        """Append a statement, or return the expression that ends a block."""
+        kinds = self.kinds
+        start = self.index
+        kind = kinds[start]
+        parse = _STATEMENTS.get(kind)
+        if parse is not None:
+            return parse(self, statements)
+        if kind == "name":
+            after = kinds[start + 1]
+            if after == ":" or after == "{":
+                self._at_new_definition(start)
+            if after == "=" and self.text(start) == "_":
+                self.index += 2
+                value = self.parse_expression()
+                statements.append(Discard(value, self.span_from(start)))
+                self._end_statement(start)
+                return None
+        expr = self.parse_expression()
+        after = kinds[self.index]
+        if after == "=" or after in ASSIGNMENTS:
+            self.check_assignable(expr, after)
+            self.index += 1
+            value = self.parse_expression()
+            op = None if after == "=" else ASSIGNMENTS[after]
+            statements.append(Assign(expr, op, value, self.span_from(start)))
+        elif after == "}":
+            return expr
+        else:
+            statements.append(ExprStatement(expr, self.span_from(start)))
+        self._end_statement(start)
+        return None
+
+    def _at_new_definition(self, index: int) -> None:
+        """Report a missing `}` where `name:` or `begin {` stands: no statement starts so, a probe does."""
+        word = self.text(index)
+        if self.kinds[index + 1] == ":" or word.lower() in ("begin", "end"):
+            opening = self._innermost_opening(index)
+            self._unclosed(opening, index)
+
+    def _innermost_opening(self, index: int) -> int:
+        level = 0
+        while True:
+            index -= 1
+            kind = self.kinds[index]
+            if kind == "}":
+                level += 1
+            elif kind == "{":
+                if level == 0:
+                    return index
+                level -= 1
+
+    def _end_statement(self, start: int) -> None:
+        """Read the `;` of the statement that started at token `start`; before `}` there need be none."""
+        kinds = self.kinds
+        kind = kinds[self.index]
+        if kind == ";":
+            self.index += 1
+        elif kind != "}" and kind != "end":
+            self._missing_semicolon(start)
+
+    def _missing_semicolon(self, start: int) -> None:
+        kind = self.kinds[self.index]
+        last = self.index - 1
+        word = self.text(self.index) if kind == "name" else ""
+        if word in OTHER_WORDS:
+            self.unexpected("`;` or an operator", OTHER_WORDS[word])
+        if last == start and self.kinds[start] == "name":
+            first = self.text(start)
+            help = _OTHER_STATEMENTS.get(first)
+            if help is None and kind in ("string", "number", "variable", "map", "name"):
+                help = f"a call needs parentheses: `{first}(…)`"
+            self.unexpected("`;` or an operator", help)
+        if kind not in _STATEMENT_START:
+            if kind == "=":
+                self.unexpected("`;` or an operator", "write `==` to compare")
+            self.unexpected("`;` or an operator")
+        self.report(
+            "missing-semicolon",
+            f"a `;` is missing before {self.describe(self.index)}",
+            self.after_last(),
+            label="here",
+        )
+
+    # One function per kind of first token.
+
+    def _parse_inner_block(self, statements: list[Statement]) -> Expr | None:
+        # Complete with its `}`: an operator behind it belongs to the next statement.
+        expr = self.parse_block_expression()
+        if self.kinds[self.index] == "}":
+            return expr
+        statements.append(ExprStatement(expr, expr.span))
+        return None
+
+    def _parse_empty(self, statements: list[Statement]) -> Expr | None:
+        self.index += 1
+        return None
+
+    def _parse_condition(self) -> Expr:
+        if self.kinds[self.index] == "(":
+            self.statement_paren = self.index
+        cond = self.parse_expression()
+        kind = self.kinds[self.index]
+        if kind == "=":
+            self.assignment_as_value(cond)
+        elif kind == "name" and self.text(self.index) in OTHER_WORDS:
+            self.unexpected("`{` or an operator", OTHER_WORDS[self.text(self.index)])
+        return cond
+
+    def _parse_body(self, word: str) -> Block:
+        """The block of a statement; one statement without braces is reported and read."""
+        if self.kinds[self.index] == "{":
+            return self.parse_block()
+        if self.kinds[self.index - 1] not in (")", "else") or self.kinds[self.index] not in _STATEMENT_START:
+            self.unexpected("`{`")
+        start = self.index
+        statements: list[Statement] = []
+        self.report(
+            "missing-block",
+            f"the statements of `{word}` stand in braces, even a single one",
+            self.here(),
+            label="expected `{`",
+            help=f"write `{word} … {{ … }}`",
+        )
+        result = self._parse_statement(statements)
+        return Block(statements, result, self.span_from(start))
+
+    def _if_parts(self) -> tuple[Expr, Block, Block | None]:
+        self.enter()
+        self.index += 1
+        cond = self._parse_condition()
+        then = self._parse_body("if")
+        orelse: Block | None = None
+        if self.kinds[self.index] == "else":
+            self.index += 1
+            if self.kinds[self.index] == "if":
+                orelse = self._parse_else_if()
+            else:
+                orelse = self._parse_body("else")
+        self.depth -= 1
+        return cond, then, orelse
+
+    def _parse_else_if(self) -> Block:
+        start = self.index
+        cond, then, orelse = self._if_parts()
+        span = self.span_from(start)
+        if then.result is not None and orelse is not None and orelse.result is not None:
+            return Block([], IfExpr(cond, then, orelse, span), span)
+        return Block([If(cond, plain(then), orelse and plain(orelse), span)], None, span)
+
+    def _parse_if_statement(self, statements: list[Statement]) -> Expr | None:
+        start = self.index
+        cond, then, orelse = self._if_parts()
+        span = self.span_from(start)
+        if orelse is not None and then.result is not None and orelse.result is not None:
+            expr = IfExpr(cond, then, orelse, span)
+            if self.kinds[self.index] == "}":
+                return expr
+            statements.append(_as_statement(expr))
+        else:
+            statements.append(If(cond, plain(then), orelse and plain(orelse), span))
+        return None
+
+    def parse_if_expression(self) -> IfExpr:
+        start = self.index
+        cond, then, orelse = self._if_parts()
+        if orelse is None:
+            self.unexpected("`else`: an `if` used as a value needs a value for both cases")
+        for block in (then, orelse):
+            if block.result is None:
+                self.report(
+                    "missing-value",
+                    "this block has no value, and the `if` around it is used as one",
+                    block.span,
+                    help="end the block with an expression without `;`",
+                )
+                raise Stop
+        return IfExpr(cond, then, orelse, self.span_from(start))
+
+    def _parse_while(self, statements: list[Statement]) -> Expr | None:
+        start = self.index
+        self.index += 1
+        cond = self._parse_condition()
+        body = plain(self._parse_body("while"))
+        statements.append(While(cond, body, self.span_from(start)))
+        return None
+
+    def _parse_unroll(self, statements: list[Statement]) -> Expr | None:
+        start = self.index
+        self.index += 1
+        count = self._parse_condition()
+        body = plain(self._parse_body("unroll"))
+        statements.append(Unroll(count, body, self.span_from(start)))
+        return None
+
+    def _parse_for(self, statements: list[Statement]) -> Expr | None:
+        start = self.index
+        self.index += 1
+        opening = -1
+        if self.kinds[self.index] == "(":
+            opening = self.index
+            self.index += 1
+        hint = "a loop counts, `for ($i : 0..10) { … }`, or goes over a map, `for ($kv : @map) { … }`"
+        if self.kinds[self.index] != "variable":
+            self.unexpected("the loop's variable", hint)
+        name = self.text(self.index)[1:]
+        self.index += 1
+        if self.kinds[self.index] != ":":
+            self.unexpected("`:`", hint)
+        self.index += 1
+        first = self.parse_expression()
+        last: Expr | None = None
+        if self.kinds[self.index] == "..":
+            self.index += 1
+            last = self.parse_expression()
+        if opening >= 0:
+            self.expect_close(")", opening, "`..`" if last is None else "")
+        body = plain(self._parse_body("for"))
+        span = self.span_from(start)
+        if last is None:
+            statements.append(ForEach(name, first, body, span))
+        else:
+            statements.append(ForRange(name, first, last, body, span))
+        return None
+
+    def _parse_let(self, statements: list[Statement]) -> Expr | None:
+        start = self.index
+        self.index += 1
+        kind = self.kinds[self.index]
+        if kind == "map":
+            self.unexpected(
+                "a variable", "maps need no declaration; one with a type and size stands before the probes"
+            )
+        if kind == "name":
+            name = self.text(self.index)
+            self.report(
+                "missing-sigil",
+                f"a variable's name starts with `$`, and `{name}` does not",
+                self.here(),
+                help=f"write `let ${name}`",
+            )
+            name = "$" + name
+        elif kind == "variable":
+            name = self.text(self.index)
+        else:
+            self.unexpected("a variable, such as `$x`")
+        self.index += 1
+        type_ = None
+        if self.kinds[self.index] == ":":
+            self.index += 1
+            type_ = self.parse_type()
+        value = None
+        if self.kinds[self.index] == "=":
+            self.index += 1
+            value = self.parse_expression()
+        statements.append(Let(name[1:], type_, value, self.span_from(start)))
+        self._end_statement(start)
+        return None
+
+    def _parse_return(self, statements: list[Statement]) -> Expr | None:
+        start = self.index
+        self.index += 1
+        value = None
+        if self.kinds[self.index] not in (";", "}", "end"):
+            value = self.parse_expression()
+        statements.append(Return(value, self.span_from(start)))
+        self._end_statement(start)
+        return None
+
+    def _parse_jump(self, statements: list[Statement]) -> Expr | None:
+        start = self.index
+        self.index += 1
+        node = Break if self.kinds[start] == "break" else Continue
+        statements.append(node(self.span(start)))
+        self._end_statement(start)
+        return None
+
+    def _parse_import(self, statements: list[Statement]) -> Expr | None:
+        from .definitions import Import
+        from .literals import decode_string
+
+        start = self.index
+        self.index += 1
+        if self.kinds[self.index] != "string":
+            self.unexpected("the imported file's name in double quotes")
+        path = decode_string(self.text(self.index))
+        self.index += 1
+        statements.append(Import(path, self.span_from(start)))
+        self._end_statement(start)
+        return None
+
+    def _parse_else(self, statements: list[Statement]) -> Expr | None:
+        self.report(
+            "else-without-if",
+            "this `else` belongs to no `if`",
+            self.here(),
+            help="an `else` follows the `}` of its `if` directly: `if (…) { … } else { … }`",
+        )
+        # Read what belongs to it, so that errors inside are reported too.
+        self.index += 1
+        if self.kinds[self.index] == "if":
+            self._if_parts()
+        else:
+            self._parse_body("else")
+        return None
+
+
+_STATEMENTS: dict[str, Callable[[StatementParser, list[Statement]], Expr | None]] = {
+    ";": StatementParser._parse_empty,
+    "{": StatementParser._parse_inner_block,
+    "if": StatementParser._parse_if_statement,
+    "while": StatementParser._parse_while,
+    "unroll": StatementParser._parse_unroll,
+    "for": StatementParser._parse_for,
+    "let": StatementParser._parse_let,
+    "return": StatementParser._parse_return,
+    "break": StatementParser._parse_jump,
+    "continue": StatementParser._parse_jump,
+    "import": StatementParser._parse_import,
+    "else": StatementParser._parse_else,
+}
