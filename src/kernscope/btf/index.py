@@ -2,11 +2,10 @@
 
 Layout, u32 in the machine's byte order: magic, version, number of types, number of hash slots, CRC of the
 blob's header and length; then one record offset per type (id 0 is void); then the slots: open addressing,
-linear probing, each the id of a named type or 0. Slots are chosen by CRC-32 of kind and name: cheap in Python,
-and the same everywhere.
+linear probing, each the id of a named type or 0. Slots are chosen by CRC-32 of kind and name: cheap in
+Python, and the same everywhere.
 """
 
-from array import array
 from binascii import crc32
 from struct import Struct
 
@@ -66,6 +65,8 @@ def fingerprint(data: "memoryview | bytes") -> int:
 
 def build_index(data: "memoryview | bytes") -> bytes:
     """Scan a whole blob (about 1.5 µs per type). Raises ValueError if it is not well-formed BTF."""
+    from array import array  # imports `collections`; only the first run on a kernel comes here
+
     magic, _, _, header_bytes, type_off, type_len, str_off, str_len = HEADER.unpack_from(data)
     if magic != 0xEB9F:
         raise ValueError("not BTF of this byte order")

@@ -28,9 +28,9 @@ class Kind:
     ENUM64 = 19
 
     NAMES = (
-        ("void", "int", "ptr", "array", "struct", "union", "enum", "fwd", "typedef", "volatile", "const")
-        + ("restrict", "func", "func_proto", "var", "datasec", "float", "decl_tag", "type_tag", "enum64")
-    )  # fmt: skip
+        *("void", "int", "ptr", "array", "struct", "union", "enum", "fwd", "typedef", "volatile", "const"),
+        *("restrict", "func", "func_proto", "var", "datasec", "float", "decl_tag", "type_tag", "enum64"),
+    )
 
     MODIFIERS = frozenset((8, 9, 10, 11, 18))
     """Kinds that only rename or qualify: typedef, volatile, const, restrict, type_tag."""

@@ -96,7 +96,7 @@ class Command:
         self.wait()
 
     def close(self) -> None:
-        """Give back descriptors. A command that still waits for `resume` ends; a running one is left alone."""
+        """Give back descriptors. A command that waits for `resume` ends; a running one is left alone."""
         waiting = self._gate >= 0
         for name in ("_gate", "_errors", "_pidfd"):
             fd = getattr(self, name)

@@ -5,7 +5,6 @@ a twentieth of the start-up budget). Where an interpreter does not have it in th
 """
 
 import os
-from array import array
 
 from kernscope.kernel.errors import KernelError
 from kernscope.tables.arch import ARCHITECTURES
@@ -16,12 +15,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    # syscall(2), the errno of this thread, and (holder, address) of a bytearray's memory.
+    _Door = tuple[Callable[..., int], Callable[[], int], Callable[[bytearray], tuple[object, int]]]
 
-def _direct_syscall() -> "tuple[Callable[..., int], Callable[[], int]]":
+
+def _direct() -> "_Door":
     import _ctypes
 
     class Long(_ctypes._SimpleCData):  # type: ignore[type-arg]
         _type_ = "l"
+
+    class Char(_ctypes._SimpleCData):  # type: ignore[type-arg]
+        _type_ = "c"
 
     class Function(_ctypes.CFuncPtr):
         # FUNCFLAG_CDECL | FUNCFLAG_USE_ERRNO (Modules/_ctypes/ctypes.h).
@@ -29,24 +34,33 @@ def _direct_syscall() -> "tuple[Callable[..., int], Callable[[], int]]":
         _restype_ = Long
         _argtypes_ = (Long,) * 7
 
+    def pin(memory: bytearray) -> tuple[object, int]:
+        holder = Char.from_buffer(memory)
+        return holder, _ctypes.addressof(holder)
+
     # RTLD_NOW; the handle of the interpreter itself, which always has libc.
     function = Function(_ctypes.dlsym(_ctypes.dlopen(None, 2), "syscall"))  # type: ignore[arg-type]
-    return function, _ctypes.get_errno
+    return function, _ctypes.get_errno, pin
 
 
-def _ctypes_syscall() -> "tuple[Callable[..., int], Callable[[], int]]":
+def _through_ctypes() -> "_Door":
     import ctypes
 
     function = ctypes.CDLL(None, use_errno=True).syscall
     function.restype = ctypes.c_long
     function.argtypes = (ctypes.c_long,) * 7
-    return function, ctypes.get_errno
+
+    def pin(memory: bytearray) -> tuple[object, int]:
+        holder = ctypes.c_char.from_buffer(memory)
+        return holder, ctypes.addressof(holder)
+
+    return function, ctypes.get_errno, pin
 
 
 try:
-    _call, _get_errno = _direct_syscall()
+    _call, _get_errno, _pin = _direct()
 except Exception:  # a private interface: whatever fails, the public one is there
-    _call, _get_errno = _ctypes_syscall()
+    _call, _get_errno, _pin = _through_ctypes()
 
 
 def syscall(number: int, a: int = 0, b: int = 0, c: int = 0, d: int = 0, e: int = 0, f: int = 0) -> int:
@@ -58,29 +72,32 @@ def syscall(number: int, a: int = 0, b: int = 0, c: int = 0, d: int = 0, e: int 
 class Buffer:
     """Fixed memory at `address`, written by us or by the kernel; it lives as long as this object.
 
-    `array` gives its address without ctypes, and does not move while it is not resized.
+    While `_holder` exports it, the bytearray cannot be resized, so it does not move.
     """
 
-    __slots__ = ("_array", "address")
+    __slots__ = ("_holder", "_memory", "address", "size")
 
-    def __init__(self, content: bytes | bytearray | int) -> None:
-        self._array = array("B", bytes(content) if isinstance(content, int) else content)
-        self.address = self._array.buffer_info()[0]
+    def __init__(self, content: "bytes | bytearray | memoryview | int") -> None:
+        self._memory = memory = bytearray(content)
+        self.size = len(memory)
+        if not memory:
+            memory.append(0)  # an address is wanted for nothing, too
+        self._holder, self.address = _pin(memory)
 
     def __len__(self) -> int:
-        return len(self._array)
+        return self.size
 
     @property
     def view(self) -> memoryview:
-        return memoryview(self._array)
+        return memoryview(self._memory)[: self.size]
 
     def bytes(self, size: int | None = None) -> bytes:
         """A copy of the first `size` bytes, or of all."""
-        return memoryview(self._array)[:size].tobytes()
+        return self.view[:size].tobytes()
 
     def text(self) -> str:
         """The content up to the first zero byte."""
-        return self._array.tobytes().partition(b"\0")[0].decode("utf-8", "replace")
+        return self._memory.partition(b"\0")[0].decode("utf-8", "replace")
 
 
 _machine = os.uname().machine
