@@ -19,8 +19,8 @@ TRACEPOINT_NAMES: dict[str, str] = {
     "umount2": "umount",
     "sendfile": "sendfile64",
 }
-"""System call → NAME of `tracepoint:syscalls:sys_enter_NAME`, where they differ: tracepoints are named after the
-kernel's function (third column of arch/x86/entry/syscalls/syscall_64.tbl and scripts/syscall.tbl)."""
+"""System call → NAME of `tracepoint:syscalls:sys_enter_NAME`, where they differ: tracepoints are named after
+the kernel's function (third column of arch/x86/entry/syscalls/syscall_64.tbl and scripts/syscall.tbl)."""
 
 _SYSCALL_NAMES = {tracepoint: name for name, tracepoint in TRACEPOINT_NAMES.items()}
 

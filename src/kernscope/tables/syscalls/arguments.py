@@ -1,20 +1,20 @@
 """What the arguments and results of system calls mean: one line per system call.
 
-Syntax of an entry: `NAME:KIND …  -> RESULT`, the arguments in order. NAME is what the tracepoint calls it. A kind is
-the name of a set in `kernscope.tables.flags`, or one of
+Syntax of an entry: `NAME:KIND … -> RESULT`, the arguments in order. NAME is what the tracepoint calls it. A
+kind is the name of a set in `kernscope.tables.flags`, or one of
 
     int uint long size offset   numbers                  hex ptr       hexadecimal; a null pointer is NULL
     fd dirfd pid uid signal     with their special values        mode dev      octal; major:minor
-    path str                    text in the caller's memory               file_mode     a mode with the file's type
+    path str                    text in the caller's memory   file_mode     a mode with the file's type
     buf[LEN] sockaddr[LEN]      bytes in the caller's memory; LEN is an argument, `ret` the result, and
                                 `*NAME` a pointer to the length
     timespec timeval itimerspec itimerval rlimit sigset cpu_mask fdpair offset_ptr int_ptr open_how clone_args
     epoll_event wait_status     structures in the caller's memory
     select                      its kind depends on another argument: see `SELECTED`
 
-`>` before a kind says that the kernel writes it: it is shown only where the call succeeds, else as an address.
+`>` before a kind says that the kernel writes it: shown only where the call succeeds, else as an address.
 `KIND?A|B` says that the argument exists only if the flags argument before it contains A or B.
-RESULT is `int` unless given. Prefix `@` of an entry: its memory has to be read at entry, since it is gone at exit.
+RESULT is `int` unless given. Prefix `@` of an entry: its memory is read at entry, since it is gone at exit.
 
 Sources: man pages of section 2; argument names are those of the kernel's SYSCALL_DEFINE macros.
 """
@@ -213,7 +213,8 @@ CALLS: dict[str, str] = {
     "mq_open": "u_name:str oflag:open_flags mode:mode?O_CREAT u_attr:ptr?O_CREAT -> fd",
     "mq_unlink": "u_name:str",
     "mq_timedsend": "mqdes:fd u_msg_ptr:buf[msg_len] msg_len:size msg_prio:uint u_abs_timeout:timespec",
-    "mq_timedreceive": "mqdes:fd u_msg_ptr:>buf[ret] msg_len:size u_msg_prio:ptr u_abs_timeout:timespec -> size",
+    "mq_timedreceive": "mqdes:fd u_msg_ptr:>buf[ret] msg_len:size u_msg_prio:ptr u_abs_timeout:timespec -> "
+    "size",
     "mq_notify": "mqdes:fd u_notification:ptr",
     "mq_getsetattr": "mqdes:fd u_mqstat:ptr u_omqstat:ptr",
     "futex": "uaddr:ptr op:futex_operation val:uint utime:ptr uaddr2:ptr val3:uint",
@@ -341,10 +342,12 @@ CALLS: dict[str, str] = {
     "connect": "fd:fd uservaddr:sockaddr[addrlen] addrlen:int",
     "listen": "fd:fd backlog:int",
     "accept": "fd:fd upeer_sockaddr:>sockaddr[*upeer_addrlen] upeer_addrlen:>int_ptr -> fd",
-    "accept4": "fd:fd upeer_sockaddr:>sockaddr[*upeer_addrlen] upeer_addrlen:>int_ptr flags:socket_type -> fd",
+    "accept4": "fd:fd upeer_sockaddr:>sockaddr[*upeer_addrlen] upeer_addrlen:>int_ptr flags:socket_type "
+    "-> fd",
     "getsockname": "fd:fd usockaddr:>sockaddr[*usockaddr_len] usockaddr_len:>int_ptr",
     "getpeername": "fd:fd usockaddr:>sockaddr[*usockaddr_len] usockaddr_len:>int_ptr",
-    "sendto": "fd:fd buff:buf[len] len:size flags:message_flags_socket addr:sockaddr[addr_len] addr_len:int -> size",
+    "sendto": "fd:fd buff:buf[len] len:size flags:message_flags_socket addr:sockaddr[addr_len] "
+    "addr_len:int -> size",
     "recvfrom": "fd:fd ubuf:>buf[ret] size:size flags:message_flags_socket addr:>sockaddr[*addr_len] "
     "addr_len:>int_ptr -> size",
     "sendmsg": "fd:fd msg:ptr flags:message_flags_socket -> size",
@@ -445,5 +448,5 @@ SELECTED: dict[tuple[str, str], tuple[int, dict[str, str], str]] = {
     ("setsockopt", "optname"): (1, _LEVEL_OPTIONS, "int"),
     ("getsockopt", "optname"): (1, _LEVEL_OPTIONS, "int"),
 }
-"""(system call, argument or `ret`) → (index of the argument that decides, {its name: kind}, else). An empty kind: no
-such argument."""
+"""(system call, argument or `ret`) → (index of the argument that decides, {its name: kind}, else). An empty
+kind: no such argument."""

@@ -1,0 +1,220 @@
+"""One system call's raw arguments and result, as text."""
+
+from collections.abc import Callable, Sequence
+from os import strerror
+
+from kernscope.syscalls.calls import POINTED_BYTES, STRINGS, Argument, Call
+from kernscope.syscalls.structures import STRUCTURES, quoted, quoted_bytes, sockaddr
+from kernscope.tables.errno_names import ERRNO_NAMES, KERNEL_TEXTS, MAX_ERRNO
+from kernscope.tables.flags import find
+
+__all__ = ["STRING_BYTES", "arguments_text", "error_text", "result_text"]
+
+STRING_BYTES = 256
+"""How much of a string or path is read, its NUL included."""
+
+BUFFER_BYTES = 64
+"""How much of a buffer is read."""
+
+SOCKADDR_BYTES = 112
+"""struct sockaddr_un, the longest in use, has 110."""
+
+PEER_SOCKADDR_BYTES = 28
+"""How much of an address that the kernel wrote is read: struct sockaddr_in6. Its length is known only by
+pointer."""
+
+AT_FDCWD = -100
+EFAULT = 14
+_FILE_TYPES = {
+    0o010000: "S_IFIFO",
+    0o020000: "S_IFCHR",
+    0o040000: "S_IFDIR",
+    0o060000: "S_IFBLK",
+    0o100000: "S_IFREG",
+    0o120000: "S_IFLNK",
+    0o140000: "S_IFSOCK",
+}
+
+
+def _s32(value: int) -> int:
+    value &= 0xFFFF_FFFF
+    return value - (1 << 32) if value >> 31 else value
+
+
+def _s64(value: int) -> int:
+    value &= 0xFFFF_FFFF_FFFF_FFFF
+    return value - (1 << 64) if value >> 63 else value
+
+
+def _int(value: int) -> str:
+    return str(_s32(value))
+
+
+def _uint(value: int) -> str:
+    return str(value & 0xFFFF_FFFF)
+
+
+def _long(value: int) -> str:
+    return str(_s64(value))
+
+
+def _size(value: int) -> str:
+    return str(value & 0xFFFF_FFFF_FFFF_FFFF)
+
+
+def _hex(value: int) -> str:
+    return hex(value & 0xFFFF_FFFF_FFFF_FFFF) if value else "0"
+
+
+def _pointer(value: int) -> str:
+    return hex(value & 0xFFFF_FFFF_FFFF_FFFF) if value else "NULL"
+
+
+def _dirfd(value: int) -> str:
+    value = _s32(value)
+    return "AT_FDCWD" if value == AT_FDCWD else str(value)
+
+
+def _mode(value: int) -> str:
+    return f"0{value & 0xFFFF:03o}"
+
+
+def _file_mode(value: int) -> str:
+    type = _FILE_TYPES.get(value & 0o170000)
+    return f"{type}|0{value & 0o7777:03o}" if type else _mode(value)
+
+
+def _dev(value: int) -> str:
+    # new_encode_dev(), include/linux/kdev_t.h
+    value &= 0xFFFF_FFFF
+    return f"{(value & 0xFFF00) >> 8}:{value & 0xFF | value >> 12 & 0xFFF00}"
+
+
+def _signal(value: int) -> str:
+    return find("signal").decode(_s32(value))
+
+
+_NUMBERS: dict[str, Callable[[int], str]] = {
+    "int": _int,
+    "uint": _uint,
+    "long": _long,
+    "offset": _long,
+    "size": _size,
+    "hex": _hex,
+    "ptr": _pointer,
+    "fd": _int,
+    "dirfd": _dirfd,
+    "pid": _int,
+    "uid": _int,
+    "mode": _mode,
+    "file_mode": _file_mode,
+    "dev": _dev,
+    "signal": _signal,
+}
+
+
+def number_text(kind: str, value: int) -> str:
+    """A number by its kind, or by the flag set of that name."""
+    decode = _NUMBERS.get(kind)
+    return decode(value) if decode is not None else find(kind).decode(value)
+
+
+def arguments_text(
+    call: Call, values: Sequence[int], memory: Sequence[object], result: int | None
+) -> list[str]:
+    """The arguments as text, those that do not exist left out.
+
+    `values` are the raw arguments; `memory` has for each argument with `in_memory`, in order, what was read
+    there:
+    str, or bytes (empty where it could not be read). `result` is None if the call has not returned.
+    """
+    texts: list[str] = []
+    decided: list[str] = []
+    contents = iter(memory)
+    failed = result is not None and -MAX_ERRNO <= result < 0
+    for index, argument in enumerate(call.arguments):
+        if index >= len(values):
+            break
+        value = values[index]
+        if argument.in_memory:
+            content = next(contents, b"")
+            if value == 0:
+                text = "NULL"
+            elif argument.written and (failed or result is None):
+                text = _pointer(value)
+            else:
+                text = _content_text(call, argument, value, content, values, result)
+        else:
+            kind = call.selected(argument.name, decided) if argument.kind == "select" else argument.kind
+            if not kind or (argument.only_with and not argument.only_with.intersection(_last_flags(decided))):
+                break
+            text = number_text(kind, value)
+        texts.append(text)
+        decided.append(text)
+    return texts
+
+
+def _last_flags(decided: list[str]) -> set[str]:
+    return {name for text in decided for name in text.split("|")}
+
+
+def _content_text(
+    call: Call, argument: Argument, address: int, content: object, values: Sequence[int], result: int | None
+) -> str:
+    if argument.kind in STRINGS:
+        # Memory that cannot be read gives an empty string, too; the call then failed with EFAULT, or is not
+        # over.
+        if not isinstance(content, str) or (not content and (result is None or _s64(result) == -EFAULT)):
+            return _pointer(address)
+        return quoted(content, cut=len(content.encode("utf-8", "surrogateescape")) >= STRING_BYTES - 1)
+    if not isinstance(content, bytes) or not content:
+        return (
+            '""'
+            if argument.kind == "buf" and _length(call, argument, values, result) == 0
+            else _pointer(address)
+        )
+    if argument.kind == "sockaddr":
+        return sockaddr(content)
+    if argument.kind == "buf":
+        length = _length(call, argument, values, result)
+        return quoted_bytes(content if length is None else content[:length], cut=(length or 0) > len(content))
+    size = POINTED_BYTES[argument.kind]
+    return STRUCTURES[argument.kind](content[:size]) if len(content) >= size else _pointer(address)
+
+
+def _length(call: Call, argument: Argument, values: Sequence[int], result: int | None) -> int | None:
+    """How many bytes a buffer has; None where only the kernel knew."""
+    if argument.length == "ret":
+        return result
+    for index, other in enumerate(call.arguments):
+        if other.name == argument.length:
+            return values[index]
+    return None
+
+
+def error_text(number: int) -> str:
+    """`2` → `ENOENT (No such file or directory)`."""
+    name = ERRNO_NAMES.get(number)
+    if name is None:
+        return f"errno {number}"
+    return f"{name} ({KERNEL_TEXTS.get(name) or strerror(number)})"
+
+
+def result_text(call: Call, values: Sequence[int], result: int | None) -> str:
+    """What stands after `=`: the result by its kind, `-1 ENOENT (…)`, or `?` for a call that does not
+    return."""
+    if result is None:
+        return "?"
+    result = _s64(result)
+    if -MAX_ERRNO <= result < 0:
+        return f"-1 {error_text(-result)}"
+    kind = call.result
+    if kind == "select":
+        decided = [
+            number_text(argument.kind, value) if not argument.in_memory and argument.kind != "select" else ""
+            for argument, value in zip(call.arguments, values)
+        ]
+        kind = call.selected("ret", decided)
+    if kind in ("int", "fd", "pid", "size"):
+        return str(result)
+    return number_text(kind, result)

@@ -1,0 +1,251 @@
+"""Call by call: the program that reports each call of some system calls, and its events as objects.
+
+At entry the raw arguments are kept per thread; at exit they are sent together with the result and what the
+pointers among them lead to. Memory is read at exit because by then the kernel has paged it in: at entry a
+path in a page that was never touched could not be read. What another thread changes meanwhile is shown as
+changed.
+`execve` leaves its memory behind and is read at entry.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+
+from kernscope.syscalls.calls import POINTED_BYTES, STRINGS, Argument, Call, call_of
+from kernscope.syscalls.decode import (
+    BUFFER_BYTES,
+    PEER_SOCKADDR_BYTES,
+    SOCKADDR_BYTES,
+    STRING_BYTES,
+    arguments_text,
+    error_text,
+    result_text,
+)
+from kernscope.syscalls.filters import Filter, slashed
+from kernscope.tables.errno_names import MAX_ERRNO, errno_name
+from kernscope.tables.syscalls import NO_RETURN, syscall_of_tracepoint, tracepoint_of_syscall
+
+__all__ = ["SyscallEvent", "Trace", "UnknownSyscall", "match_syscalls"]
+
+Fields = Mapping[str, tuple[tuple[str, str], ...] | None]
+"""Tracepoint name (`newstat`) → its arguments' `(C type, name)`, or None where they are not known."""
+
+MAX_KEYS = 16384
+_ARGUMENT_COUNT = 6
+_HEADER_COUNT = 7
+
+
+class UnknownSyscall(LookupError):
+    """No system call of this kernel matches `pattern`; `suggestion` is a similar one, or empty."""
+
+    def __init__(self, pattern: str, suggestion: str = "") -> None:
+        super().__init__(pattern, suggestion)
+        self.pattern, self.suggestion = pattern, suggestion
+
+    def __str__(self) -> str:
+        help = f"; did you mean `{self.suggestion}`?" if self.suggestion else ""
+        return f"this kernel traces no system call `{self.pattern}`{help}"
+
+
+def match_syscalls(patterns: Iterable[str], tracepoints: Iterable[str]) -> list[str]:
+    """The names of `tracepoints` (`openat`, `newstat`) that the patterns stand for, sorted.
+
+    A pattern is a system call's name, a tracepoint's name or a glob. Raises UnknownSyscall.
+    """
+    available = sorted(tracepoints)
+    found: set[str] = set()
+    for pattern in patterns:
+        wanted = pattern.removeprefix("tracepoint:syscalls:").removeprefix("sys_enter_")
+        matched = [
+            name
+            for name in available
+            if fnmatchcase(name, wanted) or fnmatchcase(syscall_of_tracepoint(name), wanted)
+        ]
+        if not matched:
+            from kernscope.diagnostics import suggest
+
+            known = sorted({syscall_of_tracepoint(name) for name in available})
+            raise UnknownSyscall(pattern, suggest(wanted, known) or "")
+        found.update(matched)
+    return sorted(found)
+
+
+class SyscallEvent:
+    """One call of a system call.
+
+    Attributes:
+        name: as in its man page.
+        start_ns: CLOCK_BOOTTIME at entry; `duration_ns`: from entry to exit.
+        result: what it returned, or None for a call that does not return.
+        names, values, texts: of its arguments; `texts` is decoded and may be shorter, since arguments that
+        this
+            call does not use are left out.
+        result_text: the result, decoded.
+    """
+
+    __slots__ = (
+        "comm",
+        "duration_ns",
+        "name",
+        "names",
+        "pid",
+        "result",
+        "result_text",
+        "start_ns",
+        "texts",
+        "tid",
+        "values",
+    )
+
+    def __init__(
+        self, call: Call, header: Sequence[object], values: Sequence[int], memory: Sequence[object]
+    ) -> None:
+        _, start, duration, pid, tid, comm, result = header
+        assert (
+            isinstance(start, int)
+            and isinstance(duration, int)
+            and isinstance(pid, int)
+            and isinstance(tid, int)
+        )
+        self.name = call.name
+        self.start_ns, self.duration_ns, self.pid, self.tid = start, duration, pid, tid
+        self.comm = str(comm)
+        self.result: int | None = None
+        if call.name not in NO_RETURN:
+            assert isinstance(result, int)
+            self.result = result
+        self.names = tuple(argument.name for argument in call.arguments)
+        self.values = tuple(values)
+        self.texts = arguments_text(call, values, memory, self.result)
+        self.result_text = result_text(call, values, self.result)
+
+    @property
+    def error(self) -> str:
+        """Name of the error (`ENOENT`), empty where the call succeeded."""
+        return errno_name(-self.result) if self.result is not None and -MAX_ERRNO <= self.result < 0 else ""
+
+    @property
+    def call_text(self) -> str:
+        """`openat(AT_FDCWD, "/etc/passwd", O_RDONLY)`."""
+        return f"{self.name}({', '.join(self.texts)})"
+
+    def __repr__(self) -> str:
+        return f"<{self.comm}[{self.pid}] {self.call_text} = {self.result_text}>"
+
+
+class Trace:
+    """Traces the system calls behind some tracepoints; `text` is the program that does it.
+
+    Args:
+        tracepoints: names without `sys_enter_`, as `match_syscalls` gives them.
+        fields: what this kernel says of their arguments; where it is silent, the table's names are used.
+        filter: whose calls are traced.
+        failed: only calls that return an error.
+    """
+
+    def __init__(
+        self,
+        tracepoints: Sequence[str],
+        fields: Fields | None = None,
+        *,
+        filter: Filter | None = None,
+        failed: bool = False,
+    ) -> None:
+        self.filter = filter or Filter()
+        self.failed = failed
+        known = fields or {}
+        self.calls = [call_of(syscall_of_tracepoint(name), known.get(name)) for name in tracepoints]
+        self.text = self._program()
+
+    def _program(self) -> str:
+        parts = [
+            f"config = {{ max_map_keys = {MAX_KEYS}; max_strlen = {STRING_BYTES} }}\n",
+            self.filter.clauses(),
+        ]
+        when = slashed(self.filter.predicate())
+        for index, call in enumerate(self.calls):
+            name = tracepoint_of_syscall(call.name)
+            enter, leave = f"tracepoint:syscalls:sys_enter_{name}", f"tracepoint:syscalls:sys_exit_{name}"
+            if call.name in NO_RETURN:
+                if not self.failed:
+                    parts.append(f"{enter} {when}{{ {_report_at_entry(index, call)} }}\n")
+                continue
+            parts.append(f"{enter} {when}{{ {_remember(call)} }}\n")
+            parts.append(f"{leave} /has_key(@call, tid)/ {{ {_report(index, call, self.failed)} }}\n")
+        return "".join(parts)
+
+    def event(self, value: object) -> SyscallEvent:
+        """The event that a printed tuple of the program stands for."""
+        assert isinstance(value, tuple)
+        index = value[0]
+        assert isinstance(index, int)
+        call = self.calls[index]
+        end = _HEADER_COUNT + len(call.arguments)
+        return SyscallEvent(call, value[:_HEADER_COUNT], value[_HEADER_COUNT:end], value[end:])
+
+
+def _remember(call: Call) -> str:
+    """Keep start time and arguments; all calls have the same type, so that one map serves them."""
+    values = [f"(int64)args.{argument.name}" for argument in call.arguments]
+    values += ["(int64)0"] * (_ARGUMENT_COUNT - len(values))
+    text = f"@call[tid] = (nsecs, {', '.join(values)});"
+    if call.at_entry:
+        text += f" @path[tid] = {_strings_at_entry(call)};"
+    return text
+
+
+def _strings_at_entry(call: Call) -> str:
+    # One path is all that the calls in question (execve, execveat) have.
+    (argument,) = (argument for argument in call.arguments if argument.in_memory)
+    return f"str(args.{argument.name}, {STRING_BYTES - 1})"
+
+
+def _report(index: int, call: Call, failed: bool) -> str:
+    raw = {argument.name: f"$c.{position}" for position, argument in enumerate(call.arguments, 1)}
+    memory = [
+        "@path[tid]" if call.at_entry else _read(argument, raw)
+        for argument in call.arguments
+        if argument.in_memory
+    ]
+    values = [
+        f"(int64){index}",
+        "$c.0",
+        "nsecs - $c.0",
+        "pid",
+        "tid",
+        "comm",
+        "args.ret",
+        *raw.values(),
+        *memory,
+    ]
+    sent = f"print(({', '.join(values)}));"
+    if failed:
+        sent = f"if (args.ret < 0 && args.ret >= -{MAX_ERRNO}) {{ {sent} }}"
+    ended = "delete(@call, tid);" + (" delete(@path, tid);" if call.at_entry else "")
+    return f"$c = @call[tid]; {sent} {ended}"
+
+
+def _report_at_entry(index: int, call: Call) -> str:
+    values = [f"(int64)args.{argument.name}" for argument in call.arguments]
+    header = [f"(int64){index}", "nsecs", "(uint64)0", "pid", "tid", "comm", "(int64)0"]
+    return f"print(({', '.join([*header, *values])}));"
+
+
+def _read(argument: Argument, raw: Mapping[str, str]) -> str:
+    """The expression that reads what an argument points to, for use at exit."""
+    address = raw[argument.name]
+    if argument.kind in STRINGS:
+        return f"str({address}, {STRING_BYTES - 1})"
+    size = POINTED_BYTES.get(argument.kind)
+    if size is not None:
+        return f"buf({address}, {size})"
+    limit = SOCKADDR_BYTES if argument.kind == "sockaddr" else BUFFER_BYTES
+    if argument.length.startswith("*"):
+        return f"buf({address}, {min(limit, PEER_SOCKADDR_BYTES)})"
+    length = "args.ret" if argument.length == "ret" else raw[argument.length]
+    # An error as the result, or a negative length, must not become a huge unsigned one.
+    return f"buf({address}, {length} <= 0 ? 0 : {length} < {limit} ? {length} : {limit})"
+
+
+def error_of(event: SyscallEvent) -> str:
+    """`ENOENT (No such file or directory)` of a failed call."""
+    return error_text(-event.result) if event.result is not None and event.error else ""
