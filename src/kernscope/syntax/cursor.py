@@ -13,7 +13,7 @@ TYPE_CHECKING = False  # typing costs 3 ms to import; checkers take the name for
 if TYPE_CHECKING:
     from typing import NoReturn
 
-__all__ = ["MAX_CHAIN", "MAX_DEPTH", "MAX_ERRORS", "Cursor", "Stop", "deep_error"]
+__all__ = ["MAX_CHAIN", "MAX_DEPTH", "MAX_ERRORS", "OTHER_WORDS", "Abort", "Cursor", "Stop", "deep_error"]
 
 MAX_DEPTH = 100
 """Levels of parentheses, blocks and prefix operators. Later stages recurse over the tree too."""
@@ -21,12 +21,34 @@ MAX_DEPTH = 100
 MAX_CHAIN = 100
 """Operators or accesses in a row on one level: the tree is that deep although the parser loops."""
 
+_NAME_RULE = "names are made of the letters a to z and A to Z, digits and `_`"
+
 MAX_ERRORS = 20
 """A text with more errors than this is no program; the rest would be noise."""
 
 
 class Stop(Exception):
     """Parsing cannot go on here; the reason is among the diagnostics. Caught where parsing can resume."""
+
+
+class Abort(Exception):
+    """The block cannot be read to its end; the reason is among the diagnostics.
+
+    `resume` is the offset where a new definition seems to start, or -1.
+    """
+
+    def __init__(self, resume: int = -1) -> None:
+        self.resume = resume
+        super().__init__(resume)
+
+
+OTHER_WORDS = {
+    "and": "write `&&` for “and”",
+    "or": "write `||` for “or”",
+    "is": "write `==` to compare",
+    "eq": "write `==` to compare",
+    "in": "a loop over a map is `for ($kv : @map) { … }`",
+}
 
 
 def deep_error(span: Span) -> Diagnostic:
@@ -89,6 +111,8 @@ class Cursor:
         self.diagnostics.append(
             error(code, message, span, label=label, labels=labels, notes=notes, help=help)
         )
+        if len(self.diagnostics) >= MAX_ERRORS:
+            raise Abort
 
     def enter(self) -> None:
         """Go one level down; the caller takes one off `depth` on its way up."""
@@ -129,7 +153,11 @@ class Cursor:
                 labels=[(self.here(), f"expected {expected} before this")],
             )
             raise Stop
-        self.unexpected(expected)
+        self.unexpected(f"an operator{',' if alternatives else ' or'} {expected}", self.word_hint())
+
+    def word_hint(self) -> str | None:
+        """What to write instead of a word that is an operator elsewhere."""
+        return OTHER_WORDS.get(self.text(self.index)) if self.kinds[self.index] == "name" else None
 
     def describe(self, index: int) -> str:
         """The token in words."""
@@ -159,7 +187,6 @@ class Cursor:
             "unexpected-token",
             f"expected {expected}, found {self.describe(index)}",
             self.here(),
-            label=f"expected {expected}",
             help=help,
         )
         raise Stop
@@ -199,11 +226,13 @@ class Cursor:
                 "`$` stands before a variable's name (`$x`) or a parameter's number (`$1`)",
                 self.span(index),
                 label="no name follows",
+                notes=_NAME_RULE if self.source.text[self.tokens.ends[index] :][:1].isalpha() else (),
             )
         else:
             self.report(
                 "invalid-character",
                 f"`{text}` (U+{ord(text[0]):04X}) has no meaning here",
                 self.span(index),
+                notes=_NAME_RULE if text.isalpha() else (),
             )
         raise Stop

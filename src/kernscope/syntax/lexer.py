@@ -2,7 +2,7 @@
 
 Not the whole text at once: targets such as `uprobe:/lib/*/x:"a b"` and preprocessor lines follow rules of
 their own, so the parser reads those from the text itself and asks for tokens one region (a predicate and its
-block, a definition) at a time. A region ends with the `}` that closes its first `{`.
+block, a definition) at a time. A region ends with the `}` that closes its first `{`, or a `;` before that.
 
 A hand-written loop: importing `re` and compiling one pattern of all tokens takes about 10 ms at each start,
 as long as this loop needs for some ten thousand lines' worth of one-liners.
@@ -103,7 +103,10 @@ def _sigil_end(text: str, start: int) -> tuple[str, int]:
 
 
 def scan(source: Source, start: int, whole: bool = False) -> Tokens:
-    """The tokens of the region from `start`: to its closing brace, or to the text's end where `whole`."""
+    """The tokens of the region from `start`: to its closing brace, or to a `;` outside of braces.
+
+    Where `whole`, a closing brace does not end it.
+    """
     tokens = Tokens()
     kinds, starts, ends = tokens.kinds, tokens.starts, tokens.ends
     text = source.text + "\0"  # an end mark that is part of no token spares the loops a comparison
@@ -166,10 +169,12 @@ def scan(source: Source, start: int, whole: bool = False) -> Tokens:
         ends.append(position)
         if kind == "{":
             depth += 1
-        elif kind == "}" and not whole:
+        elif kind == "}":
             depth -= 1
-            if depth <= 0:
+            if depth <= 0 and not whole:
                 break
+        elif kind == ";" and depth <= 0:
+            break
     # Some more than one, so that looking a few tokens ahead needs no check.
     kinds += ("end",) * 4
     starts += (position,) * 4

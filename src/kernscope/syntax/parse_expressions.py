@@ -226,10 +226,8 @@ class ExpressionParser(TypeParser):
     # Primary expressions, one per kind of first token.
 
     def _no_expression(self) -> Expr:
-        index = self.index
-        if self.kinds[index] == "=" or self.kinds[index] in ASSIGNMENTS:
-            self.unexpected("an expression")
-        self.unexpected("an expression", _hint(self.kinds[index]))
+        kind = self.kinds[self.index]
+        self.unexpected("a name" if kind in _NOT_NAMES else "an expression", _HINTS.get(kind))
 
     def _parse_number(self) -> Expr:
         index = self.index
@@ -490,12 +488,13 @@ class ExpressionParser(TypeParser):
         return RecordExpr(fields, self.span_from(start))
 
 
-def _hint(kind: str) -> str | None:
-    if kind == "else":
-        return "an `else` follows the `}` of its `if` directly"
-    if kind == "#":
-        return "preprocessor lines stand on lines of their own, before the probes"
-    return None
+# Keywords that no statement or expression starts with, so that a name was meant.
+_NOT_NAMES = frozenset(("macro", "enum", "struct", "union"))
+
+_HINTS = {
+    "else": "an `else` follows the `}` of its `if` directly",
+    "#": "preprocessor lines stand on lines of their own, before the probes",
+}
 
 
 _PRIMARY: dict[str, Callable[[ExpressionParser], Expr]] = {

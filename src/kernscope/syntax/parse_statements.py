@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .cursor import MAX_ERRORS, Stop
+from .cursor import MAX_ERRORS, OTHER_WORDS, Abort, Stop
 from .expressions import IfExpr
 from .node import Expr, Statement
 from .parse_expressions import ASSIGNMENTS, ExpressionParser
@@ -27,18 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import NoReturn
 
-__all__ = ["OTHER_WORDS", "Abort", "StatementParser", "plain"]
-
-
-class Abort(Exception):
-    """The block cannot be read to its end; the reason is among the diagnostics.
-
-    `resume` is the offset where a new definition seems to start, or -1.
-    """
-
-    def __init__(self, resume: int = -1) -> None:
-        self.resume = resume
-        super().__init__(resume)
+__all__ = ["StatementParser", "plain"]
 
 
 def plain(block: Block) -> Block:
@@ -60,13 +49,6 @@ def _as_statement(expr: Expr) -> Statement:
 _STARTS = "name variable map if while for let return break continue unroll import ++ --"
 _STATEMENT_START = frozenset(_STARTS.split())
 
-OTHER_WORDS = {
-    "and": "write `&&` for “and”",
-    "or": "write `||` for “or”",
-    "is": "write `==` to compare",
-    "eq": "write `==` to compare",
-    "in": "a loop over a map is `for ($kv : @map) { … }`",
-}
 _OTHER_STATEMENTS = {
     "elif": "write `else if (…) { … }`",
     "elseif": "write `else if (…) { … }`",
@@ -212,11 +194,12 @@ class StatementParser(ExpressionParser):
         word = self.text(self.index) if kind == "name" else ""
         if word in OTHER_WORDS:
             self.unexpected("`;` or an operator", OTHER_WORDS[word])
+        first = self.text(start)
+        if first in _OTHER_STATEMENTS:
+            self.unexpected("`;` or an operator", _OTHER_STATEMENTS[first])
         if last == start and self.kinds[start] == "name":
-            first = self.text(start)
-            help = _OTHER_STATEMENTS.get(first)
-            if help is None and kind in ("string", "number", "variable", "map", "name"):
-                help = f"a call needs parentheses: `{first}(…)`"
+            values = ("string", "number", "variable", "map", "name")
+            help = f"a call needs parentheses: `{first}(…)`" if kind in values else None
             self.unexpected("`;` or an operator", help)
         if kind not in _STATEMENT_START:
             if kind == "=":
@@ -348,13 +331,10 @@ class StatementParser(ExpressionParser):
             opening = self.index
             self.index += 1
         hint = "a loop counts, `for ($i : 0..10) { … }`, or goes over a map, `for ($kv : @map) { … }`"
-        if self.kinds[self.index] != "variable":
-            self.unexpected("the loop's variable", hint)
+        if self.kinds[self.index] != "variable" or self.kinds[self.index + 1] != ":":
+            self._bad_loop(opening, hint)
         name = self.text(self.index)[1:]
-        self.index += 1
-        if self.kinds[self.index] != ":":
-            self.unexpected("`:`", hint)
-        self.index += 1
+        self.index += 2
         first = self.parse_expression()
         last: Expr | None = None
         if self.kinds[self.index] == "..":
@@ -369,6 +349,20 @@ class StatementParser(ExpressionParser):
         else:
             statements.append(ForRange(name, first, last, body, span))
         return None
+
+    def _bad_loop(self, opening: int, hint: str) -> NoReturn:
+        """Report what stands in place of `$x :`, and leave out the loop's whole head."""
+        expected = "the loop's variable"
+        if self.kinds[self.index] == "variable":
+            self.index += 1
+            expected = "`:`"
+        try:
+            self.unexpected(expected, hint)
+        finally:
+            level = 1
+            while opening >= 0 and level and self.kinds[self.index] not in ("end", "{", "}"):
+                level += (self.kinds[self.index] == "(") - (self.kinds[self.index] == ")")
+                self.index += 1
 
     def _parse_let(self, statements: list[Statement]) -> Expr | None:
         start = self.index

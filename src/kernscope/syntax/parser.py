@@ -7,10 +7,10 @@ or definition. The grammar is that of bpftrace's docs/language.md and docs/langu
 
 from __future__ import annotations
 
-from kernscope.diagnostics.diagnostic import CompileError
+from kernscope.diagnostics.diagnostic import CompileError, error
 from kernscope.diagnostics.source import Source, Span
 
-from .cursor import MAX_ERRORS, Stop, deep_error
+from .cursor import MAX_ERRORS, OTHER_WORDS, Abort, Stop, deep_error
 from .definitions import (
     AttachPoint,
     ConfigEntry,
@@ -27,7 +27,7 @@ from .expressions import Identifier
 from .lexer import skip_blank
 from .node import CDefinition, Expr
 from .parse_c import PREDEFINED, CParser
-from .parse_statements import Abort, plain
+from .parse_statements import plain
 from .targets import find_target_end, split_target
 
 TYPE_CHECKING = False  # typing costs 3 ms to import; checkers take the name for true
@@ -62,7 +62,7 @@ class Parser(CParser):
                 offset = self._after_error(offset)
             except Abort as abort:
                 offset = abort.resume if abort.resume >= 0 else self.tokens.ends[-1]
-        for span, _ in self.conditionals:
+        for span, _ in self.conditionals[: MAX_ERRORS - len(self.diagnostics) - 1]:
             self.report("invalid-directive", "this `#if` has no `#endif`", span)
         return self.program
 
@@ -277,8 +277,6 @@ class Parser(CParser):
         return predicate
 
     def _end_of_predicate(self) -> None:
-        from .parse_statements import OTHER_WORDS
-
         word = self.text(self.index)
         self.unexpected("`/` or an operator", OTHER_WORDS.get(word))
 
@@ -418,8 +416,21 @@ def _too_deep(parser: Parser) -> CompileError:
     return CompileError([deep_error(parser.here() if parser.kinds else parser.program.span)])
 
 
+def _check_characters(source: Source) -> None:
+    """Refuse surrogates that stand for no byte: a string with one could not be written anywhere."""
+    if source.text.isascii():
+        return
+    try:
+        source.text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as problem:
+        message = f"U+{ord(source.text[problem.start]):04X} is half a character"
+        span = Span(source, problem.start, problem.start + 1)
+        raise CompileError([error("invalid-character", message, span)]) from None
+
+
 def parse(source: Source) -> Program:
     """The tree of a program. Raises CompileError with all syntax errors found."""
+    _check_characters(source)
     parser = Parser(source)
     try:
         program = parser.parse_program()
