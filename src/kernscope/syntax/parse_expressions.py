@@ -38,6 +38,7 @@ from .expressions import (
     Update,
     Variable,
 )
+from .lexer import KEYWORDS
 from .literals import NumberError, StringError, decode_string, read_number
 from .node import Expr
 from .parse_types import BASIC_TYPES, TypeParser
@@ -188,7 +189,7 @@ class ExpressionParser(TypeParser):
             return TupleAccess(base, int(digits), self.span_from(start))
         # A field may be named like a keyword.
         text = self.text(index)
-        if (kind != "name" and kind != text) or not text[:1].isalpha():
+        if kind != "name" and kind not in KEYWORDS:
             self.unexpected("a field's name" if op == "->" else "a field's name or a tuple index")
         self.index += 1
         return FieldAccess(base, text, op == "->", self.span_from(start))
