@@ -80,7 +80,8 @@ class Btf:
         """Given, or built by a full scan when first needed."""
         if self._index is None:
             try:
-                self._index = TypeIndex(build_index(self.data), fingerprint(self.data))
+                before = self._base._strings if self._base is not None else b""
+                self._index = TypeIndex(build_index(self.data, before), fingerprint(self.data))
             except (ValueError, OverflowError) as error:
                 raise BtfError(str(error)) from None
         return self._index
@@ -236,7 +237,7 @@ class Btf:
         return MemberPath(bit_offset, type_id, bits)
 
     def _find_member(self, type: BtfType, name: str, depth: int) -> Member | None:
-        if type.kind not in (Kind.STRUCT, Kind.UNION) or depth > _DEEPEST:
+        if type.kind not in (Kind.STRUCT, Kind.UNION) or depth > _DEEPEST or not name:
             return None
         anonymous = []
         for member in self._iterate_members(type):

@@ -63,15 +63,19 @@ def fingerprint(data: "memoryview | bytes") -> int:
     return crc32(bytes(data[: HEADER.size]), len(data))
 
 
-def build_index(data: "memoryview | bytes") -> bytes:
-    """Scan a whole blob (about 1.5 µs per type). Raises ValueError if it is not well-formed BTF."""
+def build_index(data: "memoryview | bytes", base_strings: "memoryview | bytes" = b"") -> bytes:
+    """Scan a whole blob (about 1 µs per type). Raises ValueError if it is not well-formed BTF.
+
+    Args:
+        base_strings: for split BTF, the string section of its base, which string offsets count from.
+    """
     from array import array  # imports `collections`; only the first run on a kernel comes here
 
     magic, _, _, header_bytes, type_off, type_len, str_off, str_len = HEADER.unpack_from(data)
     if magic != 0xEB9F:
         raise ValueError("not BTF of this byte order")
     types = memoryview(data)[header_bytes + type_off : header_bytes + type_off + type_len]
-    strings = bytes(data[header_bytes + str_off : header_bytes + str_off + str_len])
+    strings = bytes(base_strings) + bytes(data[header_bytes + str_off : header_bytes + str_off + str_len])
     offsets = array("I", (0,))
     named: list[tuple[int, int, int]] = []
     unpack, record = _TYPE.unpack_from, 0
