@@ -84,12 +84,13 @@ def make(dst, src, k, after, taken):
     return step
 """
 
-_makers: dict[tuple[str, bool, bool], Callable[..., Step]] = {}
+_makers: dict[tuple[str, str, bool, bool], Callable[..., Step]] = {}
 
 
 def _maker(expression: str, wide: bool, by_register: bool, source: str) -> Callable[..., Step]:
     """Compile an expression for a width and kind of second operand, once."""
-    found = _makers.get((expression, wide, by_register))
+    key = (source, expression, wide, by_register)
+    found = _makers.get(key)
     if found is None:
         names = {
             "a": "r[dst]" if wide else "(r[dst] & 0xFFFFFFFF)",
@@ -101,7 +102,7 @@ def _maker(expression: str, wide: bool, by_register: bool, source: str) -> Calla
         space: dict[str, Any] = {"signed_divide": signed_divide, "signed_modulo": signed_modulo}
         body = expression.format_map({name: f"({text})" for name, text in names.items()})
         exec(source.format(body=body), space)
-        found = _makers[expression, wide, by_register] = space["make"]
+        found = _makers[key] = space["make"]
     return found
 
 

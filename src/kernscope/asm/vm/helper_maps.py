@@ -95,7 +95,8 @@ def loop(m: "Machine", count: Any, callback: Any, context: Any, flags: Any, *_: 
         return -errno.EINVAL
     count &= 0xFFFFFFFF
     if count > MAX_LOOPS:
-        return -errno.E2BIG
+        # The JIT's inlined form sets only the lower half (inline_bpf_loop in kernel/bpf/verifier.c).
+        return -errno.E2BIG & 0xFFFFFFFF
     for index in range(count):
         if m.call_back(callback, index, context):
             return index + 1

@@ -10,10 +10,22 @@ if TYPE_CHECKING:
     from kernscope.asm.vm.machine import Machine
 
 
+# Where the upper half of the x86-64 address space begins (4-level page tables).
+_KERNEL_HALF = 0xFFFF800000000000
+
+
+def _unreadable(source: int, user: bool) -> int:
+    """The error for memory that is not there; kernel reads refuse other addresses first.
+
+    See copy_from_kernel_nofault_allowed in arch/x86/mm/maccess.c.
+    """
+    return -errno.EFAULT if user or source >= _KERNEL_HALF else -errno.ERANGE
+
+
 def _probe_read(m: "Machine", destination: int, size: int, source: int, user: bool) -> int:
     data = m.space.peek(source, size, user)
     m.space.write(destination, bytes(size) if data is None else data)
-    return 0 if data is not None else -errno.EFAULT
+    return 0 if data is not None else _unreadable(source, user)
 
 
 def _probe_read_str(m: "Machine", destination: int, size: int, source: int, user: bool) -> int:
@@ -24,7 +36,7 @@ def _probe_read_str(m: "Machine", destination: int, size: int, source: int, user
     m.space.region_at(destination, size, write=True)
     if text is None:
         m.space.write(destination, bytes(size))
-        return -errno.EFAULT
+        return _unreadable(source, user)
     text = text[: size - 1] + b"\0"
     m.space.write(destination, text)
     return len(text)

@@ -97,5 +97,5 @@ def get_current_cgroup_id(m: "Machine", *_: Any) -> int:
 
 
 @helper("get_attach_cookie")
-def get_attach_cookie(m: "Machine", *_: Any) -> int:
+def get_attach_cookie(m: "Machine", context: Any, *_: Any) -> int:
     return m.environment.attach_cookie

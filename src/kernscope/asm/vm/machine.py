@@ -12,14 +12,14 @@ from operator import length_hint
 from typing import Any
 
 from kernscope.asm.decode import decode
-from kernscope.asm.encode import Assembled, Relocation
+from kernscope.asm.encode import Assembled
 from kernscope.asm.vm import helper_maps, helper_memory, helper_task
 from kernscope.asm.vm.arithmetic import Step
 from kernscope.asm.vm.environment import Environment
 from kernscope.asm.vm.helper import HELPERS, Helper
 from kernscope.asm.vm.map import AnyMap, VmMap, VmRing
 from kernscope.asm.vm.memory import AddressSpace, Region, VmFault
-from kernscope.asm.vm.steps import translate
+from kernscope.asm.vm.steps import MapReference, translate
 from kernscope.tables.bpf import MapType
 from kernscope.tables.opcodes import MAX_CALL_FRAMES, MAX_LOOPS, STACK_BYTES
 
@@ -86,7 +86,7 @@ class Machine:
             ):
                 raise ValueError(f"map {name!r} has {table.copies} copies for {self.environment.cpus} CPUs")
 
-    def load(self, code: bytes | Assembled, relocations: Iterable[Relocation] = ()) -> LoadedProgram:
+    def load(self, code: bytes | Assembled, relocations: Iterable[MapReference] = ()) -> LoadedProgram:
         """Translate a program: what `assemble` returned, or code with its relocations.
 
         Raises DecodeError for bytes that are no instructions and VmFault for references to maps that do not
@@ -179,7 +179,7 @@ class Machine:
         """What a program gets when it loads the address of the function at a slot."""
         return _FUNCTIONS << 32 | slot
 
-    def resolve(self, relocation: Relocation) -> int:
+    def resolve(self, relocation: MapReference) -> int:
         """The 64-bit value that a map reference stands for."""
         table = self.maps.get(relocation.name)
         if table is None:

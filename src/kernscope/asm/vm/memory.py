@@ -68,11 +68,12 @@ class AddressSpace:
         self._next = _FIRST_REGION
 
     def address_of(self, region: Region) -> int:
-        """The region's first address; places it if it has none."""
-        if not region.base:
+        """The region's first address; places it if it has none here (maps outlive a machine)."""
+        if self.regions.get(region.base >> 32) is not region:
             region.base = self._next << 32
             self.regions[self._next] = region
-            self._next += 1
+            # Every second one, so that an address just before a region is in none.
+            self._next += 2
         return region.base
 
     def remove(self, region: Region) -> None:
@@ -83,11 +84,13 @@ class AddressSpace:
         """The region that holds `size` bytes at an address, and the offset in it. VmFault if none does."""
         region = self.regions.get(address >> 32)
         if region is None:
-            raise VmFault(f"access of {size} bytes at {address:#x}, where nothing is")
+            above = self.regions.get((address >> 32) + 1)
+            if above is None:
+                raise VmFault(f"access of {size} bytes at {address:#x}, where nothing is")
+            raise VmFault(f"access of {size} bytes at {above.name}{address - above.base:+}, before its start")
         at = address & _LOW
         if at + size > region.size:
-            signed = at - (1 << 32) if at >> 31 else at
-            raise VmFault(f"access of {size} bytes at {region.name}{signed:+}, which has {region.size} bytes")
+            raise VmFault(f"access of {size} bytes at {region.name}{at:+}, which has {region.size} bytes")
         if write and not region.writable:
             raise VmFault(f"write to {region.name}, which is read-only")
         return region, at

@@ -7,9 +7,8 @@ has a step that raises; whatever the machine does not know fails only when it is
 
 from collections.abc import Callable, Mapping
 from struct import Struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from kernscope.asm.encode import Relocation
 from kernscope.asm.instruction import Insn
 from kernscope.asm.vm.arithmetic import Step, alu_step, jump_step
 from kernscope.asm.vm.atomics import atomic_step
@@ -20,12 +19,25 @@ from kernscope.tables.helpers import HELPER_NAMES
 if TYPE_CHECKING:
     from kernscope.asm.vm.machine import Machine
 
-__all__ = ["failing_step", "translate"]
+__all__ = ["MapReference", "failing_step", "translate"]
 
 _LOW = 0xFFFFFFFF
 _UNSET = (None,) * 5
 _FORMATS = {opcodes.B: "B", opcodes.H: "H", opcodes.W: "I", opcodes.DW: "Q"}
 _SIZES = opcodes.SIZE_BYTES
+
+
+class MapReference(Protocol):
+    """A relocation, of `kernscope.asm.encode` or of a Bundle."""
+
+    @property
+    def slot(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def addend(self) -> int: ...
 
 
 def failing_step(reason: str) -> Step:
@@ -37,7 +49,7 @@ def failing_step(reason: str) -> Step:
     return step
 
 
-def translate(machine: "Machine", insns: list[Insn], relocations: Mapping[int, Relocation]) -> list[Step]:
+def translate(machine: "Machine", insns: list[Insn], relocations: Mapping[int, MapReference]) -> list[Step]:
     """Return one step per slot, and one more behind the end."""
     slots = sum(insn.slots() for insn in insns)
     entries: set[int] = set()
@@ -51,7 +63,7 @@ def translate(machine: "Machine", insns: list[Insn], relocations: Mapping[int, R
     return steps
 
 
-def _step(machine: "Machine", insn: Insn, slot: int, relocation: Relocation | None, slots: int) -> Step:
+def _step(machine: "Machine", insn: Insn, slot: int, relocation: MapReference | None, slots: int) -> Step:
     if relocation is not None and relocation.kind == "kfunc":
         return failing_step(f"call of the kernel function {relocation.name}, which the machine does not have")
     kind = insn.op & opcodes.CLASS_MASK
@@ -158,7 +170,7 @@ def _call_helper(machine: "Machine", function: Callable[..., int], after: int) -
     return step
 
 
-def _load_constant(machine: "Machine", insn: Insn, slot: int, relocation: Relocation | None) -> Step:
+def _load_constant(machine: "Machine", insn: Insn, slot: int, relocation: MapReference | None) -> Step:
     dst, after = insn.dst, slot + 2
     if insn.src == 0:
         value = insn.imm & MASK64
