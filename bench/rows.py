@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from compiled import code_size, compile_time
 from process import RunError, measure, tracing, workload
 from result import Budget, Row
 from tools import Tool, Workloads
@@ -260,5 +261,7 @@ ROWS: dict[str, Callable[[Setup], list[Row]]] = {
     "start": start_up,
     "per-call": per_call,
     "burst": burst,
+    "compile": compile_time,
+    "code-size": code_size,
     "count-all": count_all,
 }

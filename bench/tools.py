@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Tool", "Workloads", "bpftrace", "build_workloads", "hand_written_c", "kernscope"]
+__all__ = ["Tool", "Workloads", "bpf_object", "bpftrace", "build_workloads", "hand_written_c", "kernscope"]
 
 C = Path(__file__).with_name("c")
 
@@ -70,7 +70,10 @@ def build_workloads(folder: Path) -> Workloads | str:
 
 
 def bpf_object(name: str, folder: Path) -> Path | str:
-    """Compile ``c/NAME.bpf.c`` with clang -O2 for BPF; the object's path, or why there is none."""
+    """Compile NAME.bpf.c of c/ or c/pairs/ with clang -O2 for BPF; the object, or why there is none."""
+    source = C / f"{name}.bpf.c"
+    if not source.exists():
+        source = C / "pairs" / source.name
     clang = shutil.which("clang")
     if clang is None:
         return "hand-written C: left out, clang is not installed"
@@ -85,7 +88,7 @@ def bpf_object(name: str, folder: Path) -> Path | str:
         "bpf",
         include,
         "-c",
-        str(C / f"{name}.bpf.c"),
+        str(source),
         "-o",
         str(target),
     ]
