@@ -1,4 +1,4 @@
-"""Compiler rows: how long compiling takes, and how many instructions come out, against clang -O2 and bpftrace."""
+"""Compiler rows: how long compiling takes, how many instructions come out, against clang -O2 and bpftrace."""
 
 import json
 import struct
@@ -42,7 +42,8 @@ def _ours(program: Path) -> dict[str, float]:
     command = [sys.executable, str(HERE / "compile_once.py"), str(program)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     if done.returncode != 0:
-        raise RunError(f"{program.name} does not compile: {done.stderr.strip()[-300:]}")
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise RunError(f"{program.name} does not compile: {last}")
     result: dict[str, float] = json.loads(done.stdout)
     return result
 
@@ -75,9 +76,8 @@ def _bpftrace_instructions(setup: "Setup", program: Path) -> int | None:
 
 def code_size(setup: "Setup") -> list[Row]:
     """Instructions of the programs that have a C twin, summed; each program's numbers stand in the notes."""
-    row = Row(
-        "code-size", "instructions emitted, sum of the programs below", "instructions", Budget("C", 1.3)
-    )
+    title = "instructions emitted, sum of the programs in the notes"
+    row = Row("code-size", title, "instructions", Budget("C", 1.3))
     sums: dict[str, list[int]] = {"kernscope": [], "bpftrace": [], "C": []}
     for name in TWINS:
         program = PROGRAMS / f"{name}.bt"
