@@ -1,8 +1,10 @@
 """The text form of functions and modules, for dumps, golden tests and reading."""
 
+from kernscope.ssa import location
+from kernscope.ssa.allocate import Allocation
 from kernscope.ssa.ir import COND_NAMES, OPS, Block, FrameSlot, Function, Module, Op, Value
 
-__all__ = ["print_function", "print_module", "print_value"]
+__all__ = ["print_allocation", "print_function", "print_module", "print_value"]
 
 
 def _ref(value: Value) -> str:
@@ -81,6 +83,35 @@ def print_function(f: Function) -> str:
         if block.term is not None:
             lines.append("  " + print_value(block.term))
     return "\n".join(lines) + "\n"
+
+
+def print_allocation(f: Function, allocation: Allocation) -> str:
+    """A function with registers: r for registers, s for the spill slots of values."""
+    lines = [f"func {f.name}:"]
+    for block in f.blocks:
+        lines.append(f"{_label(block)}:")
+        term = allocation.term[block.order]
+        steps = [*allocation.body[block.order], *([term] if term is not None else [])]
+        lines += ["  " + _step(*step) for step in steps]
+    return "\n".join(lines) + "\n"
+
+
+def _step(kind: int, value: Value, dst: int, srcs: tuple[int, ...]) -> str:
+    match kind:
+        case location.MOVE:
+            return f"r{dst} = r{srcs[0]}  ; {_ref(value)}"
+        case location.LOAD:
+            return f"r{dst} = s{value.id}"
+        case location.STORE:
+            return f"s{value.id} = r{srcs[0]}"
+        case location.REMAT:
+            return f"r{dst} = {_ref(value)}"
+    places = [_ref(a) if r < 0 else f"r{r}" for a, r in zip(value.args, srcs)]
+    result = f"r{dst} = " if dst >= 0 else ""
+    targets = [_label(t) for t in value.targets]
+    return f"{result}{_operation(value)} {', '.join(places + targets)}".rstrip() + (
+        f"  ; v{value.id}" if dst >= 0 else ""
+    )
 
 
 def print_module(m: Module) -> str:

@@ -1,9 +1,11 @@
 """Extensions that change nothing: the value is in range already, or nobody looks at the bits they set.
 
-Requires: blocks sorted. Breaks nothing. Also turns an operation whose result is only wanted zero-extended from
-32 bits into its 32-bit form, which extends for nothing, and with ISA v4 a sign-extended load into one.
+Requires: blocks sorted. Breaks nothing. Also turns an operation whose result is only wanted zero-extended
+from 32 bits into its 32-bit form, which extends for nothing, and with ISA v4 a sign-extended load into one.
 Masks (`and`) stay: the verifier takes bounds from them.
 """
+
+from collections.abc import Callable
 
 from kernscope.ssa.analysis import use_counts
 from kernscope.ssa.ir import Function, Op, Value, resolve
@@ -18,35 +20,49 @@ def run(f: Function) -> None:
     """Drop extensions in `f`."""
     if not any(v.op in (Op.ZEXT, Op.SEXT) for block in f.blocks for v in block.insns):
         return
-    needed = _needed_bits(f)
+    # One after the other: a range holds for a value all of whose bits are still what they were.
+    _drop_by_range(f)
+    _drop_by_need(f)
+
+
+def _drop_by_range(f: Function) -> None:
     known = ranges(f)
     uses = use_counts(f)
     signed_loads = "v4" in f.module.features
+
+    def redundant(v: Value) -> bool:
+        x = v.args[0]
+        if _in_range(v, known[x.id]) or _absorbed(v, x, uses, signed_loads):
+            uses[x.id] += uses[v.id] - 1
+            return True
+        return False
+
+    _drop(f, redundant)
+
+
+def _drop_by_need(f: Function) -> None:
+    needed = _needed_bits(f)
+    _drop(f, lambda v: needed[v.id] <= v.width)
+
+
+def _drop(f: Function, redundant: Callable[[Value], bool]) -> None:
     for block in f.blocks:
         kept = []
         for v in block.insns:
             for i, arg in enumerate(v.args):
                 if arg.fwd is not None:
                     v.args[i] = resolve(arg)
-            same = None
-            if v.op in (Op.ZEXT, Op.SEXT):
-                x = v.args[0]
-                if _is_redundant(v, known[x.id], needed[v.id]) or _absorbed(v, x, uses, signed_loads):
-                    same = x
-            if same is None:
-                kept.append(v)
+            if v.op in (Op.ZEXT, Op.SEXT) and redundant(v):
+                v.fwd = v.args[0]
             else:
-                v.fwd = same
-                uses[same.id] += uses[v.id] - 1
+                kept.append(v)
         block.insns = kept
         if block.term is not None:
             block.term.args = [a if a.fwd is None else resolve(a) for a in block.term.args]
     f.forward_phis()
 
 
-def _is_redundant(v: Value, known: Range | None, needed: int) -> bool:
-    if needed <= v.width:
-        return True
+def _in_range(v: Value, known: Range | None) -> bool:
     if known is None:
         return False
     if v.op == Op.ZEXT:

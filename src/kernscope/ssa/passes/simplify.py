@@ -4,8 +4,8 @@ into loads and stores, masks into bit tests.
 Requires: blocks sorted. Breaks: nothing; branches that became constant are left for `cfg`.
 
 A rule gets the value and either returns one that replaces it, or changes it in place. What a check has
-bounded must stay the register that is used after the check, so sums are only regrouped, and masks only merged,
-where the inner one has no other use.
+bounded must stay the register that is used after the check, so sums are only regrouped, and masks only
+merged, where the inner one has no other use.
 """
 
 from collections.abc import Callable
@@ -286,6 +286,10 @@ def _select_cmp(f: Function, v: Value, uses: list[int]) -> Value | None:
         return x if known else y
     if x is y:
         return x
+    if NEGATED[v.imm] >= 0 and x is not v.args[0] and (y is v.args[0] or (x.op == Op.CONST != y.op)):
+        # What is compared, or what needs a register, goes first: the result starts as a copy of it.
+        v.imm = NEGATED[v.imm]
+        v.args[2:] = x, y = [y, x]
     if x.op == Op.CONST and y.op == Op.CONST and {x.imm, y.imm} == {0, 1}:
         cond = v.imm if x.imm else NEGATED[v.imm]
         if cond >= 0:

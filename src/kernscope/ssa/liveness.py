@@ -1,0 +1,203 @@
+"""Where values live: one walk backwards over the function gives all that register allocation asks about.
+
+Floating values (constants, references) never live: they are made where they are used. Sets of values are
+integers used as bit sets, by value id. Positions number all instructions in block order.
+"""
+
+from kernscope.ssa.ir import Block, Function, Op, Value
+
+__all__ = ["Liveness", "find_liveness"]
+
+_CALLS = (Op.CALL, Op.CALL_FUNC, Op.CALL_KFUNC)
+_TWO_ADDRESS = frozenset((*range(Op.ADD, Op.BSWAP + 1), Op.PTR_ADD))
+
+
+class Liveness:
+    """The answers. All by block order or value id.
+
+    `live_in`, `live_out`: bit sets by block order; phis count as defined at the start of their block, phi
+    arguments as used at the end of the predecessor. `deaths`: by block order, for each instruction and the
+    terminator the values whose last use (or unused definition) it is. `uses`: positions of all uses,
+    falling, so that the next one is last. `crosses`: whether a value lives across a call. `hints`: register
+    it is wanted in by a call or return, or -1. `affinity`: the phi it flows into. `start`, `end`: positions
+    by block order. `pressure`: most values alive at once in the block. `has_call`: by block order.
+    """
+
+    __slots__ = (
+        "affinity",
+        "crosses",
+        "deaths",
+        "end",
+        "has_call",
+        "hints",
+        "live_in",
+        "live_out",
+        "pressure",
+        "start",
+        "uses",
+        "values",
+    )
+
+    def __init__(self, blocks: int, values: int) -> None:
+        self.live_in = [0] * blocks
+        self.live_out = [0] * blocks
+        self.deaths: list[list[tuple[Value, ...]]] = [[]] * blocks
+        self.uses: list[list[int]] = [[] for _ in range(values)]
+        self.crosses = bytearray(values)
+        self.hints = [-1] * values
+        self.affinity: dict[int, Value] = {}
+        self.start = [0] * blocks
+        self.end = [0] * blocks
+        self.pressure = [0] * blocks
+        self.has_call = bytearray(blocks)
+        self.values: list[Value | None] = [None] * values
+
+    def members(self, bits: int) -> list[Value]:
+        """The values in a bit set."""
+        values = self.values
+        found = []
+        while bits:
+            low = bits & -bits
+            value = values[low.bit_length() - 1]
+            assert value is not None
+            found.append(value)
+            bits ^= low
+        return found
+
+
+def find_liveness(f: Function) -> Liveness:
+    """Analyse `f`, whose blocks are sorted."""
+    lv = Liveness(len(f.blocks), f.value_count)
+    position = 0
+    for i, block in enumerate(f.blocks):
+        block.order = i
+        lv.start[i] = position
+        position += len(block.insns) + 2
+        lv.end[i] = position - 1
+    _find_live_sets(f, lv)
+    for block in reversed(f.blocks):
+        _scan(block, lv)
+    return lv
+
+
+def _find_live_sets(f: Function, lv: Liveness) -> None:
+    upward: list[int] = []
+    defined: list[int] = []
+    at_end = [0] * len(f.blocks)  # phi arguments of successors
+    values = lv.values
+    for block in f.blocks:
+        used = 0
+        made = 0
+        for phi in block.phis:
+            made |= 1 << phi.id
+            values[phi.id] = phi
+            for arg, pred in zip(phi.args, block.preds):
+                if arg.op > Op.FRAME_ADDR:
+                    at_end[pred.order] |= 1 << arg.id
+                    if arg.id not in lv.affinity:
+                        lv.affinity[arg.id] = phi
+        insns = block.insns if block.term is None else [*block.insns, block.term]
+        inside: set[int] = set()
+        outside: set[int] = set()
+        for v in insns:
+            for arg in v.args:
+                if arg.op > 4 and arg.id not in inside:
+                    outside.add(arg.id)
+            inside.add(v.id)
+            values[v.id] = v
+        for ident in outside:
+            used |= 1 << ident
+        for ident in inside:
+            made |= 1 << ident
+        for phi in block.phis:
+            used &= ~(1 << phi.id)
+        upward.append(used)
+        defined.append(made)
+    _solve(f, lv, upward, defined, at_end)
+
+
+def _solve(f: Function, lv: Liveness, upward: list[int], defined: list[int], at_end: list[int]) -> None:
+    live_in, live_out = lv.live_in, lv.live_out
+    waiting = set(f.blocks)
+    todo = list(f.blocks)  # popped from the end: successors first
+    while todo:
+        block = todo.pop()
+        waiting.discard(block)
+        i = block.order
+        out = at_end[i]
+        for succ in block.succs:
+            out |= live_in[succ.order]
+        live_out[i] = out
+        new = upward[i] | (out & ~defined[i])
+        if new != live_in[i]:
+            live_in[i] = new
+            for pred in block.preds:
+                if pred not in waiting:
+                    waiting.add(pred)
+                    todo.append(pred)
+
+
+def _scan(block: Block, lv: Liveness) -> None:
+    """Walk one block backwards: deaths, uses, call crossings, hints, pressure."""
+    i = block.order
+    position = lv.end[i]
+    live = set(lv.members(lv.live_out[i]))
+    uses, crosses = lv.uses, lv.crosses
+    for succ in block.succs:
+        if succ.phis:
+            at = succ.preds.index(block)
+            for phi in succ.phis:
+                arg = phi.args[at]
+                if arg.op > 4:
+                    uses[arg.id].append(position)
+    deaths: list[tuple[Value, ...]] = []
+    most = len(live)
+    insns = block.insns
+    n = len(insns)
+    v = block.term
+    while True:
+        if v is not None:
+            dying: tuple[Value, ...] = ()
+            if v in live:
+                live.discard(v)
+            elif v.kind != 2:
+                dying = (v,)
+            op = v.op
+            if op in _CALLS:
+                lv.has_call[i] = 1
+                for value in live:
+                    crosses[value.id] = 1
+            for arg in v.args:
+                if arg.op > 4:
+                    if arg not in live:
+                        live.add(arg)
+                        dying += (arg,)
+                    uses[arg.id].append(position)
+            if 7 <= op <= 38:
+                _hint(v, lv)
+            deaths.append(dying)
+            if len(live) > most:
+                most = len(live)
+        n -= 1
+        if n < 0:
+            break
+        position -= 1
+        v = insns[n]
+    deaths.reverse()
+    lv.deaths[i] = deaths
+    lv.pressure[i] = most
+
+
+def _hint(v: Value, lv: Liveness) -> None:
+    op = v.op
+    hints = lv.hints
+    if op in _CALLS:
+        for n, arg in enumerate(v.args):
+            if arg.op > 4 and not lv.crosses[arg.id]:
+                hints[arg.id] = n + 1
+    elif op == Op.RET:
+        hints[v.args[0].id] = 0
+    elif op in _TWO_ADDRESS and hints[v.id] >= 0:
+        first = v.args[0].id
+        if hints[first] < 0:
+            hints[first] = hints[v.id]
