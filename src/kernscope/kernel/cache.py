@@ -27,26 +27,22 @@ def cache_folder(*, create: bool = False) -> str | None:
 
 
 def _bases() -> list[str]:
-    found = []
     xdg = os.environ.get("XDG_CACHE_HOME", "")
     if os.path.isabs(xdg):
-        found.append(xdg)
+        return [xdg]
     home = os.environ.get("HOME", "")
     try:
         if os.path.isabs(home) and os.stat(home).st_uid == os.geteuid():
-            found.append(os.path.join(home, ".cache"))
-            return found
+            return [os.path.join(home, ".cache")]
     except OSError:
         pass
     try:
         import pwd
 
         home = pwd.getpwuid(os.geteuid()).pw_dir
-        if os.path.isabs(home):
-            found.append(os.path.join(home, ".cache"))
     except (KeyError, ImportError):
-        pass
-    return found
+        return []
+    return [os.path.join(home, ".cache")] if os.path.isabs(home) else []
 
 
 def _is_ours(path: str) -> bool:

@@ -154,6 +154,7 @@ class Kernel:
         if self._tracefs is not None:
             self._tracefs.close()
             self._tracefs = None
+        self._btf = None  # its mapping ends when nobody else uses it
 
     def __enter__(self) -> "Self":
         return self

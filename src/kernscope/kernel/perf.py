@@ -166,6 +166,8 @@ def attach_timer(
 ) -> list[Link]:
     """`program` on the software CPU clock: on one CPU, or on each online CPU.
 
+    The clock may stand still on idle CPUs, in virtual machines above all: then nothing is sampled there.
+
     Raises:
         AttachError: what was attached by then is detached again.
     """
