@@ -1,7 +1,5 @@
 """Counts, errors and time of system calls.
 
-    with Summary(by="syscall").run(duration=5) as session: …
-
 The program counts at entry, so that calls which never return (`exit_group`) or have not yet returned are in;
 errors and times are added at exit, for calls whose entry was seen.
 """

@@ -139,8 +139,11 @@ def _json_row(row: Row, by: str) -> dict[str, object]:
     return result
 
 
-def csv_text(rows: Sequence[Row], *, by: str, elapsed_s: float, top: int = 0) -> str:
-    """Comma-separated values with a header line; `errors_by_name` is `ENOENT:3 EAGAIN:1`."""
+def csv_text(rows: Sequence[Row], *, by: str, elapsed_s: float, top: int = 0, escape: bool = False) -> str:
+    """Comma-separated values with a header line; `errors_by_name` is `ENOENT:3 EAGAIN:1`.
+
+    `escape` makes names harmless for a terminal; else they are exact.
+    """
     import csv
     import io
 
@@ -163,7 +166,7 @@ def csv_text(rows: Sequence[Row], *, by: str, elapsed_s: float, top: int = 0) ->
     for row in rows[:top] if top else rows:
         writer.writerow(
             [
-                row.label,
+                safe(row.label) if escape else row.label,
                 *([row.pid] if by == "pid" else []),
                 row.calls,
                 round(row.calls / elapsed_s, 3) if elapsed_s > 0 else "",

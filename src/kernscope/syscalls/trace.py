@@ -195,7 +195,7 @@ def _remember(call: Call) -> str:
 
 def _strings_at_entry(call: Call) -> str:
     # One path is all that the calls in question (execve, execveat) have.
-    (argument,) = (argument for argument in call.arguments if argument.in_memory)
+    (argument,) = [argument for argument in call.arguments if argument.in_memory]
     return f"str(args.{argument.name}, {STRING_BYTES - 1})"
 
 

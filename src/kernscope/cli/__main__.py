@@ -1,0 +1,5 @@
+import sys
+
+from kernscope.cli import main
+
+sys.exit(main())

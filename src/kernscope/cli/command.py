@@ -1,0 +1,71 @@
+"""What a subcommand is, and its help text."""
+
+from collections.abc import Callable, Sequence
+
+from kernscope.cli.options import Arguments, Option
+
+__all__ = ["HELP", "Command"]
+
+HELP = Option("-h --help", "", "show this text")
+
+
+class Command:
+    """One subcommand.
+
+    Attributes:
+        usage: the lines after `kernscope NAME`.
+        summary: what it does, in a sentence or two.
+        options: those it takes; `--help` is added.
+        examples: (arguments, what they do).
+        run: does it and returns the exit code.
+        needs: what of the arguments that are not options is wrong, for instance that one is missing.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        usage: Sequence[str],
+        summary: str,
+        options: Sequence[Option],
+        run: Callable[[Arguments], int],
+        *,
+        examples: Sequence[tuple[str, str]] = (),
+        epilogue: str = "",
+    ) -> None:
+        self.name, self.usage, self.summary, self.run = name, usage, summary, run
+        self.options = [*options, HELP]
+        self.examples, self.epilogue = examples, epilogue
+
+    def help(self) -> str:
+        """The text of `kernscope NAME --help`."""
+        first, *others = self.usage
+        lines = [f"usage: kernscope {self.name} {first}".rstrip()]
+        lines += [f"       kernscope {self.name} {other}" for other in others]
+        lines += ["", self.summary, "", "options:"]
+        lines += two_columns([(_option_text(option), option.help) for option in self.options])
+        if self.examples:
+            lines += ["", "examples:"]
+            for arguments, meaning in self.examples:
+                lines += [f"  kernscope {self.name} {arguments}".rstrip(), f"      {meaning}"]
+        if self.epilogue:
+            lines += ["", self.epilogue]
+        return "\n".join(lines) + "\n"
+
+
+def _option_text(option: Option) -> str:
+    names = ", ".join(option.names)
+    if not option.value:
+        return names
+    return f"{names} {'|'.join(option.choices) if option.choices else option.value}"
+
+
+def two_columns(rows: Sequence[tuple[str, str]], indent: int = 2) -> list[str]:
+    """Terms and their meanings side by side; a long term has its meaning on the next line."""
+    width = min(28, max(len(term) for term, _ in rows))
+    lines = []
+    for term, meaning in rows:
+        if len(term) > width:
+            lines += [" " * indent + term, " " * (indent + width + 2) + meaning]
+        else:
+            lines.append(" " * indent + f"{term:<{width}}  {meaning}")
+    return lines

@@ -1,0 +1,168 @@
+"""Command-line arguments, read by a table.
+
+argparse takes a tenth of the whole start-up budget to import; this reads what the subcommands need, and
+knows what was meant when an option is misspelt.
+"""
+
+from collections.abc import Callable, Sequence
+
+__all__ = ["Arguments", "Option", "UsageError", "parse"]
+
+
+class UsageError(Exception):
+    """The command line cannot be understood; the message says why."""
+
+
+class Option:
+    """One option.
+
+    Args:
+        names: `-d --duration`, separated by spaces.
+        value: what its value is called in the help text; empty for a flag.
+        help: one line.
+        convert: makes the value from text; raises ValueError with a message for people.
+        choices: the values allowed.
+        default: where the option is not given.
+        name: the attribute that holds it; by default the last of `names`.
+    """
+
+    __slots__ = ("choices", "convert", "default", "help", "name", "names", "value")
+
+    def __init__(
+        self,
+        names: str,
+        value: str,
+        help: str,
+        *,
+        convert: Callable[[str], object] = str,
+        choices: Sequence[str] = (),
+        default: object = None,
+        name: str = "",
+    ) -> None:
+        self.names = names.split()
+        self.value, self.help, self.convert, self.choices = value, help, convert, choices
+        self.default = False if not value and default is None else default
+        self.name = name or self.names[-1].lstrip("-").replace("-", "_")
+
+    def read(self, shown: str, text: str) -> object:
+        """The value from its text."""
+        if self.choices and text not in self.choices:
+            from kernscope import suggest
+
+            near = suggest(text, self.choices)
+            hint = f"; did you mean `{near}`?" if near else ""
+            raise UsageError(f"`{shown}` is one of {', '.join(self.choices)}, not `{text}`{hint}")
+        try:
+            return self.convert(text)
+        except ValueError as error:
+            raise UsageError(f"`{shown} {text}`: {error}") from None
+
+
+class Arguments:
+    """What the command line said: options by name, `words` that are none, and `rest` after `--` (or None)."""
+
+    def __init__(self, values: dict[str, object], words: list[str], rest: list[str] | None) -> None:
+        self._values = values
+        self.words, self.rest = words, rest
+
+    def text(self, name: str) -> str:
+        """An option that is text; empty if not given."""
+        value = self._values[name]
+        return "" if value is None else str(value)
+
+    def flag(self, name: str) -> bool:
+        return bool(self._values[name])
+
+    def integer(self, name: str) -> int | None:
+        value = self._values[name]
+        assert value is None or isinstance(value, int)
+        return value
+
+    def number(self, name: str) -> float | None:
+        value = self._values[name]
+        assert value is None or isinstance(value, int | float)
+        return value
+
+    def given(self, name: str) -> bool:
+        return self._values[name] is not None
+
+
+def parse(arguments: Sequence[str], options: Sequence[Option], *, stop_at_word: bool = False) -> Arguments:
+    """Read `arguments`. Raises UsageError.
+
+    `stop_at_word`: the first word that is no option ends the options, as for a program's own arguments.
+    """
+    by_name = {name: option for option in options for name in option.names}
+    values: dict[str, object] = {option.name: option.default for option in options}
+    words: list[str] = []
+    queue = list(arguments)
+    while queue:
+        argument = queue.pop(0)
+        if argument == "--":
+            return Arguments(values, words, queue)
+        if not argument.startswith("-") or argument == "-":
+            words.append(argument)
+            if stop_at_word:
+                return Arguments(values, words, queue or None)
+            continue
+        option, shown, inline = _find(argument, by_name)
+        if not option.value:
+            if inline is not None and not argument.startswith("--"):
+                queue.insert(0, "-" + inline)  # `-qv` is `-q -v`
+            elif inline is not None:
+                raise UsageError(f"`{shown}` takes no value")
+            values[option.name] = True
+            continue
+        if inline is None:
+            if not queue:
+                raise UsageError(f"`{shown}` needs a value: {option.value}")
+            inline = queue.pop(0)
+        values[option.name] = option.read(shown, inline)
+    return Arguments(values, words, None)
+
+
+def _find(argument: str, by_name: dict[str, Option]) -> tuple[Option, str, str | None]:
+    """The option, how it was written, and the value written together with it (`--top=5`, `-d5`)."""
+    if argument.startswith("--"):
+        shown, equals, inline = argument.partition("=")
+        option = by_name.get(shown)
+        if option is not None:
+            return option, shown, inline if equals else None
+    else:
+        shown = argument[:2]
+        option = by_name.get(shown)
+        if option is not None:
+            return option, shown, argument[2:].removeprefix("=") if len(argument) > 2 else None
+        shown = argument
+    from kernscope import suggest
+
+    near = suggest(shown, by_name)
+    raise UsageError(f"unknown option `{shown}`" + (f"; did you mean `{near}`?" if near else ""))
+
+
+def seconds(text: str) -> float:
+    """A positive number of seconds, with the units s, ms, m, h allowed."""
+    units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+    number, unit = text, 1.0
+    for suffix, factor in units.items():
+        if text.endswith(suffix):
+            number, unit = text[: -len(suffix)], factor
+            break
+    try:
+        value = float(number) * unit
+    except ValueError:
+        raise ValueError("not a number of seconds") from None
+    if not 0 < value < 1e9:
+        raise ValueError("must be more than 0 seconds")
+    return value
+
+
+def positive(text: str) -> int:
+    """An integer above 0."""
+    try:
+        value = int(text)
+    except ValueError:
+        raise ValueError("not a whole number") from None
+    if value <= 0:
+        raise ValueError("must be above 0")
+    return value
