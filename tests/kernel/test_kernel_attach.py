@@ -203,3 +203,20 @@ def test_a_command_is_seen_from_its_exec_on() -> None:
                 command.resume()
                 assert command.wait() == 0
             assert value(map) >= 1
+
+
+def test_pid_namespace_identity_is_the_one_the_kernel_wants() -> None:
+    with Kernel() as kernel, counter() as map:
+        if not kernel.has_feature("ns_pid_tgid"):
+            pytest.skip("this kernel has no bpf_get_ns_current_pid_tgid()")
+        ours = kernel.pid_namespace
+        # bpf_get_ns_current_pid_tgid(device, inode, value, 8) is helper 120; value becomes { pid, tgid }.
+        code = (
+            insn(0x18, 1, 0, 0, ours.device)
+            + insn(0)
+            + insn(0x18, 2, 0, 0, ours.inode - (1 << 32) * (ours.inode >> 31))
+        )
+        code += insn(0) + load_map_value(3, map.fd) + insn(0xB7, 4, imm=8) + insn(0x85, imm=120) + insn(0x95)
+        with prog_load(ProgramType.RAW_TRACEPOINT, code) as program:
+            assert program.test_run().retval == 0
+            assert unpack("=II", map.lookup(bytes(4)) or b"") == (os.getpid(), os.getpid())

@@ -55,6 +55,12 @@ def test_listing_system_calls_reads_no_format() -> None:
         names = kernel.tracepoints("syscalls")
         assert len(names) > 500 and time.perf_counter() - start < 0.2
         assert not kernel.tracefs._formats
+        everything: dict[str, list[str]] = {}
+        for category, name in kernel.tracefs.all_events():
+            everything.setdefault(category, []).append(name)
+    with Kernel() as other:
+        assert {category: other.tracepoints(category) for category in everything} == everything
+        assert other.tracepoints("ftrace") == [] == other.tracepoints("../events/sched")
 
 
 def test_unknown_events() -> None:

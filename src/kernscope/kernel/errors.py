@@ -7,6 +7,10 @@ from kernscope.tables.errno_hints import hint_for
 __all__ = ["AttachError", "KernelError", "NotSupportedError", "VerifierError"]
 
 
+_ENOTSUPP = 524
+"""A kernel-internal errno that bpf(2) lets through; libc has no text for it."""
+
+
 class KernelError(OSError):
     """A system call refused. `errno` and `strerror` as in OSError, and:
 
@@ -17,7 +21,7 @@ class KernelError(OSError):
     """
 
     def __init__(self, errno: int, command: str, object: str = "", hint: str | None = None) -> None:
-        super().__init__(errno, os.strerror(errno))
+        super().__init__(errno, "Operation not supported" if errno == _ENOTSUPP else os.strerror(errno))
         self.command = command
         self.object = object
         self.hint = hint_for(command, errno) if hint is None else hint

@@ -100,7 +100,10 @@ class KernelAccess(KernelFacts, Protocol):
         attach_btf_id: int = 0,
         flags: int = 0,
         log_level: int = 0,
-    ) -> "Program": ...
+        btf_fd: int = 0,
+        func_info: bytes = b"",
+    ) -> "Program":
+        """`btf_fd` and `func_info` (see `kernscope.btf.encode`) are needed by programs with callbacks."""
 
     def ring_buffer(self, map: "Map") -> "RingBuffer": ...
 
@@ -115,8 +118,8 @@ class KernelAccess(KernelFacts, Protocol):
     ) -> "list[Link]":
         """Run `program` by clock: on one CPU (interval) or on each online CPU (profile)."""
 
-    def detach(self, links: "Sequence[Link]") -> None:
-        """Close links together, so that they share the kernel's RCU grace periods."""
+    def detach(self, links: "Sequence[Link]", *, background: bool = False) -> None:
+        """Close links together: their waits for the kernel are shared; see `link.detach_together`."""
 
     def start_command(self, arguments: "Sequence[str]") -> "Command":
         """A child process that waits before its exec until `Command.resume()`."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from kernscope.btf import Btf
     from kernscope.kernel.features import Features
+    from kernscope.kernel.interface import KernelAccess
     from kernscope.kernel.kallsyms import Kallsyms
     from kernscope.kernel.process import Command
     from kernscope.kernel.ringbuf import RingBuffer
@@ -161,3 +162,7 @@ class Kernel:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+if TYPE_CHECKING:
+    _implements: KernelAccess = Kernel()

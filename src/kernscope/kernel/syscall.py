@@ -8,6 +8,7 @@ import os
 
 from kernscope.kernel.errors import KernelError
 from kernscope.tables.arch import ARCHITECTURES
+from kernscope.tables.bpf import Command
 
 __all__ = ["Buffer", "bpf", "bpf_result", "syscall"]
 
@@ -101,17 +102,38 @@ class Buffer:
 
 
 _machine = os.uname().machine
+_EPERM = 1
+_ALLOCATING = (Command.MAP_CREATE, Command.PROG_LOAD)
 _NR_BPF = ARCHITECTURES[_machine].syscall_bpf if _machine in ARCHITECTURES else -1
+
+
+_memlock_raised = False
 
 
 def bpf_result(command: int, attribute: Buffer) -> int:
     """bpf(2): its result, or the negated errno. `attribute` is one arm of ``union bpf_attr``."""
-    return syscall(_NR_BPF, command, attribute.address, len(attribute))
+    result = syscall(_NR_BPF, command, attribute.address, attribute.size)
+    if result == -_EPERM and not _memlock_raised and command in _ALLOCATING and _raise_memlock():
+        result = syscall(_NR_BPF, command, attribute.address, attribute.size)
+    return result
+
+
+def _raise_memlock() -> bool:
+    """Kernels before 5.11 count maps and programs against RLIMIT_MEMLOCK, and then say EPERM."""
+    global _memlock_raised
+    _memlock_raised = True
+    try:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    except (ImportError, OSError, ValueError):
+        return False
+    return True
 
 
 def bpf(command: int, attribute: Buffer, what: str, object: str = "") -> int:
     """bpf(2), raising KernelError(`what`, `object`) when it refuses."""
-    result = syscall(_NR_BPF, command, attribute.address, len(attribute))
+    result = bpf_result(command, attribute)
     if result < 0:
         raise KernelError(-result, what, object)
     return result

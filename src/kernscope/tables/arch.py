@@ -106,7 +106,8 @@ X86_64 = Architecture(
     compat_path="thread_info.status",
     compat_mask=0x0002,
     compat_why="TS_COMPAT, set on entry of a 32-bit system call and cleared on its exit "
-    "(arch/x86/include/asm/thread_info.h); syscall tracepoints skip it as arch_trace_is_compat_syscall()",
+    "(arch/x86/include/asm/thread_info.h); syscall tracepoints skip it as arch_trace_is_compat_syscall(). "
+    "x32 calls have bit 30 in their number, so no 64-bit number equals them",
 )
 
 AARCH64 = Architecture(
