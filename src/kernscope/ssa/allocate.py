@@ -301,6 +301,8 @@ class _Walker:
         elif at is not None and v.op in _COMMUTATIVE and v.args[1] in dying and v.args[1] is not x:
             dst = srcs[1]
             srcs[1] = at
+            v.args.reverse()
+            x = v.args[0]
         else:
             if at is not None:
                 self.pinned |= 1 << at

@@ -354,6 +354,10 @@ def _address(f: Function, v: Value, uses: list[int]) -> Value | None:
             break
         v.imm = offset
         v.args[0] = base = base.args[0]
+    if base.op == Op.MAP_VALUE and base.imm and 0 <= v.imm + base.imm <= 0x7FFF:
+        # One base for all accesses to a map's value: it may still be in a register.
+        v.imm += base.imm
+        v.args[0] = f.float_value(Op.MAP_VALUE, 0, base.aux)
     return None
 
 
