@@ -108,8 +108,8 @@ class ProgramSpec:
 
     `type` and `expected_attach_type` are the numbers of `kernscope.tables.bpf`; `attach_btf` names the kernel type
     whose BTF id the load needs (`btf_trace_sys_enter`), or is None. `lines` maps an instruction slot to the
-    `(start, end)` offsets in the source that it came from, in ascending order of slots.
-    `listing` is its text form with symbols, for `compile --dump asm` and verifier messages, made when asked.
+    `(start, end)` offsets in the source that it came from, in ascending order of slots. `functions` has the name
+    and first slot of each function; where there are several, the kernel wants BTF that describes them.
     """
 
     __slots__ = (
@@ -117,6 +117,7 @@ class ProgramSpec:
         "attach_btf",
         "code",
         "expected_attach_type",
+        "functions",
         "lines",
         "name",
         "relocations",
@@ -134,8 +135,10 @@ class ProgramSpec:
         expected_attach_type: int = 0,
         attach_btf: str | None = None,
         lines: tuple[tuple[int, int, int], ...] = (),
+        functions: tuple[tuple[str, int], ...] = (),
     ) -> None:
         self.name, self.type, self.code, self.relocations, self.attach = name, type, code, relocations, attach
+        self.functions = functions
         self.expected_attach_type, self.attach_btf, self.lines = expected_attach_type, attach_btf, lines
 
 

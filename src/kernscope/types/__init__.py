@@ -103,7 +103,8 @@ class String(Type):
     __slots__ = ()
 
     def __init__(self, size: int) -> None:
-        self.size, self.align, self._key = size, 1, (size,)
+        # aligned, so that strings can be compared and copied in words (a tuple's offsets keep to it)
+        self.size, self.align, self._key = size, 8, (size,)
 
     def __str__(self) -> str:
         return f"string[{self.size}]"
@@ -116,7 +117,7 @@ class Buffer(Type):
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
-        self.size, self.align, self._key = 4 + align_up(capacity, 4), 4, (capacity,)
+        self.size, self.align, self._key = 4 + align_up(capacity, 4), 8, (capacity,)
 
     def __str__(self) -> str:
         return f"buffer[{self.capacity}]"

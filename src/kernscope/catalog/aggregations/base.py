@@ -10,13 +10,16 @@ and subtracts them from then on. The others (`min`, `max`) are reset in place; a
 very moment may survive the reset.
 """
 
-from collections.abc import Iterable
+from __future__ import annotations
+
 from struct import Struct
 
 from kernscope.types import Aggregate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from kernscope.ssa import Builder, Value
 
 __all__ = ["WORD_MASK", "Aggregation", "add_to_word", "divide", "words"]
@@ -44,7 +47,7 @@ def divide(total: int, n: int) -> int:
     return -(-total // n) if total < 0 else total // n
 
 
-def add_to_word(b: "Builder", cell: "Value", offset: int, amount: "Value | int", shared: bool) -> None:
+def add_to_word(b: Builder, cell: Value, offset: int, amount: Value | int, shared: bool) -> None:
     """Add to the cell's word at `offset` bytes."""
     if shared:
         b.atomic_add(8, cell, amount, offset)
@@ -111,9 +114,7 @@ class Aggregation:
 
     # kernel half
 
-    def update(
-        self, b: "Builder", agg: Aggregate, cell: "Value", value: "Value | None", shared: bool
-    ) -> None:
+    def update(self, b: Builder, agg: Aggregate, cell: Value, value: Value | None, shared: bool) -> None:
         """Code that adds `value` to this CPU's `cell`, a pointer that is not null.
 
         `shared`: another program may interrupt this one on this CPU and update the same cell, so additions
@@ -121,15 +122,15 @@ class Aggregation:
         """
         raise NotImplementedError
 
-    def fold_start(self, b: "Builder", agg: Aggregate) -> "list[Value]":
+    def fold_start(self, b: Builder, agg: Aggregate) -> list[Value]:
         """The accumulator before the first CPU's cell."""
         raise NotImplementedError(f"{self.name} is not scalar")
 
-    def fold_step(self, b: "Builder", agg: Aggregate, acc: "list[Value]", cell: "Value") -> "list[Value]":
+    def fold_step(self, b: Builder, agg: Aggregate, acc: list[Value], cell: Value) -> list[Value]:
         """The accumulator after one more CPU's `cell`; of the same length."""
         raise NotImplementedError(f"{self.name} is not scalar")
 
-    def fold_end(self, b: "Builder", agg: Aggregate, acc: "list[Value]") -> "Value":
+    def fold_end(self, b: Builder, agg: Aggregate, acc: list[Value]) -> Value:
         """The value of the whole, from the accumulator."""
         raise NotImplementedError(f"{self.name} is not scalar")
 

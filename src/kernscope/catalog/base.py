@@ -1,0 +1,200 @@
+"""What the entries of the catalogue are, and what sema and lowering offer to them.
+
+A built-in or a function is one entry: its documentation, the rule for its type (`check`, called by sema) and the
+code it becomes (`lower`, called by lowering). The command line's listing and the documentation read the same
+entries. Nothing outside an entry may ask for its name.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from kernscope.types import Type
+
+if TYPE_CHECKING:
+    from kernscope.bundle import Record
+    from kernscope.diagnostics import Diagnostic, Span
+    from kernscope.kernel.interface import KernelFacts
+    from kernscope.probes import Target
+    from kernscope.ssa import Builder, Value
+    from kernscope.syntax.ast import Call, Expr, Identifier, MapRef
+    from kernscope.types import Struct
+
+__all__ = ["Builtin", "CheckContext", "Function", "LowerContext", "MapFacts", "StringSource"]
+
+
+class StringSource:
+    """A string of a record that lowering reads from a pointer straight into the record's tail.
+
+    `space` is `kernel` or `user`; `size` bounds the bytes read, NUL included.
+    """
+
+    __slots__ = ("address", "size", "space")
+
+    def __init__(self, address: "Value", space: str, size: "int | Value") -> None:
+        self.address, self.space, self.size = address, space, size
+
+
+class MapFacts(Protocol):
+    """What sema knows about one map."""
+
+    name: str
+    key: Type | None
+    value: Type | None
+
+
+class CheckContext(Protocol):
+    """What sema offers to the type rule of an entry."""
+
+    @property
+    def kernel(self) -> "KernelFacts": ...
+
+    @property
+    def targets(self) -> "Sequence[Target]":
+        """The events that the clause is for."""
+
+    @property
+    def args(self) -> "Struct | None":
+        """The members of `args`, where the probe has them."""
+
+    @property
+    def config(self) -> "dict[str, int | str | bool]": ...
+
+    @property
+    def parameters(self) -> Sequence[str]:
+        """The program's positional parameters."""
+
+    def report(self, diagnostic: "Diagnostic") -> None: ...
+
+    def type_of(self, expr: "Expr") -> Type | None:
+        """Infer an expression's type; None where it is wrong (reported) or not known yet."""
+
+    def constant(self, expr: "Expr") -> int | None:
+        """The value of an integer expression that is known when compiling, or None."""
+
+    def constant_string(self, expr: "Expr") -> str | None:
+        """The value of a string that is known when compiling, or None."""
+
+    def use_map(self, ref: "MapRef", how: str) -> MapFacts:
+        """Record that a map is named: `read`, `write`, `whole`, `iterate`, `delete`, `has_key` or `len`."""
+
+    def keep(self, node: "Expr", what: object) -> None:
+        """Leave something for lowering, which gets it back from `kept`."""
+
+
+class LowerContext(Protocol):
+    """What lowering offers to the code of an entry."""
+
+    @property
+    def b(self) -> "Builder": ...
+
+    @property
+    def kernel(self) -> "KernelFacts": ...
+
+    @property
+    def context(self) -> "Value": ...
+
+    @property
+    def parameters(self) -> Sequence[str]: ...
+
+    @property
+    def config(self) -> "dict[str, int | str | bool]": ...
+
+    def kept(self, node: "Expr") -> object:
+        """What `check` left with `keep`."""
+
+    def type_of(self, expr: "Expr") -> Type: ...
+
+    def value(self, expr: "Expr") -> "Value":
+        """Evaluate: a scalar's value, or the address of what is kept in memory (strings, tuples, buffers)."""
+
+    def constant(self, expr: "Expr") -> int | None: ...
+
+    def constant_bytes(self, content: bytes) -> "Value":
+        """The address of a constant string, ended by a NUL."""
+
+    def read_bytes(self, address: "Value", space: str, destination: "Value", size: "int | Value") -> "Value":
+        """Copy bytes from a pointer; returns 0, or a negative error."""
+
+    def place(self, t: Type) -> "Value":
+        """Memory for a value of a type, not initialised, valid until the statement ends."""
+
+    def clear(self, address: "Value", size: int) -> None:
+        """Set `size` bytes to zero."""
+
+    def read_string(self, address: "Value", space: str, destination: "Value", size: "int | Value") -> "Value":
+        """Copy a NUL-ended string from a pointer; returns bytes copied with the NUL, or 0 where it cannot be read."""
+
+    def read_kernel(self, address: "Value", size: int, signed: bool) -> "Value": ...
+
+    def member_offset(self, struct: str, path: str) -> int:
+        """Offset in bytes of a kernel struct's member, from BTF."""
+
+    def probe_number(self) -> "Value": ...
+
+    def load_arg(self, name: str) -> "Value": ...
+
+    def global_address(self, offset: int) -> "Value": ...
+
+    def constant_text(self, text: str) -> int:
+        """The index of a constant string in `Bundle.strings`."""
+
+    def record(
+        self,
+        action: str,
+        types: Sequence[Type],
+        *,
+        text: str = "",
+        values: tuple[object, ...] = (),
+        span: "Span | None" = None,
+    ) -> "Record": ...
+
+    def send(self, record: "Record", values: "Sequence[Expr | Value | StringSource]") -> None:
+        """Send an event record. Expressions are evaluated straight into it."""
+
+    def send_control(self, record: "Record", values: "Sequence[Expr | Value]") -> None:
+        """Send a record of the control ring: exit, errors, commands about maps."""
+
+    def leave(self) -> None:
+        """End the action, as `return` does."""
+
+    def map_key_exists(self, ref: "MapRef") -> "Value": ...
+
+    def map_delete(self, ref: "MapRef") -> "Value": ...
+
+    def map_length(self, ref: "MapRef") -> "Value": ...
+
+
+class Builtin:
+    """A name without arguments, such as `pid`. Subclasses define `check` and `lower`."""
+
+    name = ""
+    aliases: tuple[str, ...] = ()
+    doc = ""
+    type: Type | None = None
+
+    def check(self, cx: CheckContext, node: "Identifier | Call") -> Type | None:
+        """Its type here, or None after reporting why it has none."""
+        return self.type
+
+    def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
+        raise NotImplementedError
+
+
+class Function:
+    """A call, such as `str()`. `usage` is its signature; `arity` the least and most arguments (None: any)."""
+
+    name = ""
+    usage: tuple[str, ...] = ()
+    doc = ""
+    arity: tuple[int, int | None] = (0, 0)
+
+    def check(self, cx: CheckContext, call: "Call") -> Type | None:
+        """Check the arguments (their number is right) and give the type of the result."""
+        raise NotImplementedError
+
+    def lower(self, lo: LowerContext, call: "Call") -> "Value | None":
+        raise NotImplementedError
+
+    def string_source(self, lo: LowerContext, call: "Call") -> StringSource | None:
+        """Where the resulting string can be read from, for functions that only copy it; None for all others."""
+        return None

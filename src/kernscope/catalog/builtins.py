@@ -1,0 +1,308 @@
+"""The built-in variables of the language: one class each, listed in `BUILTINS` at the end."""
+
+from typing import TYPE_CHECKING
+
+from kernscope.bundle.globals_layout import START_NS
+from kernscope.diagnostics import error
+from kernscope.tables.helpers import HELPER_IDS
+from kernscope.types import INT64, UINT32, UINT64, Pointer, String, Struct, Symbolic, Type
+
+from .base import Builtin, CheckContext, LowerContext
+
+if TYPE_CHECKING:
+    from kernscope.ssa import Value
+    from kernscope.syntax.ast import Call, Identifier
+
+__all__ = ["BUILTINS", "COMM_BYTES", "find_builtin"]
+
+COMM_BYTES = 16
+"""TASK_COMM_LEN of include/linux/sched.h."""
+
+PROBE = Symbolic("probe")
+USERNAME = Symbolic("username")
+
+
+class _Helper(Builtin):
+    """One helper without arguments gives the value."""
+
+    helper = ""
+
+    def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
+        return lo.b.call(HELPER_IDS[self.helper])
+
+
+class _Ids(Builtin):
+    """Process and thread ids. In a pid namespace of its own, the tracer shows the ids that are seen there."""
+
+    type = UINT32
+    process = True
+
+    def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
+        b = lo.b
+        namespace = lo.kernel.pid_namespace
+        if namespace.is_initial:
+            both = b.call(HELPER_IDS["get_current_pid_tgid"])
+            return b.lshr(both, 32) if self.process else b.ext(both, 32, False)
+        # struct bpf_pidns_info { u32 pid, tgid; }: zeros where the task is not in our namespace
+        result = b.frame_addr(b.frame(8))
+        b.store(8, result, 0)
+        b.call(HELPER_IDS["get_ns_current_pid_tgid"], namespace.device, namespace.inode, result, 8)
+        return b.load(4, result, 4 if self.process else 0)
+
+
+class _Pid(_Ids):
+    name = "pid"
+    doc = "Process id (the kernel's thread group id)."
+
+
+class _Tid(_Ids):
+    name = "tid"
+    doc = "Thread id (the kernel's task id)."
+    process = False
+
+
+class _Uid(Builtin):
+    name = "uid"
+    doc = "User id of the current process."
+    type = UINT32
+
+    def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
+        return lo.b.ext(lo.b.call(HELPER_IDS["get_current_uid_gid"]), 32, False)
+
+
+class _Gid(Builtin):
+    name = "gid"
+    doc = "Group id of the current process."
+    type = UINT32
+
+    def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
+        return lo.b.lshr(lo.b.call(HELPER_IDS["get_current_uid_gid"]), 32)
+
+
+class _Username(_Uid):
+    name = "username"
+    doc = "Login name of the current process's user; the number where it has none."
+    type = USERNAME
+
+
+class _Comm(Builtin):
+    name = "comm"
+    doc = "Name of the current thread, at most 15 bytes."
+    type = String(COMM_BYTES)
+
+    def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
+        destination = lo.place(self.type or String(COMM_BYTES))
+        lo.b.call(HELPER_IDS["get_current_comm"], destination, COMM_BYTES)
+        return destination
+
+
+class _Cpu(_Helper):
+    name = "cpu"
+    doc = "Number of the CPU that the event happened on."
+    type = UINT32
+    helper = "get_smp_processor_id"
+
+
+class _Numaid(_Helper):
+    name = "numaid"
+    aliases = ("numaidx",)
+    doc = "Number of the NUMA node of this CPU."
+    type = UINT32
+    helper = "get_numa_node_id"
+
+
+class _Nsecs(_Helper):
+    name = "nsecs"
+    doc = "Nanoseconds since boot, time asleep included; `nsecs(monotonic)` without it."
+    type = UINT64
+    helper = "ktime_get_boot_ns"
+
+
+class _Elapsed(Builtin):
+    name = "elapsed"
+    doc = "Nanoseconds since tracing began."
+    type = UINT64
+
+    def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
+        b = lo.b
+        return b.sub(b.call(HELPER_IDS["ktime_get_ns"]), b.load(8, lo.global_address(START_NS)))
+
+
+class _Rand(Builtin):
+    name = "rand"
+    doc = "A random 32-bit number."
+    type = UINT32
+
+    def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
+        return lo.b.ext(lo.b.call(HELPER_IDS["get_prandom_u32"]), 32, False)
+
+
+class _Jiffies(_Helper):
+    name = "jiffies"
+    doc = "The kernel's tick counter (64 bits)."
+    type = UINT64
+    helper = "jiffies64"
+
+
+class _Cgroup(_Helper):
+    name = "cgroup"
+    doc = "Id of the current process's cgroup (version 2)."
+    type = UINT64
+    helper = "get_current_cgroup_id"
+
+
+class _Ncpus(Builtin):
+    name = "ncpus"
+    doc = "Number of CPUs that this machine can have."
+    type = UINT64
+
+    def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
+        return lo.b.const(lo.kernel.possible_cpus)
+
+
+class _Probe(Builtin):
+    name = "probe"
+    doc = "Full name of the probe that fired."
+    type = PROBE
+
+    def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
+        return lo.probe_number()
+
+
+class _Curtask(_Helper):
+    name = "curtask"
+    doc = "Address of the current `struct task_struct`."
+    type = Pointer(Struct("struct task_struct", 0, {}), "kernel")
+    helper = "get_current_task"
+
+
+class _Ctx(Builtin):
+    name = "ctx"
+    doc = "Address of the program's context."
+    type = Pointer(UINT64, "ctx")
+
+    def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
+        return lo.context
+
+
+class _Parent(Builtin):
+    """What the parent process (`task->real_parent`) has."""
+
+    def parent(self, lo: LowerContext) -> "Value":
+        b = lo.b
+        task = b.call(HELPER_IDS["get_current_task"])
+        return lo.read_kernel(b.add(task, lo.member_offset("task_struct", "real_parent")), 8, False)
+
+
+class _Ppid(_Parent):
+    name = "ppid"
+    doc = "Process id of the parent."
+    type = UINT32
+
+    def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
+        where = lo.b.add(self.parent(lo), lo.member_offset("task_struct", "tgid"))
+        return lo.read_kernel(where, 4, False)
+
+
+class _Pcomm(_Parent):
+    name = "pcomm"
+    doc = "Name of the parent, at most 15 bytes."
+    type = String(COMM_BYTES)
+
+    def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
+        destination = lo.place(String(COMM_BYTES))
+        lo.clear(destination, COMM_BYTES)
+        where = lo.b.add(self.parent(lo), lo.member_offset("task_struct", "comm"))
+        lo.read_string(where, "kernel", destination, COMM_BYTES)
+        return destination
+
+
+class _Cpid(Builtin):
+    name = "cpid"
+    doc = "Process id of the command that `-c` started; 0 where there is none."
+    type = INT64
+
+    def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
+        cpid = lo.config.get("cpid", 0)
+        return lo.b.const(cpid if isinstance(cpid, int) else 0)
+
+
+class _NotHere(Builtin):
+    """A built-in of function probes: exists in the language, but not for the probes that a clause has."""
+
+    def __init__(self, name: str, doc: str) -> None:
+        self.name, self.doc = name, doc
+
+    def check(self, cx: CheckContext, node: "Identifier | Call") -> Type | None:
+        where = cx.targets[0].name if cx.targets else "this probe"
+        help: list[str] = []
+        if cx.args is not None and "ret" in cx.args.fields:
+            if self.name == "retval":
+                help.append("the return value of this probe is `args.ret`")
+        elif cx.args is not None and cx.args.fields:
+            help.append(f"this probe's values are {', '.join(f'`args.{f}`' for f in cx.args.fields)}")
+        cx.report(
+            error(
+                "not-available-here",
+                f"`{where}` has no `{self.name}`",
+                node.span,
+                label=f"only {self.doc} have it",
+                help=help,
+            )
+        )
+        return None
+
+
+class _Arg(Builtin):
+    """`arg0` to `arg9`: what a raw tracepoint gets, as 64-bit numbers."""
+
+    type = UINT64
+
+    def __init__(self, index: int) -> None:
+        self.name, self.index = f"arg{index}", index
+        self.doc = f"Argument {index} of a raw tracepoint."
+
+    def check(self, cx: CheckContext, node: "Identifier | Call") -> Type | None:
+        if all(t.kind.positional_args for t in cx.targets):
+            return self.type
+        return _NotHere(self.name, "raw tracepoints and function probes").check(cx, node)
+
+    def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
+        return lo.b.load(8, lo.context, 8 * self.index)
+
+
+_ENTRIES: tuple[Builtin, ...] = (
+    _Pid(),
+    _Tid(),
+    _Uid(),
+    _Gid(),
+    _Username(),
+    _Comm(),
+    _Cpu(),
+    _Numaid(),
+    _Nsecs(),
+    _Elapsed(),
+    _Rand(),
+    _Jiffies(),
+    _Cgroup(),
+    _Ncpus(),
+    _Probe(),
+    _Curtask(),
+    _Ctx(),
+    _Ppid(),
+    _Pcomm(),
+    _Cpid(),
+    *(_Arg(i) for i in range(10)),
+    _NotHere("retval", "probes on the return of a function (`kretprobe`, `fexit`, `uretprobe`)"),
+    _NotHere("func", "function probes (`kprobe`, `fentry`, `uprobe`)"),
+)
+
+BUILTINS: dict[str, Builtin] = {name: entry for entry in _ENTRIES for name in (entry.name, *entry.aliases)}
+"""By name; `args` is not here, for it has members but no value."""
+
+
+def find_builtin(name: str) -> Builtin | None:
+    """The entry of a name; names may be written with two underscores before them (`__builtin_pid`)."""
+    return BUILTINS.get(name.removeprefix("__builtin_"))
+
+

@@ -1,0 +1,70 @@
+"""Functions about the run itself, and the clocks: `exit`, `nsecs(CLOCK)`."""
+
+from typing import TYPE_CHECKING
+
+from kernscope.bundle.globals_layout import EXIT_FLAG
+from kernscope.catalog.base import CheckContext, Function, LowerContext
+from kernscope.catalog.functions.checks import wants_integer
+from kernscope.diagnostics import error
+from kernscope.diagnostics.suggest import suggest
+from kernscope.syntax.ast import Call, Identifier
+from kernscope.tables.helpers import HELPER_IDS
+from kernscope.types import INT64, NONE, UINT64, Type
+
+if TYPE_CHECKING:
+    from kernscope.ssa import Value
+
+__all__ = ["FUNCTIONS"]
+
+
+class _Exit(Function):
+    name = "exit"
+    usage = ("exit()", "exit(CODE)")
+    doc = "End the program: `end` probes run, maps are printed; CODE becomes the exit code."
+    arity = (0, 1)
+
+    def check(self, cx: CheckContext, call: Call) -> Type | None:
+        for arg in call.args:
+            wants_integer(cx, call, arg)
+        return NONE
+
+    def lower(self, lo: LowerContext, call: Call) -> "Value | None":
+        b = lo.b
+        code = lo.value(call.args[0]) if call.args else b.const(0)
+        lo.send_control(lo.record("exit", (INT64,), span=call.span), (code,))
+        b.store(8, lo.global_address(EXIT_FLAG), 1)
+        lo.leave()
+        return None
+
+
+class _Clock(Function):
+    name = "nsecs"
+    usage = ("nsecs(boot)", "nsecs(monotonic)", "nsecs(tai)")
+    doc = "Nanoseconds of one of the kernel's clocks."
+    arity = (1, 1)
+
+    CLOCKS = {"boot": "ktime_get_boot_ns", "monotonic": "ktime_get_ns", "tai": "ktime_get_tai_ns"}
+
+    def check(self, cx: CheckContext, call: Call) -> Type | None:
+        clock = call.args[0]
+        name = clock.name if isinstance(clock, Identifier) else ""
+        if name not in self.CLOCKS:
+            near = suggest(name, self.CLOCKS)
+            cx.report(
+                error(
+                    "wrong-arguments",
+                    f"there is no clock `{name or clock.span.text}`",
+                    clock.span,
+                    notes=f"the clocks are: {', '.join(f'`{c}`' for c in self.CLOCKS)}",
+                    help=f"did you mean `{near}`?" if near else None,
+                )
+            )
+            return None
+        cx.keep(call, name)
+        return UINT64
+
+    def lower(self, lo: LowerContext, call: Call) -> "Value | None":
+        return lo.b.call(HELPER_IDS[self.CLOCKS[str(lo.kept(call))]])
+
+
+FUNCTIONS = (_Exit(), _Clock())

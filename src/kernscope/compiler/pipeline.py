@@ -1,0 +1,121 @@
+"""The compiler on one screen: a program's text and a kernel's facts in, a Bundle out. Nothing here touches the kernel
+but to ask it questions through `KernelFacts`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from kernscope import sema, ssa, syntax
+from kernscope.asm.encode import Assembled, assemble
+from kernscope.asm.instruction import Insn, Label
+from kernscope.bundle import Bundle, ProgramSpec, Relocation
+from kernscope.diagnostics import CompileError, Diagnostic, Source, Span, error
+from kernscope.ssa import FrameTooLarge
+
+from .program import LoweredProgram, lower
+
+if TYPE_CHECKING:
+    from kernscope.kernel.interface import KernelFacts
+
+__all__ = ["compile_source"]
+
+Dump = Callable[[str, str], None]
+"""Called with a stage's name and its text."""
+
+
+def compile_source(
+    source: Source,
+    kernel: "KernelFacts",
+    *,
+    parameters: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    cpid: int = 0,
+    verify: bool = False,
+    dump: Dump | None = None,
+    warnings: list[Diagnostic] | None = None,
+) -> Bundle:
+    """Compile a program.
+
+    `verify` checks every intermediate form (slow; for tests). `dump` receives the text form of each stage.
+
+    Raises CompileError with all that is wrong in the first stage that finds something.
+    """
+    program = syntax.parse(source)
+    if dump is not None:
+        dump("ast", syntax.dump(program))
+    checked = sema.check(program, kernel, parameters=parameters, environment=environment, cpid=cpid)
+    if warnings is not None:
+        warnings += checked.warnings
+    if dump is not None:
+        from kernscope.compiler.dump import types_text
+
+        dump("types", types_text(checked))
+    bundle = Bundle(source.name, source.text)
+    bundle.config = dict(checked.config)
+    for lowered in lower(checked, kernel, bundle):
+        bundle.programs.append(_assemble(lowered, program, verify, dump))
+    if dump is not None:
+        from kernscope.compiler.dump import bundle_text
+
+        dump("bundle", bundle_text(bundle))
+    return bundle
+
+
+def _assemble(lowered: LoweredProgram, program: syntax.ast.Program, verify: bool, dump: Dump | None) -> ProgramSpec:
+    module, shape = lowered.module, lowered.shape
+    try:
+        functions = ssa.compile_module(
+            module,
+            verify=verify,
+            dump=None if dump is None else _pass_dump(module.name, dump),
+        )
+    except FrameTooLarge as too_large:
+        raise CompileError([_stack_error(str(too_large), program)]) from None
+    assembled = assemble(functions)
+    spec = ProgramSpec(
+        shape.name,
+        shape.type,
+        assembled.code,
+        tuple(Relocation(r.slot, r.kind, r.name, r.addend) for r in assembled.relocations if r.kind != "func"),
+        shape.attach,
+        expected_attach_type=shape.expected_attach_type,
+        attach_btf=shape.attach_btf,
+        lines=_lines(functions, assembled),
+        functions=tuple(assembled.functions),
+    )
+    if dump is not None:
+        from kernscope.asm.disassemble import disassemble
+
+        dump("asm", f"; {shape.name}\n" + disassemble(spec.code, assembled.relocations))
+    return spec
+
+
+def _pass_dump(program: str, dump: Dump) -> Callable[[str, str, str], None]:
+    def receive(function: str, stage: str, text: str) -> None:
+        dump("registers" if stage == "allocation" else "ir", f"; {program}, {function}, after {stage}\n{text}")
+
+    return receive
+
+
+def _lines(
+    functions: list[tuple[str, list[Insn | Label]]], assembled: Assembled
+) -> tuple[tuple[int, int, int], ...]:
+    """The source of each instruction, one entry where it changes."""
+    found = []
+    last: Span | None = None
+    for index, (_, items) in enumerate(functions):
+        for i, item in enumerate(items):
+            tag = item.tag if isinstance(item, Insn) else None
+            if isinstance(tag, Span) and tag is not last:
+                found.append((assembled.slot_of(i, index), tag.start, tag.end))
+                last = tag
+    return tuple(found)
+
+
+def _stack_error(message: str, program: syntax.ast.Program) -> Diagnostic:
+    return error(
+        "too-much-memory",
+        f"the program needs more stack than the kernel gives: {message}",
+        program.probes[0].attach_points[0].span,
+        help="use fewer variables at once, or split the action into several probes",
+    )

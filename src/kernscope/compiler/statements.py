@@ -1,0 +1,412 @@
+"""Statements, among them loops; a loop over a map becomes a callback function of its own."""
+
+from collections.abc import Callable
+from typing import Any
+
+from kernscope.bundle import UserMap
+from kernscope.catalog.aggregations import AGGREGATIONS
+from kernscope.sema.model import Variable as VariableInfo
+from kernscope.sema.rules import is_scalar
+from kernscope.ssa import Block as SsaBlock
+from kernscope.ssa import Builder, Cond, Module, Value
+from kernscope.syntax.ast import (
+    Assign,
+    Block,
+    Break,
+    Call,
+    Continue,
+    Discard,
+    ExprStatement,
+    ForEach,
+    ForRange,
+    If,
+    Let,
+    MapRef,
+    Node,
+    Return,
+    Statement,
+    Unroll,
+    Variable,
+    While,
+    walk,
+)
+from kernscope.tables.helpers import HELPER_IDS
+from kernscope.types import INT64, Aggregate, Integer, Tuple, Type
+
+from .memory import FunctionState
+from .records import RecordSender
+
+__all__ = ["Statements"]
+
+_LOOP_LIMIT = 1000
+"""Rounds of a loop on kernels without may_goto (before 6.9), where the verifier walks through every one."""
+
+
+class _Loop:
+    """Where `break` and `continue` go."""
+
+    __slots__ = ("break_to", "continue_to")
+
+    def __init__(self, break_to: SsaBlock, continue_to: SsaBlock) -> None:
+        self.break_to, self.continue_to = break_to, continue_to
+
+
+class Statements(RecordSender):
+    """Emits the statements of one clause."""
+
+    module: Module
+
+    loops: list[_Loop]
+
+    def place_variables(self) -> None:
+        """Give the clause's variables that do not fit a register their memory: in the scratch area, which the
+        callbacks of loops over maps reach too.
+        """
+        self.loops = []
+        self.places = {}
+        for variable in dict.fromkeys(self.clause.variables.values()):
+            if variable.type is not None and not is_scalar(variable.type):
+                self.places[variable] = self._scratch_place(self.scratch_offset(variable.type.size))
+
+    def _scratch_place(self, offset: int) -> Callable[[], Value]:
+        return lambda: self.scratch_at(offset)
+
+    # --- blocks --------------------------------------------------------------------------------------------
+
+    def block(self, block: Block) -> None:
+        """Emit a block's statements."""
+        for statement in block.statements:
+            mark = self.mark()
+            self.b.at(statement.span)
+            _STATEMENTS[type(statement)](self, statement)
+            self.release(mark)
+
+    def block_value(self, block: Block) -> Value:
+        """Emit a block and its result."""
+        self._open_block(block)
+        return self.value(block.result) if block.result is not None else self.b.const(0)
+
+    def block_into(self, block: Block, destination: Value, t: Type) -> None:
+        """Emit a block whose result is kept in memory."""
+        self._open_block(block)
+        if block.result is not None:
+            self.into(block.result, destination, t)
+
+    def _open_block(self, block: Block) -> None:
+        """Statements whose variables the block's result may use: their memory stays until the end of the whole."""
+        for statement in block.statements:
+            self.b.at(statement.span)
+            _STATEMENTS[type(statement)](self, statement)
+
+    def leave(self) -> None:
+        """Go to the end of the action (or stop the loop over a map, and then go there)."""
+        self.b.jump(self.state.leave)
+
+    def _return(self, node: Return) -> None:
+        if node.value is not None:
+            self.value(node.value)
+        self.leave()
+
+    def _break(self, node: Break) -> None:
+        self.b.jump(self.loops[-1].break_to)
+
+    def _continue(self, node: Continue) -> None:
+        self.b.jump(self.loops[-1].continue_to)
+
+    # --- assignment ----------------------------------------------------------------------------------------
+
+    def _expression(self, node: ExprStatement | Discard) -> None:
+        self.value(node.expr if isinstance(node, ExprStatement) else node.value)
+
+    def _let(self, node: Let) -> None:
+        variable = self.clause.variables[node]
+        if variable.type is None:
+            return  # declared, but never assigned
+        if node.value is not None:
+            self._set(variable, node.value)
+        elif is_scalar(variable.type):
+            self.b.write_var(variable, 0)
+        else:
+            self.clear(self._variable_place(variable), variable.type.size)
+
+    def _assign(self, node: Assign) -> None:
+        if node.op is not None:
+            self._compound(node, node.op)
+        elif isinstance(node.target, Variable):
+            self._set(self.clause.variables[node.target], node.value)
+        elif isinstance(node.target, MapRef):
+            value = node.value
+            if isinstance(value, Call) and value.name in AGGREGATIONS:
+                self.aggregate(node.target, value)
+            else:
+                self.map_assign(node.target, value)
+
+    def _set(self, variable: VariableInfo, value: Any) -> None:
+        t = variable.type
+        assert t is not None
+        if is_scalar(t):
+            self.b.write_var(variable, self.narrow(self.number(value), variable.declared))
+            return
+        aside = self.place(t)  # the value may use the variable that it is assigned to
+        self.into(value, aside, t)
+        self.copy(self._variable_place(variable), aside, t.size)
+
+    def _variable_place(self, variable: VariableInfo) -> Value:
+        """The address of a variable that does not fit a register."""
+        return self.places[variable]()
+
+    def _compound(self, node: Assign, op: str) -> None:
+        b = self.b
+        target = node.target
+        if isinstance(target, MapRef):
+            if op in ("+", "-"):
+                amount = self.number(node.value)
+                self.map_add(target, amount if op == "+" else b.neg(amount), want_old=True)
+                return
+            t = self.user_map(target).value
+            old = self.map_read(target)
+            meet = self._types(target, node.value)
+            new = self.operate(op, old, self.number(node.value), meet, t, node.value)
+            self.map_store(target, self.narrow(new, t))
+            return
+        assert isinstance(target, Variable)
+        variable = self.clause.variables[target]
+        assert variable.type is not None
+        new = self.arithmetic(op, target, node.value, node.value)
+        b.write_var(variable, self.narrow(new, variable.type))
+
+    # --- branches and loops --------------------------------------------------------------------------------
+
+    def _if(self, node: If) -> None:
+        b = self.b
+        then, done = b.block("then"), b.block("endif")
+        orelse = b.block("else") if node.orelse is not None else done
+        b.branch(self.truth(node.cond), then, orelse)
+        b.seal(then)
+        b.position(then)
+        self.block(node.then)
+        b.jump(done)
+        if node.orelse is not None:
+            b.seal(orelse)
+            b.position(orelse)
+            self.block(node.orelse)
+            b.jump(done)
+        b.seal(done)
+        b.position(done)
+
+    def _while(self, node: While) -> None:
+        self._loop(lambda: self.truth(node.cond), node.body, lambda: None, node)
+
+    def _for_range(self, node: ForRange) -> None:
+        b = self.b
+        variable = self.clause.variables[node]
+        hidden = object()  # the loop goes on from here whatever the body does to the variable
+        start, end = self.number(node.start), self.number(node.end)
+        signed = isinstance(variable.type, Integer) and variable.type.signed
+        b.write_var(hidden, start)
+        b.write_var(variable, start)
+        limit = object()
+        b.write_var(limit, end)
+
+        def more() -> Value:
+            i = b.read_var(hidden)
+            b.write_var(variable, i)
+            return b.cmp(Cond.SLT if signed else Cond.ULT, i, b.read_var(limit))
+
+        def step() -> None:
+            b.write_var(hidden, b.add(b.read_var(hidden), 1))
+
+        self._loop(more, node.body, step, node)
+
+    def _loop(
+        self, condition: Callable[[], Value], body: Block, step: Callable[[], None], node: Statement
+    ) -> None:
+        """A loop that the verifier accepts whatever its condition: the kernel, or a counter, bounds it."""
+        b = self.b
+        head, test, inside = b.block("head"), b.block("test"), b.block("loop")
+        following, done = b.block("next"), b.block("done")
+        exhausted = b.block("exhausted", likely=False)
+        rounds = object()
+        b.write_var(rounds, 0)
+        b.jump(head)
+        b.position(head)
+        if "may_goto" in self.module.features:
+            b.may_goto(exhausted, test)
+        else:
+            done_rounds = b.read_var(rounds)
+            b.write_var(rounds, b.add(done_rounds, 1))
+            b.branch_cmp(Cond.ULT, done_rounds, _LOOP_LIMIT, test, exhausted)
+        b.seal(test)
+        b.position(test)
+        b.branch(condition(), inside, done)
+        b.seal(inside)
+        b.position(inside)
+        self.loops.append(_Loop(done, following))
+        self.block(body)
+        self.loops.pop()
+        b.jump(following)
+        b.seal(following)
+        b.position(following)
+        step()
+        b.jump(head)
+        b.seal(head)
+        b.seal(exhausted)
+        b.position(exhausted)
+        self.run_time_error_at("the loop was ended by the kernel's limit on the length of loops", node)
+        b.jump(done)
+        b.seal(done)
+        b.position(done)
+
+    def run_time_error_at(self, text: str, node: Node) -> None:
+        """Report something that went wrong at a statement."""
+        self.send_control(self.record("error", (), text=text, span=node.span), ())
+
+    def _unroll(self, node: Unroll) -> None:
+        count = self.constant(node.count)
+        assert count is not None
+        b = self.b
+        done = b.block("unrolled")
+        for _ in range(count):
+            following = b.block("round")
+            self.loops.append(_Loop(done, following))
+            self.block(node.body)
+            self.loops.pop()
+            b.jump(following)
+            b.seal(following)
+            b.position(following)
+        b.jump(done)
+        b.seal(done)
+        b.position(done)
+
+    # --- loops over maps -----------------------------------------------------------------------------------
+
+    def _for_each(self, node: ForEach) -> None:
+        """bpf_for_each_map_elem() calls back for each entry. The variables that the body uses travel in a
+        struct on the caller's stack, which the callback reads at its start and writes at its end.
+        """
+        assert isinstance(node.iterable, MapRef)
+        b = self.b
+        user_map = self.user_map(node.iterable)
+        shared = self._captured(node)
+        slots = b.frame(8 * (len(shared) + 2))
+        struct = b.frame_addr(slots)
+        for i, variable in enumerate(shared):
+            b.store(8, struct, b.read_var(variable), 8 * i)
+        stopped, context = 8 * len(shared), 8 * len(shared) + 8
+        b.store(8, struct, 0, stopped)
+        b.store(8, struct, self.context, context)
+        callback = self._callback(node, user_map, shared, stopped, context)
+        b.call(
+            HELPER_IDS["for_each_map_elem"],
+            b.map_fd(user_map.kernel_map),
+            b.function_ref(callback),
+            struct,
+            0,
+        )
+        for i, variable in enumerate(shared):
+            b.write_var(variable, b.load(8, struct, 8 * i))
+        following = b.block("after")
+        b.branch_cmp(Cond.EQ, b.load(8, struct, stopped), 0, following, self.state.leave)
+        b.seal(following)
+        b.position(following)
+
+    def _captured(self, node: ForEach) -> list[VariableInfo]:
+        """Register variables from outside that the body uses."""
+        inside: set[VariableInfo] = {
+            self.clause.variables[n]
+            for n in walk(node)
+            if isinstance(n, Let | ForRange | ForEach) and n in self.clause.variables
+        }
+        # a variable first assigned in the body belongs to the body; sema keyed those by their assignment
+        inside |= {
+            self.clause.variables[n] for n in walk(node) if isinstance(n, Assign) and n in self.clause.variables
+        }
+        found: dict[VariableInfo, None] = {}
+        for n in walk(node.body):
+            variable = self.clause.variables.get(n) if isinstance(n, Variable) else None
+            if variable is None or variable in inside or variable.type is None:
+                continue
+            if is_scalar(variable.type):
+                found[variable] = None
+        return list(found)
+
+    def _callback(
+        self, node: ForEach, user_map: UserMap, shared: list[VariableInfo], stopped: int, context: int
+    ) -> Any:
+        outer_state, outer_loops, outer_context, outer_event = self.state, self.loops, self.context, self.event
+        function = self.module.new_function(f"each_{len(self.module.functions)}", params=4)
+        b = Builder(function)
+        stop, goon, leave = b.block("stop"), b.block("goon"), b.block("leave")
+        self.state = FunctionState(function, b, leave)
+        self.loops = [_Loop(stop, goon)]
+        _, key, value, struct = (b.param(i, pointer=True) for i in range(4))
+        for i, variable in enumerate(shared):
+            b.write_var(variable, b.load(8, struct, 8 * i))
+        self.context = b.load(8, struct, context, pointer_result=True)
+        self.open_setup()
+        if self.clause.needs_args or self.clause.needs_probe:
+            self.event = self.targets[0].kind.begin_program(self, leave)
+        self._bind_entry(node, user_map, key, value)
+        self.block(node.body)
+        b.jump(goon)
+        self.close_setup()
+        for block, result in ((goon, 0), (stop, 1), (leave, 1)):
+            b.seal(block)
+            b.position(block)
+            if block is leave:
+                b.store(8, struct, 1, stopped)
+            for i, variable in enumerate(shared):
+                b.store(8, struct, b.read_var(variable), 8 * i)
+            b.ret(result)
+        self.state, self.loops, self.context, self.event = outer_state, outer_loops, outer_context, outer_event
+        return function
+
+    def _bind_entry(self, node: ForEach, user_map: UserMap, key: Value, value: Value) -> None:
+        """The loop's variable: a tuple of the entry's key and value."""
+        b = self.b
+        variable = self.clause.variables[node]
+        pair = variable.type
+        assert isinstance(pair, Tuple) and user_map.key is not None
+        place = self._variable_place(variable)
+        self.copy(b.ptr_add(place, pair.offsets[0]), key, user_map.key.size)
+        destination = b.ptr_add(place, pair.offsets[1])
+        if isinstance(user_map.value, Aggregate):
+            number = self.fold(user_map, lambda cpu: self._lookup_percpu(user_map, key, cpu), True)
+            b.store(INT64.size, destination, number)
+        else:
+            self.copy(destination, value, user_map.value.size)
+
+    def map_length(self, ref: MapRef) -> Value:
+        """Count the entries with a callback that adds one for each."""
+        b = self.b
+        user_map = self.user_map(ref)
+        place = self.place_bytes(8)
+        b.store(8, place, 0)
+        name = "count_entries"
+        callback = next((f for f in self.module.functions if f.name == name), None)
+        if callback is None:
+            callback = self.module.new_function(name, params=4)
+            inner = Builder(callback)
+            total = inner.param(3, pointer=True)
+            inner.store(8, total, inner.add(inner.load(8, total), 1))
+            inner.ret(0)
+        b.call(
+            HELPER_IDS["for_each_map_elem"], b.map_fd(user_map.kernel_map), b.function_ref(callback), place, 0
+        )
+        return b.load(8, place)
+
+
+_STATEMENTS: dict[type, Callable[[Any, Any], None]] = {
+    ExprStatement: Statements._expression,
+    Discard: Statements._expression,
+    Let: Statements._let,
+    Assign: Statements._assign,
+    If: Statements._if,
+    While: Statements._while,
+    Unroll: Statements._unroll,
+    ForRange: Statements._for_range,
+    ForEach: Statements._for_each,
+    Break: Statements._break,
+    Continue: Statements._continue,
+    Return: Statements._return,
+}

@@ -1,0 +1,525 @@
+"""Expressions: one method per kind of node, found by the table at the end.
+
+`value` gives a scalar's SSA value, normalised to its type, or the address of the stored form of anything else.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from kernscope.catalog.builtins import find_builtin
+from kernscope.catalog.functions import FUNCTIONS
+from kernscope.probes import Target
+from kernscope.sema import Clause
+from kernscope.sema.constants import ConstantReader
+from kernscope.sema.model import Variable as VariableInfo
+from kernscope.sema.rules import arithmetic, is_scalar
+from kernscope.ssa import Cond, Op, Value
+from kernscope.syntax.ast import (
+    Binary,
+    Block,
+    BlockExpr,
+    BoolLiteral,
+    Call,
+    Cast,
+    Comptime,
+    Expr,
+    FieldAccess,
+    Identifier,
+    IfExpr,
+    Index,
+    IntLiteral,
+    MapRef,
+    ParamCount,
+    PositionalParam,
+    Sizeof,
+    StringLiteral,
+    Ternary,
+    TupleAccess,
+    TupleExpr,
+    Unary,
+    Update,
+    Variable,
+)
+from kernscope.types import (
+    INT64,
+    Aggregate,
+    Array,
+    Bool,
+    Integer,
+    Pointer,
+    String,
+    Symbolic,
+    Tuple,
+    Type,
+)
+
+from .memory import Memory
+
+if TYPE_CHECKING:
+    from kernscope.kernel.interface import KernelFacts
+
+    from .storage import Storage
+
+__all__ = ["Values"]
+
+_COMPARE = {
+    "==": (Cond.EQ, Cond.EQ),
+    "!=": (Cond.NE, Cond.NE),
+    "<": (Cond.SLT, Cond.ULT),
+    "<=": (Cond.SLE, Cond.ULE),
+    ">": (Cond.SGT, Cond.UGT),
+    ">=": (Cond.SGE, Cond.UGE),
+}
+
+
+class Values(Memory, ConstantReader):
+    """Emits expressions of one clause at a time."""
+
+    def __init__(
+        self,
+        kernel: "KernelFacts",
+        storage: "Storage",
+        scratch_map: str,
+        parameters: Sequence[str],
+        config: dict[str, int | str | bool],
+    ) -> None:
+        super().__init__(kernel, storage, scratch_map)
+        self.parameters, self.config = parameters, config
+        self.clause: Clause
+        self.targets: Sequence[Target]
+        self.event: object = None
+        self.context: Value
+        self.places: dict[VariableInfo, Callable[[], Value]] = {}
+        """Variables kept in memory → their address in the current function."""
+        self.probe_numbers: dict[str, int] = {}
+
+    # --- what entries of the catalogue ask -----------------------------------------------------------------
+
+    def kept(self, node: Expr) -> object:
+        return self.clause.kept.get(node)
+
+    def type_of(self, expr: Expr) -> Type:
+        return self.clause.types[expr]
+
+    def member_offset(self, struct: str, path: str) -> int:
+        btf = self.kernel.btf()
+        return btf.member(btf.find_struct(struct), path).bit_offset // 8
+
+    def probe_number(self) -> Value:
+        return self.targets[0].kind.probe_number(self, self.event, self.targets, self.probe_numbers)
+
+    def load_arg(self, name: str) -> Value:
+        assert self.clause.args is not None
+        target = self.targets[0]
+        return target.kind.load_arg(self, self.event, self.clause.args.fields[name], target)
+
+    # --- the two ways to evaluate --------------------------------------------------------------------------
+
+    def value(self, expr: Expr) -> Value:
+        """A scalar's value, or the address of what is kept in memory."""
+        self.b.at(expr.span)
+        constant = self.constant(expr)
+        if constant is not None and not isinstance(self.clause.types.get(expr), String):
+            return self.b.const(constant)
+        return _EXPRESSIONS[type(expr)](self, expr)
+
+    def into(self, expr: Expr, destination: Value, t: Type) -> None:
+        """Evaluate into memory, in the stored form of type `t`, which may be wider than the expression's own."""
+        have = self.type_of(expr)
+        if isinstance(expr, TupleExpr) and isinstance(t, Tuple):
+            for element, wanted, offset in zip(expr.elements, t.elements, t.offsets):
+                self.into(element, self.b.ptr_add(destination, offset), wanted)
+        elif isinstance(expr, StringLiteral):
+            content = expr.value.encode("utf-8", "surrogateescape")
+            self.store_bytes(destination, content + bytes(t.size - len(content)))
+        elif isinstance(expr, Call) and isinstance(t, String) and self._string_into(expr, destination, t):
+            pass
+        elif is_scalar(t):
+            self.b.store(t.size, destination, self.number(expr))
+        else:
+            self.convert(self.value(expr), have, destination, t)
+
+    def _string_into(self, call: Call, destination: Value, t: Type) -> bool:
+        entry = FUNCTIONS.get(call.name)
+        source = entry.string_source(self, call) if entry is not None else None
+        if source is None:
+            return False
+        self.clear(destination, t.size)
+        self.read_string(source.address, source.space, destination, source.size)
+        return True
+
+    def convert(self, source: Value, have: Type, destination: Value, t: Type) -> None:
+        """Copy a stored value of type `have` into memory as type `t`."""
+        b = self.b
+        if isinstance(have, Tuple) and isinstance(t, Tuple):
+            for a, x, z, y in zip(have.elements, have.offsets, t.elements, t.offsets):
+                self.convert(b.ptr_add(source, x), a, b.ptr_add(destination, y), z)
+        elif is_scalar(have):
+            b.store(t.size, destination, self.load(source, have))
+        else:
+            self.copy(destination, source, min(have.size, t.size))
+            if t.size > have.size:
+                # `have.size` need not be a multiple of 8, so the rest is cleared in single bytes up to one
+                start = have.size
+                while start % 8 and start < t.size:
+                    b.store(1, destination, 0, start)
+                    start += 1
+                self.clear(b.ptr_add(destination, start), t.size - start)
+
+    def load(self, address: Value, t: Type, offset: int = 0) -> Value:
+        """A stored scalar."""
+        return self.b.load(t.size, address, offset, signed=isinstance(t, Integer) and t.signed)
+
+    def number(self, expr: Expr) -> Value:
+        """The value of a scalar expression; of an aggregation, its number."""
+        return self.value(expr)
+
+    def truth(self, expr: Expr) -> Value:
+        """A value that is not 0 where the expression is true."""
+        return self.value(expr)
+
+    # --- leaves --------------------------------------------------------------------------------------------
+
+    def _string(self, node: StringLiteral) -> Value:
+        return self.constant_bytes(node.value.encode("utf-8", "surrogateescape"))
+
+    def _parameter(self, node: PositionalParam) -> Value:
+        text = self.parameters[node.index - 1]
+        return self.constant_bytes(text.encode("utf-8", "surrogateescape"))
+
+    def _identifier(self, node: Identifier) -> Value:
+        entry = find_builtin(node.name)
+        assert entry is not None
+        return entry.lower(self, node)
+
+    def _variable(self, node: Variable) -> Value:
+        variable = self.clause.variables[node]
+        place = self.places.get(variable)
+        return place() if place is not None else self.b.read_var(variable)
+
+    def _map(self, node: MapRef) -> Value:
+        return self.map_read(node)
+
+    def map_read(self, node: MapRef) -> Value:
+        raise NotImplementedError
+
+    # --- operators -----------------------------------------------------------------------------------------
+
+    def _unary(self, node: Unary) -> Value:
+        b = self.b
+        if node.op == "!":
+            return b.logical_not(self.truth(node.operand))
+        operand = self.number(node.operand)
+        return b.neg(operand) if node.op == "-" else b.not_(operand)
+
+    def _binary(self, node: Binary) -> Value:
+        if node.op in ("&&", "||"):
+            return self._logical(node)
+        if node.op in _COMPARE:
+            return self._comparison(node)
+        return self.arithmetic(node.op, node.left, node.right, node)
+
+    def _logical(self, node: Binary) -> Value:
+        b = self.b
+        result = object()
+        more, done = b.block("more"), b.block("done")
+        b.write_var(result, int(node.op == "||"))
+        left = self.truth(node.left)
+        b.write_var(result, int(node.op == "||"))
+        if node.op == "&&":
+            b.branch(left, more, done)
+        else:
+            b.branch(left, done, more)
+        b.seal(more)
+        b.position(more)
+        right = self.truth(node.right)
+        b.write_var(result, b.cmp(Cond.NE, right, 0))
+        b.jump(done)
+        b.seal(done)
+        b.position(done)
+        return b.read_var(result)
+
+    def _types(self, left: Expr, right: Expr) -> Integer:
+        a, c = (INT64 if isinstance(t, Aggregate) else t for t in (self.type_of(left), self.type_of(right)))
+        return arithmetic(a, c, self.constant(left), self.constant(right))
+
+    def _comparison(self, node: Binary) -> Value:
+        b = self.b
+        a, c = self.type_of(node.left), self.type_of(node.right)
+        signed, unsigned = _COMPARE[node.op]
+        kept = self.kept(node)
+        if isinstance(kept, str):  # `probe == "…"`
+            probe = node.left if isinstance(a, Symbolic) else node.right
+            return b.cmp(signed, self.value(probe), self.probe_numbers.get(kept, (1 << 63) - 1))
+        if isinstance(a, String) and isinstance(c, String):
+            equal = self._equal_strings(node.left, a, node.right, c)
+        elif isinstance(a, Tuple) and isinstance(c, Tuple):
+            equal = self._equal_tuples(self.value(node.left), a, self.value(node.right), c)
+        elif isinstance(a, Symbolic) and a.words > 1:
+            equal = self.equal_bytes(self.value(node.left), self.value(node.right), a.size)
+        else:
+            left, right = self.number(node.left), self.number(node.right)
+            return b.cmp(signed if self._types(node.left, node.right).signed else unsigned, left, right)
+        return equal if node.op == "==" else b.logical_not(equal)
+
+    def _equal_strings(self, left: Expr, a: String, right: Expr, c: String) -> Value:
+        """Strings are zero behind their NUL, so comparing the shorter one's buffer decides."""
+        for text, t, other, size in ((left, a, right, c.size), (right, c, left, a.size)):
+            constant = self.constant_string(text)
+            if constant is not None and isinstance(text, StringLiteral):
+                content = constant.encode("utf-8", "surrogateescape").split(b"\0", 1)[0] + b"\0"
+                if len(content) > size:
+                    return self.b.const(0)
+                if len(content) <= 128:
+                    return self.equal_constant(self.value(other), content)
+            _ = t
+        return self.equal_bytes(self.value(left), self.value(right), min(a.size, c.size))
+
+    def _equal_tuples(self, left: Value, a: Tuple, right: Value, c: Tuple) -> Value:
+        b = self.b
+        result: Value = b.const(1)
+        for t, x, u, y in zip(a.elements, a.offsets, c.elements, c.offsets):
+            p, q = b.ptr_add(left, x), b.ptr_add(right, y)
+            if isinstance(t, Tuple) and isinstance(u, Tuple):
+                same = self._equal_tuples(p, t, q, u)
+            elif is_scalar(t):
+                same = b.cmp(Cond.EQ, self.load(p, t), self.load(q, u))
+            else:
+                same = self.equal_bytes(p, q, min(t.size, u.size))
+            result = b.and_(result, same)
+        return result
+
+    def arithmetic(self, op: str, left: Expr, right: Expr, node: Expr) -> Value:
+        """`left op right` on numbers, as 64 bits."""
+        t = self.type_of(left)
+        if isinstance(t, Pointer):
+            x, y = self.value(left), self.number(right)
+            scaled = self.b.mul(y, max(1, t.target.size))
+            return self.b.add(x, scaled) if op == "+" else self.b.sub(x, scaled)
+        x, y = self.number(left), self.number(right)
+        return self.operate(op, x, y, self._types(left, right), self.type_of(left), node)
+
+    def operate(self, op: str, x: Value, y: Value, meet: Integer, left: Type, node: object) -> Value:
+        """The code of one arithmetic operator."""
+        b = self.b
+        match op:
+            case "+":
+                return b.add(x, y)
+            case "-":
+                return b.sub(x, y)
+            case "*":
+                return b.mul(x, y)
+            case "&":
+                return b.and_(x, y)
+            case "|":
+                return b.or_(x, y)
+            case "^":
+                return b.xor(x, y)
+            case "<<":
+                return b.shl(x, y)
+            case ">>":
+                signed = isinstance(left, Integer) and left.signed and meet.signed
+                return b.ashr(x, y) if signed else b.lshr(x, y)
+            case _:
+                return self._divide(op, x, y, meet.signed, node)
+
+    def _divide(self, op: str, x: Value, y: Value, signed: bool, node: object) -> Value:
+        """Division; by zero it gives 1, as in bpftrace, and is reported."""
+        b = self.b
+        quotient = (b.sdiv if signed else b.udiv) if op == "/" else (b.smod if signed else b.umod)
+        if y.op == Op.CONST:
+            return quotient(x, y)
+        result = object()
+        divide, zero, done = b.block("divide"), b.block("zero", likely=False), b.block("divided")
+        b.branch_cmp(Cond.NE, y, 0, divide, zero)
+        b.seal(divide)
+        b.position(divide)
+        b.write_var(result, quotient(x, y))
+        b.jump(done)
+        b.seal(zero)
+        b.position(zero)
+        self.run_time_error("division by zero; 1 is used as the result", node)
+        b.write_var(result, 1)
+        b.jump(done)
+        b.seal(done)
+        b.position(done)
+        return b.read_var(result)
+
+    def run_time_error(self, text: str, node: object) -> None:
+        raise NotImplementedError
+
+    def _update(self, node: Update) -> Value:
+        b = self.b
+        delta = 1 if node.op == "++" else -1
+        if isinstance(node.target, MapRef):
+            return self.map_add(node.target, b.const(delta), want_old=not node.prefix)
+        assert isinstance(node.target, Variable)
+        variable = self.clause.variables[node.target]
+        old = b.read_var(variable)
+        new = self.narrow(b.add(old, delta), variable.type)
+        b.write_var(variable, new)
+        return new if node.prefix else old
+
+    def map_add(self, node: MapRef, amount: Value, *, want_old: bool) -> Value:
+        raise NotImplementedError
+
+    def narrow(self, value: Value, t: Type | None) -> Value:
+        """A result as the type of the place that it goes to."""
+        if isinstance(t, Integer) and t.bits < 64:
+            return self.b.ext(value, t.bits, t.signed)
+        if isinstance(t, Bool):
+            return self.b.cmp(Cond.NE, value, 0)
+        return value
+
+    def _choose(self, node: Expr, cond: Value, sides: tuple[Callable[[], None], Callable[[], None]]) -> None:
+        b = self.b
+        then, orelse, done = b.block("then"), b.block("else"), b.block("chosen")
+        b.branch(cond, then, orelse)
+        for block, side in zip((then, orelse), sides):
+            b.seal(block)
+            b.position(block)
+            side()
+            b.jump(done)
+        b.seal(done)
+        b.position(done)
+
+    def _ternary(self, node: Ternary) -> Value:
+        cond = self.truth(node.cond)
+        return self._pick(
+            node, cond, node.then if node.then is not None else node.cond, node.orelse, self.value, self.into
+        )
+
+    def _if_expr(self, node: IfExpr) -> Value:
+        cond = self.truth(node.cond)
+        return self._pick(node, cond, node.then, node.orelse, self.block_value, self.block_into)
+
+    def _pick(
+        self,
+        node: Expr,
+        cond: Value,
+        then: Any,
+        orelse: Any,
+        value: Callable[[Any], Value],
+        into: Callable[[Any, Value, Type], None],
+    ) -> Value:
+        """The value of one of two sides: by a variable for scalars, else written into one place by either."""
+        t = self.type_of(node)
+        if is_scalar(t):
+            result = object()
+            self._choose(
+                node,
+                cond,
+                (
+                    lambda: self.b.write_var(result, value(then)),
+                    lambda: self.b.write_var(result, value(orelse)),
+                ),
+            )
+            return self.b.read_var(result)
+        if t.size == 0:
+            self._choose(node, cond, (lambda: self._ignore(value(then)), lambda: self._ignore(value(orelse))))
+            return self.b.const(0)
+        place = self.place(t)
+        self._choose(node, cond, (lambda: into(then, place, t), lambda: into(orelse, place, t)))
+        return place
+
+    @staticmethod
+    def _ignore(value: object) -> None:
+        """For sides without a value, of which only the effects are wanted."""
+
+    def block_value(self, block: Block) -> Value:
+        raise NotImplementedError
+
+    def block_into(self, block: Block, destination: Value, t: Type) -> None:
+        raise NotImplementedError
+
+    def _block_expr(self, node: BlockExpr) -> Value:
+        return self.block_value(node.block)
+
+    def _cast(self, node: Cast) -> Value:
+        return self.narrow(self.number(node.operand), self.type_of(node))
+
+    # --- parts ---------------------------------------------------------------------------------------------
+
+    def _field(self, node: FieldAccess) -> Value:
+        return self.load_arg(node.name)
+
+    def _tuple_access(self, node: TupleAccess) -> Value:
+        base, t = self.value(node.base), self.type_of(node.base)
+        assert isinstance(t, Tuple)
+        element, offset = t.elements[node.index], t.offsets[node.index]
+        return self.load(base, element, offset) if is_scalar(element) else self.b.ptr_add(base, offset)
+
+    def _index(self, node: Index) -> Value:
+        b = self.b
+        t = self.type_of(node.base)
+        assert isinstance(t, Array)
+        base = self.value(node.base)
+        constant = self.constant(node.index)
+        if constant is not None:
+            return self.load(base, t.element, constant * t.element.size)
+        index = self.number(node.index)
+        result = object()
+        inside, outside, done = b.block("inside"), b.block("outside", likely=False), b.block("indexed")
+        b.branch_cmp(Cond.ULT, index, t.count, inside, outside)
+        b.seal(inside)
+        b.position(inside)
+        b.write_var(result, self.load(b.ptr_add(base, b.mul(index, t.element.size)), t.element))
+        b.jump(done)
+        b.seal(outside)
+        b.position(outside)
+        self.run_time_error(f"array index out of bounds: the array has {t.count} elements", node)
+        b.write_var(result, 0)
+        b.jump(done)
+        b.seal(done)
+        b.position(done)
+        return b.read_var(result)
+
+    def _tuple(self, node: TupleExpr) -> Value:
+        t = self.type_of(node)
+        place = self.place(t)
+        self.clear(place, t.size)  # the gaps between elements must be zero where the tuple becomes a key
+        self.into(node, place, t)
+        return place
+
+    def _sizeof(self, node: Sizeof) -> Value:
+        size = self.kept(node)
+        assert isinstance(size, int)
+        return self.b.const(size)
+
+    def _call(self, node: Call) -> Value:
+        entry = FUNCTIONS.get(node.name)
+        if entry is None or (entry.arity[0] > 0 and not node.args):
+            builtin = find_builtin(node.name)
+            assert builtin is not None
+            return builtin.lower(self, node)
+        result = entry.lower(self, node)
+        return self.b.const(0) if result is None else result
+
+
+
+_Handler = Callable[[Any, Any], Value]
+
+_EXPRESSIONS: dict[type, _Handler] = {
+    IntLiteral: lambda self, node: self.b.const(node.value),
+    BoolLiteral: lambda self, node: self.b.const(int(node.value)),
+    StringLiteral: Values._string,
+    PositionalParam: Values._parameter,
+    ParamCount: lambda self, node: self.b.const(len(self.parameters)),
+    Identifier: Values._identifier,
+    Variable: Values._variable,
+    MapRef: Values._map,
+    Unary: Values._unary,
+    Binary: Values._binary,
+    Update: Values._update,
+    Ternary: Values._ternary,
+    IfExpr: Values._if_expr,
+    BlockExpr: Values._block_expr,
+    Cast: Values._cast,
+    FieldAccess: Values._field,
+    TupleAccess: Values._tuple_access,
+    Index: Values._index,
+    TupleExpr: Values._tuple,
+    Sizeof: Values._sizeof,
+    Comptime: lambda self, node: self.value(node.operand),
+    Call: Values._call,
+}

@@ -1,0 +1,74 @@
+"""Kinds of probes. A new kind is one file with a `ProbeKind`, named in the table here."""
+
+from typing import TYPE_CHECKING
+
+from kernscope.bundle import Attach
+from kernscope.diagnostics import error
+from kernscope.diagnostics.suggest import suggest
+
+from .base import ProbeKind, ProgramShape, Report, Target
+from .lifecycle import BEGIN, END, SELF
+from .rawtracepoint import RAWTRACEPOINT
+from .syscalls import SYSCALL_ENTER, SYSCALL_EXIT
+from .timer import INTERVAL, PROFILE
+from .tracepoint import PERF_TRACEPOINT, TRACEPOINT
+
+if TYPE_CHECKING:
+    from kernscope.kernel.interface import KernelAccess, KernelFacts
+    from kernscope.kernel.link import Link
+    from kernscope.kernel.program import Program
+    from kernscope.syntax.ast import AttachPoint
+
+__all__ = ["END", "KINDS", "PLANNED", "ProbeKind", "ProgramShape", "Target", "attach", "expand", "kind_named"]
+
+KINDS: tuple[ProbeKind, ...] = (BEGIN, END, SELF, INTERVAL, PROFILE, TRACEPOINT, RAWTRACEPOINT)
+"""What a program can name."""
+
+_ATTACHED: dict[str, ProbeKind] = {
+    kind.providers[0]: kind for kind in (*KINDS, PERF_TRACEPOINT, SYSCALL_ENTER, SYSCALL_EXIT)
+}
+_BY_PROVIDER: dict[str, ProbeKind] = {name: kind for kind in KINDS for name in kind.providers}
+
+PLANNED = frozenset(
+    "kprobe k kretprobe kr fentry f fexit fr kfunc kretfunc uprobe u uretprobe ur usdt U software s "
+    "hardware h watchpoint w asyncwatchpoint aw iter it test bench".split()
+)
+"""Providers of the bpftrace language that parse but have no kind yet."""
+
+
+def kind_named(provider: str) -> ProbeKind | None:
+    """The kind that a provider's name or alias selects."""
+    return _BY_PROVIDER.get(provider)
+
+
+def expand(point: "AttachPoint", kernel: "KernelFacts", report: Report) -> list[Target]:
+    """The events that an attach point names. Problems go to `report`; then the list is empty."""
+    kind = _BY_PROVIDER.get(point.provider)
+    if kind is not None:
+        return kind.expand(point, kernel, report)
+    if point.provider in PLANNED:
+        report(
+            error(
+                "not-yet",
+                f"`{point.provider}` probes are not supported yet",
+                point.span,
+                notes=f"the kinds that work are: {', '.join(f'`{k.providers[0]}`' for k in KINDS)}",
+            )
+        )
+    else:
+        near = suggest(point.provider, _BY_PROVIDER)
+        report(
+            error(
+                "unknown-probe",
+                f"there is no kind of probe `{point.provider}`",
+                point.span,
+                notes=f"the kinds are: {', '.join(f'`{k.providers[0]}`' for k in KINDS)}",
+                help=f"did you mean `{near}`?" if near else None,
+            )
+        )
+    return []
+
+
+def attach(kernel: "KernelAccess", where: Attach, program: "Program") -> "list[Link]":
+    """Attach a loaded program to one target. Raises AttachError or KernelError."""
+    return _ATTACHED[where.kind].attach(kernel, where, program)

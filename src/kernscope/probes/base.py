@@ -1,0 +1,161 @@
+"""What a kind of probe is to the rest of the compiler and to the runtime.
+
+A kind is one `ProbeKind` in one file. It reads its targets from the text (`expand`), says which targets can share
+one program (`group`), describes that program (`shape`), and gives lowering what differs from kind to kind: the
+check that an event is for this clause, the reading of `args`, the number of the probe. `attach` makes it live.
+"""
+
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Protocol
+
+from kernscope.bundle import Attach
+from kernscope.diagnostics import Diagnostic
+from kernscope.types import Struct, StructField
+
+if TYPE_CHECKING:
+    from kernscope.kernel.interface import KernelAccess, KernelFacts
+    from kernscope.kernel.link import Link
+    from kernscope.kernel.program import Program
+    from kernscope.ssa import Block, Builder, Value
+    from kernscope.syntax.ast import AttachPoint
+
+__all__ = ["EventReader", "ProbeKind", "ProgramShape", "Report", "Target", "has_wildcard", "match_names"]
+
+Report = Callable[[Diagnostic], None]
+
+
+class Target:
+    """One kernel event that one attach point names.
+
+    `name` is what the built-in `probe` says; `key` is the kind's own hashable data.
+    """
+
+    __slots__ = ("key", "kind", "name")
+
+    def __init__(self, kind: "ProbeKind", name: str, key: tuple[object, ...] = ()) -> None:
+        self.kind, self.name, self.key = kind, name, key
+
+    def __repr__(self) -> str:
+        return f"Target({self.name!r}, {self.key!r})"
+
+
+class ProgramShape:
+    """How a program for some targets is loaded and attached (numbers of `kernscope.tables.bpf`)."""
+
+    __slots__ = ("attach", "attach_btf", "expected_attach_type", "name", "type")
+
+    def __init__(
+        self,
+        name: str,
+        type: int,
+        attach: tuple[Attach, ...],
+        *,
+        expected_attach_type: int = 0,
+        attach_btf: str | None = None,
+    ) -> None:
+        self.name, self.type, self.attach = name, type, attach
+        self.expected_attach_type, self.attach_btf = expected_attach_type, attach_btf
+
+
+class EventReader(Protocol):
+    """What a kind needs of lowering while it emits code for its programs."""
+
+    @property
+    def builder(self) -> "Builder": ...
+
+    @property
+    def kernel(self) -> "KernelFacts": ...
+
+    @property
+    def context(self) -> "Value":
+        """The program's first argument."""
+
+    def read_kernel(self, address: "Value", size: int, signed: bool) -> "Value":
+        """An integer of `size` bytes behind a kernel address that the verifier does not know."""
+
+    def constant_table(self, content: bytes) -> int:
+        """Put constant bytes into the `globals` map; returns their offset there (a multiple of 8)."""
+
+
+class ProbeKind:
+    """Base of all kinds. `providers` are the names that select it, the first one being the canonical name."""
+
+    providers: tuple[str, ...] = ()
+    syntax: tuple[str, ...] = ()
+    positional_args = False
+    """Whether `arg0`, `arg1`, … are the 64-bit words of its context."""
+    doc = ""
+
+    seldom = False
+    """Whether it fires so seldom that a small event ring is enough (timers, `begin`)."""
+
+    def expand(self, point: "AttachPoint", kernel: "KernelFacts", report: Report) -> list[Target]:
+        """The events that an attach point names; problems go to `report`, and then the list is empty."""
+        raise NotImplementedError
+
+    def list_names(self, kernel: "KernelFacts") -> Sequence[str]:
+        """All probes of this kind here, for `list` and for wildcards over providers."""
+        return ()
+
+    def args(self, kernel: "KernelFacts", target: Target) -> Struct | None:
+        """The members of `args`, or None where the kind has none."""
+        return None
+
+    def group(self, target: Target, *, needs_args: bool, needs_probe: bool) -> tuple[object, ...]:
+        """Targets with the same key can run the same program. By default each has its own."""
+        return (self.providers[0], target.name, *target.key)
+
+    def section(self, target: Target) -> object:
+        """Targets of one clause and one program whose sections differ run the action once each."""
+        return None
+
+    def shape(self, kernel: "KernelFacts", targets: Sequence[Target]) -> ProgramShape:
+        """How the program that serves `targets` is loaded and attached."""
+        raise NotImplementedError
+
+    def begin_program(self, reader: EventReader, leave: "Block") -> object:
+        """Emit what all clauses of a program need first (jump to `leave` to ignore the event).
+
+        The result is handed to the methods below as `event`.
+        """
+        return None
+
+    def enter_clause(self, reader: EventReader, event: object, targets: Sequence[Target], skip: "Block") -> None:
+        """Emit the check that this event is one of `targets`, jumping to `skip` where it is not."""
+
+    def load_arg(self, reader: EventReader, event: object, field: StructField, target: Target) -> "Value":
+        """Read a member of `args`; for types kept in memory, its address."""
+        raise NotImplementedError
+
+    def number(self, names: list[str], targets: Sequence[Target]) -> dict[str, int]:
+        """Give each target's name a place in `names` (which grows) and return the places."""
+        places = {}
+        for target in targets:
+            places[target.name] = len(names)
+            names.append(target.name)
+        return places
+
+    def probe_number(
+        self, reader: EventReader, event: object, targets: Sequence[Target], numbers: dict[str, int]
+    ) -> "Value":
+        """The index of the event's probe name; `numbers` has the index of each target's name."""
+        return reader.builder.const(numbers[targets[0].name])
+
+    def attach(self, kernel: "KernelAccess", attach: Attach, program: "Program") -> "list[Link]":
+        """Attach a loaded program. Raises AttachError or KernelError."""
+        raise NotImplementedError
+
+
+def has_wildcard(pattern: str) -> bool:
+    """Whether a target's part is a pattern: `*`, `?` or `[…]`."""
+    return any(c in pattern for c in "*?[")
+
+
+def match_names(pattern: str, names: Sequence[str]) -> list[str]:
+    """The names that a pattern matches, in their order."""
+    if not has_wildcard(pattern):
+        return [pattern] if pattern in names else []
+    if pattern == "*":
+        return list(names)
+    return [name for name in names if fnmatchcase(name, pattern)]

@@ -1,0 +1,82 @@
+"""`rawtracepoint:NAME`: a tracepoint's own arguments, before the kernel formats them into a record."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from kernscope.bundle import Attach
+from kernscope.diagnostics import error
+from kernscope.diagnostics.suggest import suggest
+from kernscope.tables.bpf import ProgramType
+from kernscope.types import UINT64, Struct, StructField
+
+from .base import EventReader, ProbeKind, ProgramShape, Report, Target, match_names
+
+if TYPE_CHECKING:
+    from kernscope.kernel.interface import KernelAccess, KernelFacts
+    from kernscope.kernel.link import Link
+    from kernscope.kernel.program import Program
+    from kernscope.ssa import Value
+    from kernscope.syntax.ast import AttachPoint
+
+__all__ = ["RAWTRACEPOINT"]
+
+MAX_ARGUMENTS = 12
+"""Arguments of a raw tracepoint at most (MAX_BPF_FUNC_REG_ARGS and CAST macros in include/trace/bpf_probe.h)."""
+
+
+class _RawTracepoint(ProbeKind):
+    providers = ("rawtracepoint", "rt")
+    positional_args = True
+    syntax = ("rawtracepoint:NAME", "rawtracepoint:MODULE:NAME")
+    doc = "A tracepoint's unformatted arguments as `arg0`, `arg1`, …, for instance `rawtracepoint:sched_switch`."
+
+    def expand(self, point: "AttachPoint", kernel: "KernelFacts", report: Report) -> list[Target]:
+        if len(point.args) not in (1, 2) or not all(point.args):
+            report(
+                error(
+                    "bad-target",
+                    f"`{point.text}` does not name a raw tracepoint",
+                    point.span,
+                    help="write `rawtracepoint:sched_switch`, for instance",
+                )
+            )
+            return []
+        name = point.args[-1]
+        names = kernel.raw_tracepoints()
+        found = match_names(name, names)
+        if not found:
+            near = suggest(name, names)
+            report(
+                error(
+                    "unknown-probe",
+                    f"this kernel has no raw tracepoint `{name}`",
+                    point.span,
+                    help=f"did you mean `rawtracepoint:{near}`?"
+                    if near
+                    else "`kernscope list 'rawtracepoint:*'` shows what there is",
+                )
+            )
+        prefix = "rawtracepoint:" + (f"{point.args[0]}:" if len(point.args) == 2 else "")
+        return [Target(self, prefix + n, (n,)) for n in found]
+
+    def list_names(self, kernel: "KernelFacts") -> Sequence[str]:
+        return [f"rawtracepoint:{name}" for name in kernel.raw_tracepoints()]
+
+    def args(self, kernel: "KernelFacts", target: Target) -> Struct | None:
+        """The arguments under the names that BTF gives them, each as a 64-bit integer."""
+        names = kernel.raw_tracepoint_arguments(str(target.key[0]))
+        fields = {name: StructField(name, UINT64, 8 * i) for i, name in enumerate(names)}
+        return Struct(target.name, 8 * len(names), fields)
+
+    def shape(self, kernel: "KernelFacts", targets: Sequence[Target]) -> ProgramShape:
+        attach = tuple(Attach(self.providers[0], t.name, t.key) for t in targets)
+        return ProgramShape(str(targets[0].key[0]), ProgramType.RAW_TRACEPOINT, attach)
+
+    def load_arg(self, reader: EventReader, event: object, field: StructField, target: Target) -> "Value":
+        return reader.builder.load(8, reader.context, field.offset)
+
+    def attach(self, kernel: "KernelAccess", attach: Attach, program: "Program") -> "list[Link]":
+        return [kernel.attach_raw_tracepoint(program, str(attach.target[0]))]
+
+
+RAWTRACEPOINT = _RawTracepoint()

@@ -1,0 +1,165 @@
+"""`tracepoint:CATEGORY:NAME`: the kernel's stable events, as tracefs lists them.
+
+System-call tracepoints are taken over by `kernscope.probes.syscalls`, which attaches to them far cheaper.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from kernscope.bundle import Attach
+from kernscope.diagnostics import Diagnostic, error
+from kernscope.diagnostics.suggest import suggest
+from kernscope.tables.bpf import ProgramType
+from kernscope.types import Array, Bool, Integer, Pointer, String, Struct, StructField, Type
+
+from . import syscalls
+from .base import EventReader, ProbeKind, ProgramShape, Report, Target, has_wildcard, match_names
+
+if TYPE_CHECKING:
+    from kernscope.kernel.interface import KernelAccess, KernelFacts
+    from kernscope.kernel.link import Link
+    from kernscope.kernel.program import Program
+    from kernscope.kernel.tracefs import TracepointField
+    from kernscope.ssa import Value
+    from kernscope.syntax.ast import AttachPoint
+
+__all__ = ["PERF_TRACEPOINT", "TRACEPOINT", "field_type"]
+
+_COMMON_BYTES = 8
+"""The first 8 bytes of a tracepoint's record are the kernel's own: programs may not read them."""
+
+
+class _PerfTracepoint(ProbeKind):
+    """One perf event per tracepoint: works for all of them, slow to detach."""
+
+    providers = ("perf_tracepoint",)
+
+    def args(self, kernel: "KernelFacts", target: Target) -> Struct:
+        category, name = (str(part) for part in target.key)
+        return tracepoint_args(kernel, category, name, "kernel")
+
+    def group(self, target: Target, *, needs_args: bool, needs_probe: bool) -> tuple[object, ...]:
+        if needs_args or needs_probe:
+            return (self.providers[0], target.name)
+        return (self.providers[0],)
+
+    def shape(self, kernel: "KernelFacts", targets: Sequence[Target]) -> ProgramShape:
+        attach = tuple(Attach(self.providers[0], t.name, t.key) for t in targets)
+        return ProgramShape(str(targets[0].key[1]), ProgramType.TRACEPOINT, attach)
+
+    def load_arg(self, reader: EventReader, event: object, field: StructField, target: Target) -> "Value":
+        b = reader.builder
+        if field.data_loc:
+            where = b.load(4, reader.context, field.offset)
+            base = field.offset + 4 if field.data_loc == "__rel_loc" else 0
+            return b.add(b.ptr_add(reader.context, b.const(base)), b.and_(where, 0xFFFF))
+        if isinstance(field.type, Integer | Bool | Pointer):
+            signed = isinstance(field.type, Integer) and field.type.signed
+            return b.load(field.type.size, reader.context, field.offset, signed=signed)
+        return b.ptr_add(reader.context, b.const(field.offset))
+
+    def attach(self, kernel: "KernelAccess", attach: Attach, program: "Program") -> "list[Link]":
+        category, name = (str(part) for part in attach.target)
+        return [kernel.attach_tracepoint(program, category, name)]
+
+
+PERF_TRACEPOINT = _PerfTracepoint()
+
+
+class _Tracepoint(ProbeKind):
+    """Reads the target and hands it to the cheapest kind that can serve it."""
+
+    providers = ("tracepoint", "t")
+    syntax = ("tracepoint:CATEGORY:NAME", "t:CATEGORY:NAME")
+    doc = "A static event of the kernel, for instance `tracepoint:sched:sched_process_exec`."
+
+    def expand(self, point: "AttachPoint", kernel: "KernelFacts", report: Report) -> list[Target]:
+        if len(point.args) != 2 or not all(point.args):
+            report(
+                error(
+                    "bad-target",
+                    f"`{point.text}` does not name a tracepoint",
+                    point.span,
+                    help="write `tracepoint:CATEGORY:NAME`, for instance `tracepoint:sched:sched_switch`",
+                )
+            )
+            return []
+        category, name = point.args
+        categories = match_names(category, kernel.tracepoint_categories())
+        found = [(c, n) for c in categories for n in match_names(name, kernel.tracepoints(c))]
+        if not found:
+            report(_unknown(point, category, name, categories, kernel))
+        return [self.target(kernel, c, n) for c, n in found]
+
+    def target(self, kernel: "KernelFacts", category: str, name: str) -> Target:
+        text = f"tracepoint:{category}:{name}"
+        number = syscalls.number_of(kernel, category, name)
+        if number is not None:
+            return Target(syscalls.kind_for(name), text, (category, name, number))
+        return Target(PERF_TRACEPOINT, text, (category, name))
+
+    def list_names(self, kernel: "KernelFacts") -> Sequence[str]:
+        return [f"tracepoint:{c}:{n}" for c in kernel.tracepoint_categories() for n in kernel.tracepoints(c)]
+
+
+TRACEPOINT = _Tracepoint()
+
+
+def _unknown(
+    point: "AttachPoint", category: str, name: str, categories: list[str], kernel: "KernelFacts"
+) -> Diagnostic:
+    if not categories:
+        known = kernel.tracepoint_categories()
+        near = suggest(category, known)
+        message = f"this kernel has no tracepoint category `{category}`"
+        hint = f"did you mean `{near}`?" if near else "`kernscope list 'tracepoint:*'` shows them all"
+    elif has_wildcard(name) or has_wildcard(category):
+        message = f"no tracepoint of this kernel matches `{category}:{name}`"
+        hint = f"`kernscope list 'tracepoint:{category}:*'` shows what there is"
+    else:
+        near = suggest(name, kernel.tracepoints(category))
+        message = f"this kernel has no tracepoint `{category}:{name}`"
+        hint = (
+            f"did you mean `tracepoint:{category}:{near}`?"
+            if near
+            else f"`kernscope list 'tracepoint:{category}:*'` shows what there is"
+        )
+    return error("unknown-probe", message, point.span, help=hint)
+
+
+def tracepoint_args(kernel: "KernelFacts", category: str, name: str, space: str) -> Struct:
+    """The members of a tracepoint's `args`, from its format file."""
+    fields = {}
+    end = 0
+    for field in kernel.tracepoint_format(category, name).fields:
+        end = max(end, field.offset + field.size)
+        if field.offset < _COMMON_BYTES:
+            continue
+        fields[field.name] = StructField(
+            field.name,
+            field_type(field, space),
+            field.offset,
+            data_loc=field.data_loc or None,
+            type_text=field.type_text,
+        )
+    return Struct(f"tracepoint:{category}:{name}", end, fields)
+
+
+def field_type(field: "TracepointField", space: str) -> Type:
+    """The type of one member, by the C text and size that its format file gives."""
+    text = field.type_text
+    if field.data_loc:
+        return Pointer(Integer(8, True), "kernel")
+    if "*" in text:
+        return Pointer(Integer(8, True), space)
+    if field.element_count:
+        size = field.size // field.element_count
+        if "char" in text and size == 1:
+            return String(field.size)
+        bits = 8 * size if size in (1, 2, 4, 8) else 8
+        return Array(Integer(bits, field.signed), field.size * 8 // bits)
+    if text == "bool" or text == "_Bool":
+        return Bool()
+    if field.size in (1, 2, 4, 8):
+        return Integer(field.size * 8, field.signed)
+    return Array(Integer(8, False), field.size)

@@ -1,0 +1,67 @@
+"""Names, types and rules of a parsed program. The result stands in tables beside the tree."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from kernscope.diagnostics import CompileError, Diagnostic, error
+from kernscope.syntax.ast import Program
+
+from .checker import Checker
+from .config import read_config
+from .model import Checked, Clause, MapInfo, Variable
+
+if TYPE_CHECKING:
+    from kernscope.kernel.interface import KernelFacts
+
+__all__ = ["Checked", "Clause", "MapInfo", "Variable", "check"]
+
+
+def check(
+    program: Program,
+    kernel: "KernelFacts",
+    *,
+    parameters: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    cpid: int = 0,
+) -> Checked:
+    """Check a program against a kernel.
+
+    `parameters` are the values of `$1`, `$2`, …; `environment` may preset settings (`BPFTRACE_MAX_STRLEN` …);
+    `cpid` is the process id of the command that is traced.
+
+    Raises CompileError with all findings.
+    """
+    found: list[Diagnostic] = []
+    config = read_config(program.config, environment or {}, found)
+    config["cpid"] = cpid
+    found += _unsupported(program)
+    if not program.probes:
+        found.append(
+            error(
+                "no-probes",
+                "the program has no probe",
+                program.span,
+                help='write one, for instance `begin { printf("hello\\n"); }`',
+            )
+        )
+    checker = Checker(program, kernel, parameters, config)
+    checker.check()
+    diagnostics = found + checker.diagnostics
+    if any(d.severity == "error" for d in diagnostics):
+        raise CompileError(diagnostics)
+    return Checked(
+        program, checker.clauses, checker.maps, config, parameters, diagnostics, checker.target_count
+    )
+
+
+def _unsupported(program: Program) -> list[Diagnostic]:
+    """Parts of the language that parse but cannot be compiled yet, each once."""
+    parts = (
+        ("`import`", program.imports),
+        ("C definitions", program.c_definitions),
+        ("macros", program.macros),
+        ("functions of your own (`fn`)", program.subprogs),
+    )
+    return [
+        error("not-yet", f"{what} cannot be compiled yet", nodes[0].span) for what, nodes in parts if nodes
+    ]

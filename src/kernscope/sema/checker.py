@@ -1,0 +1,428 @@
+"""The walk over a program: scopes, statements, targets; expressions are in `kernscope.sema.expressions`.
+
+Types of maps and variables depend on uses that may stand later in the text, so the whole program is checked
+again until no type changes; only what the last round reports counts.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from kernscope import probes
+from kernscope.catalog.aggregations import AGGREGATIONS
+from kernscope.diagnostics import Diagnostic, error
+from kernscope.probes import Target
+from kernscope.syntax.ast import (
+    Assign,
+    Block,
+    Break,
+    Call,
+    Continue,
+    Discard,
+    Expr,
+    ExprStatement,
+    FieldAccess,
+    ForEach,
+    ForRange,
+    Identifier,
+    If,
+    Import,
+    Let,
+    MapRef,
+    Node,
+    Probe,
+    Program,
+    Return,
+    Statement,
+    Unroll,
+    Variable,
+    While,
+    walk,
+)
+from kernscope.types import NONE, Aggregate, Integer, Struct, Tuple, Type
+
+from .expressions import ExpressionChecker
+from .model import Clause, MapInfo
+from .model import Variable as VariableInfo
+from .rules import is_number, join, stored
+
+if TYPE_CHECKING:
+    from kernscope.kernel.interface import KernelFacts
+
+__all__ = ["Checker"]
+
+_MOST_ROUNDS = 30
+"""Types only ever widen, and each can widen only a few times; more rounds mean a defect here."""
+
+UNROLL_LIMIT = 100
+"""Largest count of `unroll`, as in bpftrace."""
+
+
+class Checker(ExpressionChecker):
+    """Checks one program. `clauses` and `maps` are the result, `diagnostics` what was found."""
+
+    def __init__(
+        self,
+        program: Program,
+        kernel: "KernelFacts",
+        parameters: Sequence[str],
+        config: dict[str, int | str | bool],
+    ) -> None:
+        super().__init__(kernel, parameters, config)
+        self.program = program
+        self.clauses: list[Clause] = []
+        self.target_count = 0
+        self._target_errors: list[Diagnostic] = []
+
+    # --- targets -----------------------------------------------------------------------------------------
+
+    def expand_targets(self) -> None:
+        """Make the clauses: each action, once for each way its targets' `args` look."""
+        for index, probe in enumerate(self.program.probes):
+            targets: list[Target] = []
+            for point in probe.attach_points:
+                targets += probes.expand(point, self.kernel, self._target_errors.append)
+            self.target_count += len(targets)
+            self._split(probe, index, targets)
+        limit = self.config["max_probes"]
+        if isinstance(limit, int) and self.target_count > limit:
+            self._target_errors.append(
+                error(
+                    "too-many-probes",
+                    f"the program has {self.target_count} probes, more than {limit}",
+                    self.program.probes[0].attach_points[0].span,
+                    help="name fewer events, or raise `max_probes` in a config block",
+                )
+            )
+
+    def _split(self, probe: Probe, index: int, targets: list[Target]) -> None:
+        used: set[str] = set()
+        needs_probe = False
+        for node in walk(probe):
+            if isinstance(node, FieldAccess) and isinstance(node.base, Identifier) and node.base.name == "args":
+                used.add(node.name)
+            elif isinstance(node, Identifier) and node.name == "probe":
+                needs_probe = True
+        if not used:
+            if targets:
+                clause = Clause(probe, index, targets, None)
+                clause.needs_probe = needs_probe
+                self.clauses.append(clause)
+            return
+        groups: dict[object, tuple[Struct | None, list[Target]]] = {}
+        for target in targets:
+            args = target.kind.args(self.kernel, target)
+            fields = args.fields if args is not None else {}
+            signature = tuple(
+                (name, f.offset, f.type, f.data_loc) if (f := fields.get(name)) else (name,) for name in sorted(used)
+            )
+            groups.setdefault((target.kind, signature), (args, []))[1].append(target)
+        for args, members in groups.values():
+            clause = Clause(probe, index, members, args)
+            clause.needs_args, clause.needs_probe = True, needs_probe
+            self.clauses.append(clause)
+
+    # --- rounds ------------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Check all clauses until their types stand still."""
+        self.expand_targets()
+        self._declare_maps()
+        for _ in range(_MOST_ROUNDS):
+            self.changed = False
+            self.diagnostics = []
+            self.reported.clear()
+            for clause in self.clauses:
+                self._check_clause(clause)
+            if not self.changed:
+                break
+        self.diagnostics[:0] = self._target_errors
+
+    def _declare_maps(self) -> None:
+        for decl in self.program.map_decls:
+            info = self.maps.setdefault(decl.name, MapInfo(decl.name, decl.span))
+            info.decl = decl
+
+    def _check_clause(self, clause: Clause) -> None:
+        self.clause = clause
+        self.scopes = [{}]
+        self.loops = 0
+        self.map_loops = 0
+        if clause.predicate is not None:
+            self.condition(clause.predicate)
+        self.block(clause.block)
+
+    # --- blocks and statements ---------------------------------------------------------------------------
+
+    def block(self, block: Block) -> Type | None:
+        """Check a block in a scope of its own; the type of its result, if it has one."""
+        self.scopes.append({})
+        for statement in block.statements:
+            self.statement(statement)
+        result = self.type_of(block.result) if block.result is not None else NONE
+        self.scopes.pop()
+        return result
+
+    def statement(self, node: Statement) -> None:
+        handler = _STATEMENTS.get(type(node))
+        if handler is None:
+            self.not_yet(node, f"`{type(node).__name__.lower()}`")
+        else:
+            handler(self, node)
+
+    def _expression_statement(self, node: ExprStatement) -> None:
+        expr = node.expr
+        if isinstance(expr, Call) and expr.name in AGGREGATIONS:
+            self.report(
+                error(
+                    "aggregation-needs-map",
+                    f"`{expr.name}()` must be assigned to a map",
+                    expr.span,
+                    help=f"write `@name = {expr.span.text}`",
+                )
+            )
+            return
+        self.type_of(expr)
+
+    def _discard(self, node: Discard) -> None:
+        self.type_of(node.value)
+
+    def _let(self, node: Let) -> None:
+        scope = self.scopes[-1]
+        known = scope.get(node.name)
+        if known is not None and self.clause.variables.get(node) is not known:
+            self.report(
+                error(
+                    "variable-declared-twice",
+                    f"`${node.name}` is already declared in this block",
+                    node.span,
+                    labels=[(known.span, "first here")],
+                )
+            )
+        declared = self.resolve_type(node.type) if node.type is not None else None
+        variable = self._variable_of(node, node.name, declared)
+        if node.value is not None:
+            value_type = self._assigned_type(node.value)
+            if value_type is not None:
+                self._widen_variable(variable, value_type, node.value)
+        scope[node.name] = variable
+
+    def _variable_of(self, node: Node, name: str, declared: Type | None = None) -> VariableInfo:
+        variable = self.clause.variables.get(node)
+        if variable is None:
+            variable = VariableInfo(name, node.span, self.map_loops)
+            variable.declared = variable.type = declared
+            self.clause.variables[node] = variable
+        return variable
+
+    def _assigned_type(self, value: Expr) -> Type | None:
+        """The type of a value that a scratch variable takes."""
+        if isinstance(value, Call) and value.name in AGGREGATIONS:
+            self.report(
+                error(
+                    "aggregation-needs-map",
+                    f"`{value.name}()` must be assigned to a map, not to a scratch variable",
+                    value.span,
+                    help=f"write `@name = {value.span.text}`",
+                )
+            )
+            return None
+        t = self.type_of(value)
+        if t == NONE:
+            self.report(error("type-mismatch", "there is no value to assign", value.span))
+            return None
+        if isinstance(t, Aggregate):
+            return self.aggregate_number(t, value)
+        return t
+
+    def _widen_variable(self, variable: VariableInfo, t: Type, value: Expr) -> None:
+        if variable.declared is not None:
+            self._fit_declared(variable, variable.declared, t, value)
+            return
+        if variable.type is None:
+            variable.type = t
+            return
+        joined = join(variable.type, t)
+        if joined is None:
+            self.report(
+                error(
+                    "type-mismatch",
+                    f"`${variable.name}` is a `{variable.type}`, this is a `{t}`",
+                    value.span,
+                    labels=[(variable.span, f"`{variable.type}` since here")],
+                    help="use another variable",
+                )
+            )
+        elif joined != variable.type:
+            variable.type = joined
+            self.changed = True
+
+    def _fit_declared(self, variable: VariableInfo, declared: Type, t: Type, value: Expr) -> None:
+        constant = self.constant(value)
+        if isinstance(declared, Integer) and constant is not None and isinstance(t, Integer):
+            low = -(1 << (declared.bits - 1)) if declared.signed else 0
+            high = (1 << (declared.bits - declared.signed)) - 1
+            fits = low <= constant <= high
+        else:
+            fits = join(declared, t) == declared
+        if not fits:
+            self.report(
+                error(
+                    "type-mismatch",
+                    f"`${variable.name}` is declared as `{declared}`, which does not hold "
+                    + (f"{constant}" if constant is not None else f"every `{t}`"),
+                    value.span,
+                    labels=[(variable.span, "declared here")],
+                    help=f"cast the value: `({declared})…`" if is_number(declared) else None,
+                )
+            )
+
+    def _assign(self, node: Assign) -> None:
+        if isinstance(node.target, MapRef):
+            self._assign_map(node, node.target)
+        elif isinstance(node.target, Variable):
+            self._assign_variable(node, node.target)
+        else:
+            self.type_of(node.value)
+            self.not_yet(node.target, "assigning to anything but variables and maps")
+
+    def _assign_variable(self, node: Assign, target: Variable) -> None:
+        if node.op is not None:
+            self.compound(node, target)
+            return
+        t = self._assigned_type(node.value)
+        variable = self.find_variable(target.name)
+        if variable is None:
+            variable = self._variable_of(node, target.name)
+            self.scopes[-1][target.name] = variable
+        self.clause.variables[target] = variable
+        if t is not None:
+            self._widen_variable(variable, t, node.value)
+            if variable.type is not None:
+                self.clause.types[target] = variable.type
+
+    def _assign_map(self, node: Assign, target: MapRef) -> None:
+        info = self.use_map(target, "write")
+        value = node.value
+        if node.op is not None:
+            self.compound(node, target)
+            return
+        if isinstance(value, Call) and value.name in AGGREGATIONS:
+            t = self.aggregate(value)
+        else:
+            t = self.type_of(value)
+            if isinstance(t, Aggregate):
+                number = self.aggregate_number(t, value)
+                if number is not None and isinstance(value, MapRef):
+                    self.report(
+                        error(
+                            "type-mismatch",
+                            f"`@{value.name}` is made by `{t.kind}()`, which cannot be copied",
+                            value.span,
+                            help=f"cast it to copy its number: `(int64){value.span.text}`",
+                        )
+                    )
+                return
+            if t == NONE:
+                self.report(error("type-mismatch", "there is no value to assign", value.span))
+                return
+        if t is not None:
+            self.widen_map(info, stored(t), value)
+            self.clause.types[target] = info.value or t
+
+    def _if(self, node: If) -> None:
+        self.condition(node.cond)
+        self.block(node.then)
+        if node.orelse is not None:
+            self.block(node.orelse)
+
+    def _while(self, node: While) -> None:
+        self.condition(node.cond)
+        self._loop_body(node.body)
+
+    def _loop_body(self, body: Block) -> None:
+        self.loops += 1
+        self.block(body)
+        self.loops -= 1
+
+    def _unroll(self, node: Unroll) -> None:
+        self.type_of(node.count)
+        count = self.constant(node.count)
+        if count is None or not 1 <= count <= UNROLL_LIMIT:
+            self.report(
+                error(
+                    "constant-needed",
+                    f"`unroll` wants a number from 1 to {UNROLL_LIMIT} that is known when compiling",
+                    node.count.span,
+                    help="use `for ($i : 0..$n)` for a number that is not known",
+                )
+            )
+        self._loop_body(node.body)
+
+    def _for_range(self, node: ForRange) -> None:
+        types = [self.number(node.start), self.number(node.end)]
+        variable = self._variable_of(node, node.var)
+        known = [t for t in types if t is not None]
+        if len(known) == 2:
+            variable.type = join(known[0], known[1])
+        self._loop_with(node.var, variable, node.body)
+
+    def _loop_with(self, name: str, variable: VariableInfo, body: Block) -> None:
+        self.scopes.append({name: variable})
+        self._loop_body(body)
+        self.scopes.pop()
+
+    def _for_each(self, node: ForEach) -> None:
+        source = node.iterable
+        if not isinstance(source, MapRef) or source.keys is not None:
+            self.type_of(source)
+            self.report(
+                error(
+                    "wrong-arguments",
+                    "`for` goes over a map (`@name`) or a range (`0..10`)",
+                    source.span,
+                )
+            )
+            return
+        info = self.use_map(source, "iterate")
+        if info.keyed is False and info.value is not None:
+            self.report(error("wrong-arguments", f"`@{info.name}` has no keys to go over", source.span))
+            return
+        self.map_loops += 1
+        variable = self._variable_of(node, node.var)
+        if info.key is not None and info.value is not None:
+            value = self.aggregate_number(info.value, source) if isinstance(info.value, Aggregate) else info.value
+            pair = Tuple((info.key, value)) if value is not None else None
+            if variable.type is not None and pair != variable.type:
+                self.changed = True
+            variable.type = pair
+        self._loop_with(node.var, variable, node.body)
+        self.map_loops -= 1
+
+    def _jump(self, node: Break | Continue) -> None:
+        if not self.loops:
+            word = "break" if isinstance(node, Break) else "continue"
+            self.report(error("outside-loop", f"`{word}` is only possible in a loop", node.span))
+
+    def _return(self, node: Return) -> None:
+        if node.value is not None:
+            self.type_of(node.value)
+
+    def _import(self, node: Import) -> None:
+        self.not_yet(node, "`import`")
+
+
+_STATEMENTS = {
+    ExprStatement: Checker._expression_statement,
+    Discard: Checker._discard,
+    Let: Checker._let,
+    Assign: Checker._assign,
+    If: Checker._if,
+    While: Checker._while,
+    Unroll: Checker._unroll,
+    ForRange: Checker._for_range,
+    ForEach: Checker._for_each,
+    Break: Checker._jump,
+    Continue: Checker._jump,
+    Return: Checker._return,
+    Import: Checker._import,
+}

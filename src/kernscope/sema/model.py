@@ -1,0 +1,109 @@
+"""What sema finds out: tables beside the syntax tree, for lowering to read."""
+
+from collections.abc import Sequence
+
+from kernscope.diagnostics import Diagnostic, Span
+from kernscope.probes import Target
+from kernscope.syntax.ast import Block, Expr, MapDecl, Probe, Program
+from kernscope.types import Struct, Type
+
+__all__ = ["Checked", "Clause", "MapInfo", "Variable"]
+
+
+class Variable:
+    """One scratch variable: a name in the block that declares it."""
+
+    __slots__ = ("declared", "depth", "name", "span", "type")
+
+    def __init__(self, name: str, span: Span, depth: int = 0) -> None:
+        self.name = name
+        self.type: Type | None = None
+        self.declared: Type | None = None
+        """The type that `let $x : type` gives, which assignments must fit."""
+        self.depth = depth
+        """How many loops over maps are around its declaration (each is a function of its own)."""
+        self.span = span
+
+    def __repr__(self) -> str:
+        return f"Variable(${self.name}: {self.type})"
+
+
+class MapInfo:
+    """One map of the program. `key` is None for a scalar map once `keyed` is False.
+
+    `uses` collects how it is used (see `CheckContext.use_map`); `clauses` the clauses that write it.
+    """
+
+    __slots__ = ("clauses", "decl", "first", "key", "key_span", "keyed", "name", "uses", "value", "value_span")
+
+    def __init__(self, name: str, first: Span) -> None:
+        self.name = name
+        self.key: Type | None = None
+        self.keyed: bool | None = None
+        self.value: Type | None = None
+        self.first = first
+        self.key_span = first
+        self.value_span = first
+        self.uses: set[str] = set()
+        self.clauses: set[int] = set()
+        self.decl: MapDecl | None = None
+
+    def __repr__(self) -> str:
+        return f"MapInfo(@{self.name}[{self.key}]: {self.value})"
+
+
+class Clause:
+    """One action for targets whose `args` look alike, with all that is known about its nodes.
+
+    An action whose targets differ in the members it uses becomes several clauses with the same `index`, each
+    with types of its own.
+    """
+
+    __slots__ = (
+        "args",
+        "block",
+        "index",
+        "kept",
+        "needs_args",
+        "needs_probe",
+        "predicate",
+        "probe",
+        "targets",
+        "types",
+        "variables",
+    )
+
+    def __init__(self, probe: Probe, index: int, targets: Sequence[Target], args: Struct | None) -> None:
+        self.probe = probe
+        self.block: Block = probe.body
+        self.predicate: Expr | None = probe.predicate
+        self.index = index
+        self.targets = targets
+        self.args = args
+        self.needs_args = False
+        self.needs_probe = False
+        self.types: dict[object, Type] = {}
+        self.variables: dict[object, Variable] = {}
+        """Variable, Let, ForRange and ForEach nodes → the variable meant."""
+        self.kept: dict[object, object] = {}
+        """What type rules left for lowering, by node."""
+
+
+class Checked:
+    """A program without errors: what lowering starts from."""
+
+    __slots__ = ("clauses", "config", "maps", "parameters", "program", "target_count", "warnings")
+
+    def __init__(
+        self,
+        program: Program,
+        clauses: list[Clause],
+        maps: dict[str, MapInfo],
+        config: dict[str, int | str | bool],
+        parameters: Sequence[str],
+        warnings: list[Diagnostic],
+        target_count: int,
+    ) -> None:
+        self.program, self.clauses, self.maps = program, clauses, maps
+        self.config, self.parameters, self.warnings = config, parameters, warnings
+        self.target_count = target_count
