@@ -6,7 +6,7 @@ from kernscope.asm.instruction import Insn, Label
 from kernscope.ssa import analysis
 from kernscope.ssa.allocate import Allocation, allocate
 from kernscope.ssa.emit import emit
-from kernscope.ssa.frame import Frame, check_call_chains, layout
+from kernscope.ssa.frame import Frame, called_functions, check_call_chains, layout
 from kernscope.ssa.ir import Function, Module
 from kernscope.ssa.liveness import find_liveness
 from kernscope.ssa.passes import cfg, dce, gvn, legalize, narrow, shape, simplify
@@ -52,19 +52,20 @@ def optimize(
 def compile_module(
     m: Module, *, passes: Sequence[Pass] = DEFAULT, verify: bool = False, dump: Dump | None = None
 ) -> list[tuple[str, list[Insn | Label]]]:
-    """Compile all functions: (name, instructions with labels), in order, ready for `asm.assemble`.
+    """Compile all functions that the main one needs: (name, instructions with labels), for `asm.assemble`.
 
     `verify` runs the SSA verifier after every pass and the allocation checker at the end. `dump` is called as
     (function, stage, text) with "ssa", each pass's name, and "allocation". Raises FrameTooLarge.
     """
-    compiled = []
-    frames: dict[Function, Frame] = {}
     for f in m.functions:
         optimize(f, passes, verify, dump)
+    compiled = []
+    frames: dict[Function, Frame] = {}
+    for f in _reachable(m):
         loops = analysis.find_loops(f)
         liveness = find_liveness(f)
         allocation = allocate(f, liveness, loops)
-        frames[f] = frame = layout(f, liveness, loops, allocation)
+        frames[f] = frame = layout(f, liveness, allocation)
         if verify:
             from kernscope.ssa.checker import check
 
@@ -72,9 +73,21 @@ def compile_module(
         if dump is not None:
             _dump_allocation(f, allocation, dump)
         compiled.append((f.name, emit(f, allocation, frame)))
-    if len(m.functions) > 1:
-        check_call_chains(m, frames)
+    if len(frames) > 1:
+        check_call_chains(m.functions[0], frames)
     return compiled
+
+
+def _reachable(m: Module) -> list[Function]:
+    """The functions that the first one calls or refers to, however indirectly: the kernel refuses others."""
+    needed = set(m.functions[:1])
+    todo = m.functions[:1]
+    while todo:
+        for callee in called_functions(todo.pop()):
+            if callee not in needed:
+                needed.add(callee)
+                todo.append(callee)
+    return [f for f in m.functions if f in needed]
 
 
 def _verify(f: Function, stage: str) -> None:
