@@ -29,8 +29,9 @@ PID_TGID = (1234 << 32) | 1234
 LOOKUP = HELPER_IDS["map_lookup_elem"]
 PID = HELPER_IDS["get_current_pid_tgid"]
 
-_INTERESTING = (0, 1, 2, 3, 7, 8, 10, 63, 64, 255, 256, 4095, 65535, 1 << 31, (1 << 32) - 1, 1 << 32, (1 <<
-63) - 1) _BINARY = (
+_SMALL = (0, 1, 2, 3, 7, 8, 10, 63, 64, 255, 256, 4095, 65535)
+_INTERESTING = (*_SMALL, 1 << 31, (1 << 32) - 1, 1 << 32, (1 << 63) - 1)
+_BINARY = (
     Op.ADD,
     Op.SUB,
     Op.MUL,
@@ -145,8 +146,9 @@ class Body:
         if roll < 0.64:
             return b.cmp(*self.condition())
         if roll < 0.70:
-            cond, x, y = self.condition() return b.select(b.cmp(cond, x, y), rng.choice((x,
-            self.operand())), rng.choice((y, self.operand())))
+            cond, x, y = self.condition()
+            arms = rng.choice((x, self.operand())), rng.choice((y, self.operand()))
+            return b.select(b.cmp(cond, x, y), *arms)
         if roll < 0.73:
             return b.select(self.operand(), self.operand(), self.operand())
         if roll < 0.76:
@@ -163,9 +165,9 @@ class Body:
         bits, signed = rng.choice((8, 16, 32, 32)), rng.random() < 0.5
         x = b.ext(self.operand(), bits, signed)
         for _ in range(rng.randint(1, 4)):
-            op = rng.choice((Op.ADD, Op.SUB, Op.MUL, Op.AND, Op.OR, Op.XOR, Op.SHL, Op.LSHR, Op.ASHR,
-            Op.SDIV)) y: Value = b.const(rng.randint(0, 40)) if op in (Op.SHL, Op.LSHR, Op.ASHR) else
-            self.operand() x = b.ext(b.binary(op, x, y), bits, signed)
+            op = rng.choice((*_BINARY[:3], Op.SDIV, *_BINARY[7:]))
+            y: Value = b.const(rng.randint(0, 40)) if op in (Op.SHL, Op.LSHR, Op.ASHR) else self.operand()
+            x = b.ext(b.binary(op, x, y), bits, signed)
         return x
 
     def place(self, size: int) -> tuple[Value, int]:
@@ -384,11 +386,14 @@ def check_seed(seed: int, size: int, kernel: Callable[..., tuple[int, bytes]] | 
 
 def main() -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__,
-    formatter_class=argparse.RawDescriptionHelpFormatter) parser.add_argument("--count", type=int,
-    default=1000) parser.add_argument("--seed", type=int, default=1) parser.add_argument("--size", type=int,
-    default=40) parser.add_argument("--kernel", action="store_true") options = parser.parse_args() kernel =
-    None if options.kernel:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--size", type=int, default=40)
+    parser.add_argument("--kernel", action="store_true")
+    options = parser.parse_args()
+    kernel = None
+    if options.kernel:
         from ssa_kernel import run_kernel
 
         kernel = run_kernel
