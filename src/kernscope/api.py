@@ -18,6 +18,17 @@ DUMP_STAGES = ("ast", "types", "ir", "registers", "asm", "bundle")
 """What `dump` can show."""
 
 
+_shared: Kernel | None = None
+
+
+def _kernel() -> Kernel:
+    """The running kernel; what has been asked of it once need not be asked again."""
+    global _shared
+    if _shared is None:
+        _shared = Kernel()
+    return _shared
+
+
 def run(
     text: str,
     *,
@@ -43,17 +54,68 @@ def run(
 
     Raises: CompileError; when it starts, KernelError, AttachError, NotSupportedError, SessionError.
     """
-    raise NotImplementedError
+    import os
+
+    from kernscope.compiler import compile_source
+    from kernscope.diagnostics import Source
+    from kernscope.runtime import Session
+
+    kernel = _kernel()
+    started = kernel.start_command(command) if command is not None else None
+    try:
+        # the command's process exists (it waits), so that `cpid` is a constant of the program
+        bundle = compile_source(
+            Source(name, text),
+            kernel,
+            parameters=args,
+            environment=os.environ,
+            cpid=started.pid if started is not None else 0,
+        )
+        return Session(
+            bundle,
+            kernel,
+            sinks=sinks,
+            command=started,
+            pid=pid,
+            duration=duration,
+            print_maps=print_maps and bool(bundle.config["print_maps_on_exit"]),
+        )
+    except BaseException:
+        if started is not None:
+            started.close()
+        raise
 
 
 def compile(text: str, *, name: str = "<program>", args: Sequence[str] = ()) -> "Bundle":
     """Compile a program for this kernel. Raises CompileError."""
-    raise NotImplementedError
+    import os
+
+    from kernscope.compiler import compile_source
+    from kernscope.diagnostics import Source
+
+    return compile_source(Source(name, text), _kernel(), parameters=args, environment=os.environ)
 
 
 def dump(text: str, stage: str, *, name: str = "<program>", args: Sequence[str] = ()) -> str:
-    """What a program has become after one of `DUMP_STAGES`, as text. Raises CompileError."""
-    raise NotImplementedError
+    """What a program has become after one of `DUMP_STAGES`, as text.
+
+    Raises: CompileError; ValueError if there is no such stage.
+    """
+    import os
+
+    from kernscope.compiler import compile_source
+    from kernscope.diagnostics import Source
+
+    if stage not in DUMP_STAGES:
+        raise ValueError(f"there is no stage {stage!r}: the stages are {', '.join(DUMP_STAGES)}")
+    parts: list[str] = []
+
+    def keep(name: str, text: str) -> None:
+        if name == stage:
+            parts.append(text)
+
+    compile_source(Source(name, text), _kernel(), parameters=args, environment=os.environ, dump=keep)
+    return "\n".join(parts)
 
 
 def list_probes(pattern: str = "*") -> list[str]:
@@ -65,10 +127,8 @@ def list_probes(pattern: str = "*") -> list[str]:
 
     if not any(c in pattern for c in "*?[:"):
         pattern = f"*{pattern}*"
-    with Kernel() as kernel:
-        return sorted(
-            name for kind in KINDS for name in kind.list_names(kernel) if fnmatchcase(name, pattern)
-        )
+    kernel = _kernel()
+    return sorted(name for kind in KINDS for name in kind.list_names(kernel) if fnmatchcase(name, pattern))
 
 
 def probe_fields(name: str) -> list[tuple[str, str]]:
@@ -77,8 +137,7 @@ def probe_fields(name: str) -> list[tuple[str, str]]:
     category, _, event = rest.partition(":")
     if provider not in ("tracepoint", "t") or not event:
         return []
-    with Kernel() as kernel:
-        found = kernel.tracepoint_format(category, event)
+    found = _kernel().tracepoint_format(category, event)
     return [(_type_of(field), field.name) for field in found.own_fields]
 
 
@@ -94,5 +153,4 @@ def doctor() -> "Report":
     """What works on this kernel with these privileges, tried out anew."""
     from kernscope.syscalls.examine import examine
 
-    with Kernel() as kernel:
-        return examine(kernel)
+    return examine(_kernel())

@@ -236,6 +236,14 @@ class Btf:
             type_id, bits = found.type_id, found.bitfield_bits
         return MemberPath(bit_offset, type_id, bits)
 
+    def struct_member(self, struct: str, path: str) -> MemberPath:
+        """Like `member`, of a struct by its name. Raises BtfError if this kernel has no such member."""
+        type = self.find_composite(struct)
+        found = self.member(type, path) if type is not None else None
+        if found is None:
+            raise BtfError(f"this kernel's struct {struct} has no member {path}")
+        return found
+
     def _find_member(self, type: BtfType, name: str, depth: int) -> Member | None:
         if type.kind not in (Kind.STRUCT, Kind.UNION) or depth > _DEEPEST or not name:
             return None

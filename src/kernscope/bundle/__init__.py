@@ -108,8 +108,9 @@ class ProgramSpec:
 
     `type` and `expected_attach_type` are the numbers of `kernscope.tables.bpf`; `attach_btf` names the kernel type
     whose BTF id the load needs (`btf_trace_sys_enter`), or is None. `lines` maps an instruction slot to the
-    `(start, end)` offsets in the source that it came from, in ascending order of slots. `functions` has the name
-    and first slot of each function; where there are several, the kernel wants BTF that describes them.
+    `(start, end)` offsets in the source that it came from, in ascending order of slots. `functions` has the name,
+    the first slot and the number of parameters of each function; where there are several, the kernel wants BTF
+    that describes them.
     """
 
     __slots__ = (
@@ -135,7 +136,7 @@ class ProgramSpec:
         expected_attach_type: int = 0,
         attach_btf: str | None = None,
         lines: tuple[tuple[int, int, int], ...] = (),
-        functions: tuple[tuple[str, int], ...] = (),
+        functions: tuple[tuple[str, int, int], ...] = (),
     ) -> None:
         self.name, self.type, self.code, self.relocations, self.attach = name, type, code, relocations, attach
         self.functions = functions

@@ -81,7 +81,9 @@ def _assemble(lowered: LoweredProgram, program: syntax.ast.Program, verify: bool
         expected_attach_type=shape.expected_attach_type,
         attach_btf=shape.attach_btf,
         lines=_lines(functions, assembled),
-        functions=tuple(assembled.functions),
+        functions=tuple(
+            (name, slot, len(f.params)) for (name, slot), f in zip(assembled.functions, module.functions)
+        ),
     )
     if dump is not None:
         from kernscope.asm.disassemble import disassemble

@@ -102,8 +102,7 @@ class Values(Memory, ConstantReader):
         return self.clause.types[expr]
 
     def member_offset(self, struct: str, path: str) -> int:
-        btf = self.kernel.btf()
-        return btf.member(btf.find_struct(struct), path).bit_offset // 8
+        return self.kernel.btf().struct_member(struct, path).byte_offset
 
     def probe_number(self) -> Value:
         return self.targets[0].kind.probe_number(self, self.event, self.targets, self.probe_numbers)

@@ -103,7 +103,10 @@ class Line:
             if word and self.cells[word - 1] == " " and self.cells[word] != " ":
                 return word
             word += 1
-        return index
+        word = index
+        while word and self.cells[word - 1] != " " and index - word < 16:
+            word -= 1
+        return word if index - word < 16 else index
 
 
 def _words(text: str) -> list[str]:

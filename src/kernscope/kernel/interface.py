@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # `typing` costs as much start-up time as this whole room
     from kernscope.kernel.facts import PidNamespace
     from kernscope.kernel.link import Link
     from kernscope.kernel.map import Map
+    from kernscope.kernel.object import KernelObject
     from kernscope.kernel.process import Command
     from kernscope.kernel.program import Program
     from kernscope.kernel.ringbuf import RingBuffer
@@ -104,6 +105,9 @@ class KernelAccess(KernelFacts, Protocol):
         func_info: bytes = b"",
     ) -> "Program":
         """`btf_fd` and `func_info` (see `kernscope.btf.encode`) are needed by programs with callbacks."""
+
+    def btf_load(self, data: bytes) -> "KernelObject":
+        """Hand our own programs' type information to the kernel (see `kernscope.btf.encode`)."""
 
     def ring_buffer(self, map: "Map") -> "RingBuffer": ...
 

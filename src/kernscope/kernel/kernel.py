@@ -8,6 +8,7 @@ from kernscope.kernel.bpf import (
     Link,
     Map,
     Program,
+    btf_load,
     detach_together,
     map_create,
     prog_load,
@@ -37,6 +38,7 @@ class Kernel:
 
     map_create = staticmethod(map_create)
     prog_load = staticmethod(prog_load)
+    btf_load = staticmethod(btf_load)
     attach_raw_tracepoint = staticmethod(raw_tracepoint_open)
     detach = staticmethod(detach_together)
     user_name = staticmethod(facts.user_name)

@@ -64,7 +64,8 @@ class _RawTracepoint(ProbeKind):
 
     def args(self, kernel: "KernelFacts", target: Target) -> Struct | None:
         """The arguments under the names that BTF gives them, each as a 64-bit integer."""
-        names = kernel.raw_tracepoint_arguments(str(target.key[0]))
+        found = kernel.btf().raw_tracepoint(str(target.key[0]))
+        names = [name for name, _ in found.parameters] if found is not None else []
         fields = {name: StructField(name, UINT64, 8 * i) for i, name in enumerate(names)}
         return Struct(target.name, 8 * len(names), fields)
 

@@ -153,9 +153,8 @@ class _Syscalls(ProbeKind):
 
     def _skip_compat(self, reader: EventReader, skip: "Block") -> None:
         b, arch = reader.builder, reader.kernel.arch
-        task = reader.kernel.btf().find_struct("task_struct")
-        member = reader.kernel.btf().member(task, arch.compat_path)
-        offset, size = member.bit_offset // 8, 4 if arch.machine == "x86_64" else 8
+        member = reader.kernel.btf().struct_member("task_struct", arch.compat_path)
+        offset, size = member.byte_offset, reader.kernel.btf().size_of(member.type_id)
         if reader.kernel.has_feature("tp_btf"):
             task_pointer = b.call(HELPER_IDS["get_current_task_btf"], pointer=True)
             word = b.load(size, task_pointer, offset)

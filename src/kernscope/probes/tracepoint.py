@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kernscope.kernel.interface import KernelAccess, KernelFacts
     from kernscope.kernel.link import Link
     from kernscope.kernel.program import Program
-    from kernscope.kernel.tracefs import TracepointField
+    from kernscope.kernel.tracefs import Field
     from kernscope.ssa import Value
     from kernscope.syntax.ast import AttachPoint
 
@@ -51,7 +51,7 @@ class _PerfTracepoint(ProbeKind):
         b = reader.builder
         if field.data_loc:
             where = b.load(4, reader.context, field.offset)
-            base = field.offset + 4 if field.data_loc == "__rel_loc" else 0
+            base = field.offset + 4 if field.data_loc == "rel_loc" else 0
             return b.add(b.ptr_add(reader.context, b.const(base)), b.and_(where, 0xFFFF))
         if isinstance(field.type, Integer | Bool | Pointer):
             signed = isinstance(field.type, Integer) and field.type.signed
@@ -139,21 +139,21 @@ def tracepoint_args(kernel: "KernelFacts", category: str, name: str, space: str)
             field.name,
             field_type(field, space),
             field.offset,
-            data_loc=field.data_loc or None,
+            data_loc=field.dynamic or None,
             type_text=field.type_text,
         )
     return Struct(f"tracepoint:{category}:{name}", end, fields)
 
 
-def field_type(field: "TracepointField", space: str) -> Type:
+def field_type(field: "Field", space: str) -> Type:
     """The type of one member, by the C text and size that its format file gives."""
     text = field.type_text
-    if field.data_loc:
+    if field.dynamic:
         return Pointer(Integer(8, True), "kernel")
     if "*" in text:
         return Pointer(Integer(8, True), space)
-    if field.element_count:
-        size = field.size // field.element_count
+    if field.count:
+        size = field.size // field.count
         if "char" in text and size == 1:
             return String(field.size)
         bits = 8 * size if size in (1, 2, 4, 8) else 8

@@ -231,7 +231,7 @@ class Cursor:
         else:
             self.report(
                 "invalid-character",
-                f"`{text}` (U+{ord(text[0]):04X}) has no meaning here",
+                f"{'a backtick' if text == '`' else f'`{text}`'} (U+{ord(text[0]):04X}) has no meaning here",
                 self.span(index),
                 notes=_NAME_RULE if text.isalpha() else (),
             )

@@ -124,7 +124,7 @@ class ExpressionParser(TypeParser):
             level = PRECEDENCE.get(op, 0)
             if level < lowest:
                 return left
-            if op == "/" and self.in_predicate and kinds[self.index + 1] == "{":
+            if op == "/" and self.in_predicate and kinds[self.index + 1] in _AFTER_PREDICATE:
                 return left
             count += 1
             if count > MAX_CHAIN:
@@ -488,6 +488,9 @@ class ExpressionParser(TypeParser):
         self.expect_close(")", start, "`,`")
         return RecordExpr(fields, self.span_from(start))
 
+
+# What `/` stands before where it ends a predicate.
+_AFTER_PREDICATE = ("{", "end")
 
 # Keywords that no statement or expression starts with, so that a name was meant.
 _NOT_NAMES = frozenset(("macro", "enum", "struct", "union"))

@@ -62,9 +62,6 @@ _OTHER_STATEMENTS = {
 
 
 class StatementParser(ExpressionParser):
-    # Set where a bad string may have hidden the end of a block, so that this is not reported too.
-    lost_braces = False
-
     def parse_block(self) -> Block:
         kinds = self.kinds
         opening = self.index
@@ -73,15 +70,14 @@ class StatementParser(ExpressionParser):
         statements: list[Statement] = []
         result: Expr | None = None
         while kinds[self.index] != "}":
+            if kinds[self.index] == "end":
+                self._unclosed(opening)
             depth = self.depth
             try:
                 result = self._parse_statement(statements)
             except Stop:
                 self.depth = depth
                 self._recover()
-            else:
-                if kinds[self.index] == "end":
-                    self._unclosed(opening)
         self.index += 1
         self.depth -= 1
         return Block(statements, result, self.span_from(opening))
@@ -93,15 +89,30 @@ class StatementParser(ExpressionParser):
         if found >= 0:
             resume = self.tokens.starts[found]
             labels.append((self.span(found), "a new probe seems to start here"))
-        if not self.lost_braces:
-            self.report(
-                "unclosed-delimiter",
-                "this `{` is never closed",
-                self.span(opening),
-                label="its `}` is missing",
-                labels=labels,
-            )
+        self.report(
+            "unclosed-delimiter",
+            "this `{` is never closed",
+            self.span(opening),
+            label="its `}` is missing",
+            labels=labels,
+        )
         raise Abort(resume)
+
+    def _next_outer_line(self, offset: int) -> int:
+        """Where to read on when a bad string holds its block's `}`: at the next line that is not indented.
+
+        Without one, the end of the text.
+        """
+        text = self.source.text
+        while True:
+            offset = text.find("\n", offset) + 1
+            if offset == 0:
+                return len(text)
+            c = text[offset : offset + 1]
+            if c == "}":
+                return offset + 1
+            if c == "#" or c.isalpha():
+                return offset
 
     def _recover(self) -> None:
         """Skip to the end of the statement in which an error was found."""
@@ -113,8 +124,8 @@ class StatementParser(ExpressionParser):
             kind = kinds[self.index]
             if kind == "end":
                 raise Abort
-            if kind == "invalid" and self.tokens.problems[self.index] == "string":
-                self.lost_braces = True
+            if kind == "invalid" and "}" in self.text(self.index):
+                raise Abort(self._next_outer_line(self.tokens.ends[self.index]))
             if level == 0 and kind == "}":
                 return
             self.index += 1

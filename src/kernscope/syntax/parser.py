@@ -61,10 +61,13 @@ class Parser(CParser):
             except Stop:
                 offset = self._after_error(offset)
             except Abort as abort:
-                offset = abort.resume if abort.resume >= 0 else self.tokens.ends[-1]
+                offset = abort.resume if abort.resume >= 0 else self._region_end()
         for span, _ in self.conditionals[: MAX_ERRORS - len(self.diagnostics) - 1]:
             self.report("invalid-directive", "this `#if` has no `#endif`", span)
         return self.program
+
+    def _region_end(self) -> int:
+        return self.tokens.ends[-1] if self.kinds else len(self.source.text)
 
     def _after_error(self, offset: int) -> int:
         """Where to read on after an error in the head of the definition at `offset`."""
@@ -75,6 +78,8 @@ class Parser(CParser):
                 self.index += 1
             line_end = self._line_end(offset)
             return max(min(self.tokens.ends[self.index], line_end), offset + 1)
+        if "{" in kinds[: self.index + 1]:
+            return max(self.tokens.ends[-1], offset + 1)
         # Skip the block that follows, if any, so that its contents are not taken for targets.
         self.open_region(reached)
         return max(self.tokens.ends[-1], offset + 1)
@@ -246,7 +251,7 @@ class Parser(CParser):
 
     def _parse_predicate(self, offset: int) -> Expr | None:
         first_brace = self.kinds.index("{") if "{" in self.kinds else -1
-        if first_brace > 0 and self.kinds[first_brace - 1] != "/":
+        if first_brace == 1 or (first_brace > 1 and self.kinds[first_brace - 1] != "/"):
             # The predicate has a brace of its own, which ended the region too early.
             self.open_region(offset, whole=True)
         self.in_predicate = True
@@ -326,14 +331,14 @@ class Parser(CParser):
         self._end_statement(start)
 
     def _parse_root_import(self, offset: int) -> int:
-        self.open_region(offset)
+        self.open_region(offset, whole=True)
         statements: list[Import] = []
         self._parse_import(statements)  # type: ignore[arg-type]
         self.program.imports += statements
         return self.tokens.ends[self.index - 1]
 
     def _parse_map_decl(self, offset: int) -> int:
-        self.open_region(offset)
+        self.open_region(offset, whole=True)
         self.index = 1
         if self.kinds[1] != "map":
             help = "variables are declared in a block; only maps are declared before the probes"

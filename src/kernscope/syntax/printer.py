@@ -57,8 +57,8 @@ def _binary(node: e.Binary, indent: str) -> str:
 
 def _unary(node: e.Unary, indent: str) -> str:
     operand = print_expression(node.operand, _UNARY, indent)
-    # `- -x` must not become `--x`, nor `& &x` `&&x`.
-    return f"{node.op} {operand}" if operand[0] == node.op else node.op + operand
+    # `- -x` must not become `--x`, nor `& &x` `&&x`; `**x` is fine.
+    return f"{node.op} {operand}" if operand[0] == node.op and node.op in "-+&" else node.op + operand
 
 
 def _update(node: e.Update, indent: str) -> str:

@@ -54,7 +54,8 @@ class Names:
         """The value's name, or the number: decimal if small, else hexadecimal."""
         name = self.names.get(value)
         if name is None:
-            name = self.names.get(value & 0xFFFF_FFFF)
+            low = value & 0xFFFF_FFFF
+            name = self.names.get(low) or self.names.get(low - (1 << 32))
         if name is not None:
             return name
         return str(value) if -4096 < value < 4096 else hex(value & 0xFFFF_FFFF_FFFF_FFFF)

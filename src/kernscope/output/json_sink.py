@@ -1,0 +1,147 @@
+"""bpftrace's JSON output (`-f json`): one object per line.
+
+Strings may hold any bytes: those that are not UTF-8 are written as lone low surrogates (``\\udc80`` …
+``\\udcff`` for 0x80 … 0xff), which Python's `surrogateescape` turns back into the bytes. Everything beyond
+ASCII is escaped, so that the output is safe on any terminal.
+"""
+
+from __future__ import annotations
+
+import json
+
+from kernscope.output.events import (
+    AttachedEvent,
+    EndEvent,
+    ErrorEvent,
+    Event,
+    JoinEvent,
+    KeyedValueEvent,
+    LostEvent,
+    MapEvent,
+    MissedEvent,
+    PrintfEvent,
+    TimeEvent,
+    ValueEvent,
+)
+from kernscope.output.maptext import MapShape
+from kernscope.output.sink import EventSink, Plan
+from kernscope.output.values import json_value
+from kernscope.output.writer import Writer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+__all__ = ["JsonSink"]
+
+Message = dict[str, object]
+
+
+class JsonSink(EventSink):
+    """Writes to `out`, a descriptor or an object with `write(bytes)`. `quiet`: no message about attaching."""
+
+    def __init__(self, out: object, *, buffering: str = "full", quiet: bool = False) -> None:
+        super().__init__(self.event)
+        self.writer = Writer(out)
+        self._single = buffering != "full"
+        self._quiet = quiet
+        self._pending: list[str] = []
+        self._source_name = self._source_text = ""
+        self._encode = json.JSONEncoder(ensure_ascii=True, check_circular=False).encode
+
+    @property
+    def error(self) -> OSError | None:  # type: ignore[override]
+        """Why output ended, if it did."""
+        return self.writer.error
+
+    @property
+    def unwritten(self) -> bytes:
+        """What could not be written since (the first 4 MiB of it)."""
+        return b"".join(self.writer.unwritten)
+
+    def open(self, plan: Plan) -> None:
+        self._source_name, self._source_text = plan.bundle.source_name, plan.bundle.source_text
+        super().open(plan)
+
+    def event(self, event: Event) -> None:
+        message = _MESSAGES[event.__class__](self, event)
+        if message is not None:
+            # DEL is ASCII, so the encoder leaves it alone.
+            self._pending.append(self._encode(message).replace("\x7f", "\\u007f"))
+            if self._single:
+                self.flush()
+
+    def flush(self) -> None:
+        if self._pending:
+            pending, self._pending = self._pending, []
+            self.writer.write(("\n".join(pending) + "\n").encode())
+
+    def close(self) -> None:
+        self.flush()
+
+    def _attached(self, event: AttachedEvent) -> Message | None:
+        if self._quiet:
+            return None
+        return {"type": "attached_probes", "count": event.count, "data": {"probes": event.count}}
+
+    def _nothing(self, event: EndEvent) -> None:
+        return None
+
+    def _map(self, event: MapEvent) -> Message | None:
+        if not isinstance(event.view, MapShape):
+            return None
+        return event.view.json(event.mapping, event.top, event.div)
+
+    def _printf(self, event: PrintfEvent) -> Message:
+        return {"type": "printf", "data": event.text}
+
+    def _time(self, event: TimeEvent) -> Message:
+        return {"type": "time", "data": event.text}
+
+    def _join(self, event: JoinEvent) -> Message:
+        return {"type": "join", "data": event.text}
+
+    def _keyed(self, event: KeyedValueEvent) -> Message:
+        if isinstance(event.view, MapShape):
+            return {"type": "value", "data": event.view.value_json(event.value)}
+        return {"type": "value", "data": json_value(event.type, event.value)}
+
+    def _value(self, event: ValueEvent) -> Message:
+        return {"type": "value", "data": json_value(event.type, event.value)}
+
+    def _lost(self, event: LostEvent) -> Message:
+        return {"type": "lost_events", "data": {"events": event.count, "probe": event.clause}}
+
+    def _missed(self, event: MissedEvent) -> Message:
+        return {"type": "missed_events", "data": {"events": event.count, "program": event.program}}
+
+    def _error(self, event: ErrorEvent) -> Message:
+        message: Message = {"type": "helper_error" if event.helper else "runtime_error", "msg": event.message}
+        if event.helper:
+            message["helper"] = event.helper
+            message["retcode"] = event.code
+        if event.count > 1:
+            message["count"] = event.count
+        message["filename"] = self._source_name
+        if self._source_text:
+            from kernscope.diagnostics.source import Source
+
+            source = Source(self._source_name, self._source_text)
+            message["line"], message["col"] = source.position(event.span[0])
+        return message
+
+
+_MESSAGES: dict[type[Event], Callable[[JsonSink, Any], Message | None]] = {
+    AttachedEvent: JsonSink._attached,
+    EndEvent: JsonSink._nothing,
+    ErrorEvent: JsonSink._error,
+    JoinEvent: JsonSink._join,
+    KeyedValueEvent: JsonSink._keyed,
+    LostEvent: JsonSink._lost,
+    MapEvent: JsonSink._map,
+    MissedEvent: JsonSink._missed,
+    PrintfEvent: JsonSink._printf,
+    TimeEvent: JsonSink._time,
+    ValueEvent: JsonSink._value,
+}

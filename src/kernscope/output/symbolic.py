@@ -1,0 +1,84 @@
+"""Values that the kernel sends as numbers and user space shows as text: one entry per kind.
+
+An entry of `RESOLVERS` gets the facts of a run and returns a function from the value's 64-bit words to a
+string. A new kind is one function and its line in the table.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    Resolver = Callable[..., str]
+
+__all__ = ["RESOLVERS", "SymbolFacts", "strftime"]
+
+
+class SymbolFacts:
+    """What resolvers may need: the bundle's tables and answers of the running system.
+
+    `boot_offset_ns` is CLOCK_REALTIME minus CLOCK_BOOTTIME; `user_name` gives a login name, or the number
+    as text.
+    """
+
+    __slots__ = ("boot_offset_ns", "probes", "strings", "user_name")
+
+    def __init__(
+        self,
+        probes: Sequence[str] = (),
+        strings: Sequence[str] = (),
+        user_name: Callable[[int], str] = str,
+        boot_offset_ns: int | Callable[[], int] = 0,
+    ) -> None:
+        self.probes, self.strings = probes, strings
+        self.user_name, self.boot_offset_ns = user_name, boot_offset_ns
+
+
+def _probe(facts: SymbolFacts) -> Resolver:
+    probes = facts.probes
+
+    def resolve(index: int) -> str:
+        return probes[index] if index < len(probes) else f"<probe {index}>"
+
+    return resolve
+
+
+def _username(facts: SymbolFacts) -> Resolver:
+    known: dict[int, str] = {}
+
+    def resolve(uid: int) -> str:
+        name = known.get(uid)
+        if name is None:
+            name = known[uid] = facts.user_name(uid & 0xFFFFFFFF)
+        return name
+
+    return resolve
+
+
+def _strftime(facts: SymbolFacts) -> Resolver:
+    offset = facts.boot_offset_ns if isinstance(facts.boot_offset_ns, int) else facts.boot_offset_ns()
+    strings = facts.strings
+
+    def resolve(boot_ns: int, format_index: int) -> str:
+        return strftime(strings[format_index], boot_ns + offset)
+
+    return resolve
+
+
+RESOLVERS: dict[str, Callable[[SymbolFacts], Resolver]] = {
+    "probe": _probe,
+    "username": _username,
+    "strftime": _strftime,
+}
+
+
+def strftime(format: str, time_ns: int) -> str:
+    """Local time as strftime(3) writes it; `%f`, as in bpftrace, is the microsecond with six digits."""
+    import time
+
+    seconds, ns = divmod(time_ns, 1_000_000_000)
+    if "%f" in format:
+        parts = format.split("%%")
+        format = "%%".join(part.replace("%f", f"{ns // 1000:06d}") for part in parts)
+    return time.strftime(format, time.localtime(seconds))

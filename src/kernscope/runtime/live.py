@@ -1,0 +1,129 @@
+"""What a session holds in the kernel: maps, programs, attachments, rings; closed, it leaves nothing behind."""
+
+from struct import pack_into
+
+from kernscope.bundle import Bundle
+from kernscope.bundle.globals_layout import CONTROL_MAP, EVENTS_MAP, EXIT_FLAG, GLOBALS_MAP, START_NS
+from kernscope.runtime.load import create_maps, load_program
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from kernscope.bundle import Attach
+    from kernscope.kernel.interface import KernelAccess
+    from kernscope.kernel.link import Link
+    from kernscope.kernel.map import Map
+    from kernscope.kernel.program import Program
+    from kernscope.kernel.ringbuf import RingBuffer
+
+    AttachFunction = Callable[[KernelAccess, Attach, Program], Sequence[Link]]
+
+__all__ = ["Live", "close_all"]
+
+RUN_BY_SESSION = {"begin": "begin", "end": "end", "self": "signal", "signal": "signal"}
+"""Kinds of attachment that are no kernel events: the session runs their programs itself."""
+
+
+class Live:
+    """The kernel's half of a running `bundle`."""
+
+    def __init__(self, bundle: Bundle, kernel: "KernelAccess", attach: "AttachFunction | None") -> None:
+        self.bundle, self.kernel = bundle, kernel
+        self.maps: dict[str, Map] = {}
+        self.globals: memoryview | None = None
+        self.events: RingBuffer | None = None
+        self.control: RingBuffer | None = None
+        self._attach = attach
+        self._programs: list[tuple[str, Program]] = []
+        self._inline: dict[str, list[tuple[tuple[object, ...], Program]]] = {}
+        self._links: list[Link] = []
+
+    def create_maps(self) -> None:
+        """Maps with their first contents, and the rings. The clock of `elapsed` starts."""
+        import time
+
+        create_maps(self.bundle, self.kernel, self.maps)
+        if GLOBALS_MAP in self.maps:
+            self.globals = self.maps[GLOBALS_MAP].mmap()
+            pack_into("=Q", self.globals, START_NS, time.monotonic_ns())
+        if EVENTS_MAP in self.maps:
+            self.events = self.kernel.ring_buffer(self.maps[EVENTS_MAP])
+        if CONTROL_MAP in self.maps:
+            self.control = self.kernel.ring_buffer(self.maps[CONTROL_MAP])
+
+    def load(self) -> None:
+        """All programs, `end` programs too: what cannot be loaded must be known before anything runs."""
+        for spec in self.bundle.programs:
+            program = load_program(spec, self.kernel, self.maps)
+            self._programs.append((spec.name, program))
+            for attach in spec.attach:
+                when = RUN_BY_SESSION.get(attach.kind)
+                if when is not None:
+                    self._inline.setdefault(when, []).append((attach.target, program))
+
+    def attach(self) -> None:
+        """Everything that is a kernel event."""
+        attach = self._attach
+        if attach is None:
+            from kernscope.probes import attach as attach_probe
+
+            attach = attach_probe
+        for spec, (_, program) in zip(self.bundle.programs, self._programs):
+            for where in spec.attach:
+                if where.kind not in RUN_BY_SESSION:
+                    self._links += attach(self.kernel, where, program)
+
+    def detach(self) -> None:
+        """Together, so that those that wait for the kernel wait together."""
+        links, self._links = self._links, []
+        if links:
+            self.kernel.detach(links)
+
+    def run_inline(self, when: str, signal: int | None = None) -> None:
+        """Run the programs that the session runs itself: `begin`, `end`, or those for a `signal`."""
+        for target, program in self._inline.get(when, ()):
+            if signal is None or signal in target:
+                program.test_run()
+
+    def signal_numbers(self) -> set[int]:
+        """Signals that programs want to be run for."""
+        return {n for target, _ in self._inline.get("signal", ()) for n in target if isinstance(n, int)}
+
+    @property
+    def exit_flag(self) -> bool:
+        """Set: programs that start do nothing."""
+        return self.globals is not None and self.globals[EXIT_FLAG] != 0
+
+    def set_exit_flag(self) -> None:
+        if self.globals is not None:
+            self.globals[EXIT_FLAG] = 1
+
+    def missed(self) -> list[tuple[str, int]]:
+        """Programs that the kernel skipped because they were running already, and how often."""
+        found = [(name, program.statistics().recursion_misses) for name, program in self._programs]
+        return [(name, count) for name, count in found if count]
+
+    def close_steps(self) -> "list[Callable[[], object]]":
+        """What closes it, in order: attachments first."""
+        steps: list[Callable[[], object]] = [self.detach]
+        steps += [program.close for _, program in self._programs]
+        steps += [ring.close for ring in (self.events, self.control) if ring is not None]
+        steps += [self._forget, *(map.close for map in self.maps.values())]
+        return steps
+
+    def _forget(self) -> None:
+        self.globals = self.events = self.control = None
+        self._programs, self._inline = [], {}
+
+
+def close_all(steps: "Sequence[Callable[[], object]]") -> None:
+    """Do all `steps`; an error in one does not keep the others from being done, and is raised at the end."""
+    failure: Exception | None = None
+    for step in steps:
+        try:
+            step()
+        except Exception as error:
+            failure = failure or error
+    if failure is not None:
+        raise failure

@@ -1,0 +1,88 @@
+"""From a bundle's plain data to kernel objects: maps created and filled, programs loaded."""
+
+from struct import pack, pack_into
+
+from kernscope.bundle import Bundle, MapSpec, ProgramSpec
+from kernscope.kernel.errors import NotSupportedError, VerifierError
+from kernscope.runtime.errors import RefusedError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from kernscope.kernel.interface import KernelAccess
+    from kernscope.kernel.map import Map
+    from kernscope.kernel.program import Program
+
+__all__ = ["create_maps", "load_program", "patched", "source_span"]
+
+_PSEUDO = {"map_fd": 1, "map_value": 2}
+"""What the source register of a 64-bit immediate load says about it (BPF_PSEUDO_* in uapi/linux/bpf.h)."""
+
+
+def create_maps(bundle: Bundle, kernel: "KernelAccess", maps: "dict[str, Map]") -> None:
+    """Create all maps into `maps`, which on an error holds those that must be closed."""
+    for spec in bundle.maps:
+        maps[spec.name] = kernel.map_create(
+            spec.type, spec.key_size, spec.value_size, spec.max_entries, spec.flags, spec.name
+        )
+        _fill(spec, maps[spec.name])
+
+
+def _fill(spec: MapSpec, map: "Map") -> None:
+    if spec.initial:
+        map.update(pack("=I", 0), spec.initial.ljust(spec.value_size, b"\0"))
+
+
+def patched(spec: ProgramSpec, maps: "dict[str, Map]") -> bytes:
+    """The program's code with map file descriptors in it."""
+    code = bytearray(spec.code)
+    for relocation in spec.relocations:
+        at = 8 * relocation.slot
+        code[at + 1] = (code[at + 1] & 0x0F) | _PSEUDO[relocation.kind] << 4
+        pack_into("=i", code, at + 4, maps[relocation.name].fd)
+        pack_into("=i", code, at + 12, relocation.addend)
+    return bytes(code)
+
+
+def load_program(spec: ProgramSpec, kernel: "KernelAccess", maps: "dict[str, Map]") -> "Program":
+    """Load one program.
+
+    Raises:
+        RefusedError: the verifier refused it.
+        KernelError, NotSupportedError: it could not be loaded at all.
+    """
+    btf_id, types, functions = 0, None, b""
+    if len(spec.functions) > 1:  # the kernel checks callbacks by their types
+        blob, ids = functions_btf([(name, parameters) for name, _, parameters in spec.functions])
+        types = kernel.btf_load(blob)
+        functions = func_info([slot for _, slot, _ in spec.functions], ids)
+    if spec.attach_btf is not None:
+        name = spec.attach_btf.removeprefix("btf_trace_")
+        found = kernel.btf().raw_tracepoint(name)
+        if found is None:
+            raise NotSupportedError(f"raw tracepoint `{name}`", "a kernel whose BTF describes it")
+        btf_id = found.btf_id
+    try:
+        return kernel.prog_load(
+            spec.type,
+            patched(spec, maps),
+            name=spec.name,
+            expected_attach_type=spec.expected_attach_type,
+            attach_btf_id=btf_id,
+            btf_fd=types.fd if types is not None else 0,
+            func_info=functions,
+        )
+    except VerifierError as error:
+        raise RefusedError(error, source_span(spec, error.instruction)) from None
+    finally:
+        if types is not None:
+            types.close()
+
+
+def source_span(spec: ProgramSpec, slot: int) -> tuple[int, int] | None:
+    """Where in the source the instruction at `slot` comes from."""
+    found = None
+    for start_slot, start, end in spec.lines:
+        if start_slot > slot:
+            break
+        found = (start, end)
+    return found
