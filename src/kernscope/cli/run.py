@@ -8,12 +8,12 @@ from kernscope.cli.terminal import complain
 
 __all__ = ["COMMAND"]
 
+# SIGINT and SIGTERM by number: the module `signal` takes long to import.
+_ENDING = (2, 15)
 _BUFFERING = ("full", "line", "none")
 
 
 def _run(arguments: Arguments) -> int:
-    import signal
-
     name, text, parameters = read_program(arguments)
     command = _split_command(arguments.text("c"))
     output = _open_output(arguments.text("o"))
@@ -28,7 +28,7 @@ def _run(arguments: Arguments) -> int:
             sinks=[sink],
         )
         with session:
-            code = session.run(signals=(signal.SIGINT, signal.SIGTERM))
+            code = session.run(signals=_ENDING)
     finally:
         if output != 1:
             import os

@@ -76,7 +76,7 @@ def _dirfd(value: int) -> str:
 
 
 def _mode(value: int) -> str:
-    return f"0{value & 0xFFFF:03o}"
+    return f"0{value & 0xFFFF:02o}"
 
 
 def _file_mode(value: int) -> str:
