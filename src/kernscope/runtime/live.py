@@ -1,4 +1,4 @@
-"""What a session holds in the kernel: maps, programs, attachments, rings; closed, it leaves nothing behind."""
+"""What a session holds in the kernel: maps, programs, links, rings; closed, it leaves nothing behind."""
 
 from struct import pack_into
 

@@ -31,7 +31,7 @@ class Watched:
         """Exit status of the command as a shell tells it (128 + signal number), None while it runs."""
 
     def start(self, kernel: "KernelAccess", waiter: "Waiter") -> None:
-        """Start the command (it waits for `resume`), open the process; `waiter` will wake up for their end."""
+        """Start the command (it waits for `resume`), open the process; their end will wake `waiter`."""
         if isinstance(self._arguments, list | tuple):
             self._command = kernel.start_command(self._arguments)
         else:
