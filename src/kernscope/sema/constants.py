@@ -55,10 +55,10 @@ class ConstantReader:
             left, right = self.constant(expr.left), self.constant(expr.right)
             return None if left is None or right is None else _fold(expr.op, left, right)
         if isinstance(expr, Cast):
-            return self._cast(expr)
+            return self._constant_cast(expr)
         return None
 
-    def _cast(self, expr: Cast) -> int | None:
+    def _constant_cast(self, expr: Cast) -> int | None:
         operand, t = self.constant(expr.operand), named_type(expr.type)
         if operand is None:
             return None
