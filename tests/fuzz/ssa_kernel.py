@@ -3,6 +3,7 @@
 from struct import pack, pack_into, unpack_from
 
 from kernscope.asm.encode import Assembled, assemble
+from kernscope.kernel.errors import VerifierError
 from kernscope.kernel.map import map_create
 from kernscope.kernel.program import btf_load, prog_load
 from kernscope.tables.bpf import MapType, ProgramType
@@ -10,8 +11,20 @@ from kernscope.tables.bpf import MapType, ProgramType
 KEY = bytes(4)
 
 
-def run_kernel(compiled: list, ctx: bytes, out: bytes) -> tuple[int, bytes]:
-    """The result of one run as a raw tracepoint program: low half of r0, and the map's value."""
+def run_kernel(compiled: list, ctx: bytes, out: bytes) -> tuple[int, bytes] | None:
+    """The result of one run as a raw tracepoint program: low half of r0, and the map's value.
+
+    None if the verifier gives up at its limit of a million instructions looked at: random loops may need more.
+    """
+    try:
+        return _run(compiled, ctx, out)
+    except VerifierError as error:
+        if "Processed 1000001 insn" in str(error):
+            return None
+        raise
+
+
+def _run(compiled: list, ctx: bytes, out: bytes) -> tuple[int, bytes]:
     program = assemble(compiled)
     with map_create(MapType.ARRAY, 4, len(out), 1, 0, "out") as table:
         table.update(KEY, out)
