@@ -45,7 +45,7 @@ def to_json(diagnostics: Iterable[Diagnostic]) -> str:
 
 def suggest(name: str, candidates: Iterable[str]) -> str | None:
     """The candidate most like `name`, or None where none is alike enough to be a slip of the fingers."""
-    from .suggest import suggest as search
+    from .spelling import suggest as search
 
     return search(name, candidates)
 

@@ -15,6 +15,6 @@ def print_program(program: ast.Program) -> str:
 
 def dump(node: ast.Node) -> str:
     """The tree as indented text."""
-    from .dump import dump as write
+    from .treetext import dump as write
 
     return write(node)

@@ -15,7 +15,7 @@ from kernscope.diagnostics import (
     warning,
 )
 from kernscope.diagnostics.display import clean, display_width, wrap
-from kernscope.diagnostics.suggest import edit_distance
+from kernscope.diagnostics.spelling import edit_distance
 
 
 def at(source: Source, text: str) -> Span:
@@ -288,3 +288,19 @@ def test_width_of_text() -> None:
     assert display_width("한글") == 4
     assert display_width("\x1b") == 4
     assert clean("a\nb\x1b") == "a\nb\\x1b"
+
+
+def test_lazily_loaded_functions_stay_functions() -> None:
+    # A submodule of the same name would take the function's place once it is loaded.
+    import kernscope.diagnostics as diagnostics
+    import kernscope.syntax as syntax
+
+    for _ in range(2):
+        assert diagnostics.suggest("pdi", ["pid"]) == "pid"
+        assert diagnostics.explain("unclosed-string").startswith("# unclosed-string")
+        assert "unclosed-string" in diagnostics.code_names()
+        assert diagnostics.to_json([]) == "[]"
+        assert diagnostics.render_text([]) == ""
+        tree = syntax.parse(Source("x", ""))
+        assert syntax.dump(tree) == "Program\n"
+        assert syntax.print_program(tree) == "\n"
