@@ -218,7 +218,7 @@ class Body:
             self.call()
         elif roll < 0.66:
             self.atomic()
-        elif roll < 0.88:
+        elif roll < 0.88 and depth < 7:
             self.conditional(depth)
         elif depth < 2:
             self.loop(depth)
@@ -289,7 +289,7 @@ class Body:
             b.seal(block)
             if rng.random() < 0.7:
                 self.statements(depth + 1)
-            if rng.random() < 0.08:
+            if block is then and rng.random() < 0.08:
                 b.ret(self.rng.choice((0, 1, 0x7FFF)))
             else:
                 b.jump(after)

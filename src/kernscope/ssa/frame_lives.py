@@ -30,19 +30,19 @@ def spill_lives(f: Function, lv: Liveness, spilled: set[Value]) -> dict[Value, i
         start, end = lv.start[i], lv.end[i]
         begins = dict.fromkeys(lv.members(lv.live_in[i] & bits), start)
         ends: dict[Value, int] = {}
-        position = start
         for v in block.phis:
             if v in lives:
                 begins[v] = start
-        for user in (*block.insns, block.term):
+        position = start
+        for dying in lv.deaths[i]:
             position += 1
-            if user is None:
-                continue
-            for arg in user.args:
-                if arg in lives:
-                    ends[arg] = position
-            if user in lives:
-                begins[user] = position
+            for v in dying:
+                ends[v] = position
+        position = start
+        for v in block.insns:
+            position += 1
+            if v in lives:
+                begins[v] = position
         for v in lv.members(lv.live_out[i] & bits):
             ends[v] = end
         for v, first in begins.items():
@@ -75,10 +75,11 @@ def object_lives(f: Function, lv: Liveness) -> dict[FrameSlot, int]:
         here = named[i]
         wanted_in = here.read | (after[i] & ~here.full)
         live_in, live_out = before[i] & wanted_in, (before[i] | here.any) & after[i]
-        for slot in f.slots:
-            bit = 1 << slot.id
-            if not (here.any | live_in | live_out) & bit:
-                continue
+        alive = here.any | live_in | live_out
+        while alive:
+            bit = alive & -alive
+            alive ^= bit
+            slot = f.slots[bit.bit_length() - 1]
             first = lv.start[i] if live_in & bit else here.first.get(slot, lv.start[i])
             last = lv.end[i] if live_out & bit else here.last.get(slot, lv.start[i])
             lives[slot] = lives.get(slot, 0) | _span(first, last)
