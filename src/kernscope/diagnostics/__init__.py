@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from .diagnostic import CompileError, Diagnostic, error, note, warning
 from .source import NO_SPAN, Source, Span
+from .suggest import suggest  # here, as loading it later would put the module in the function's place
 
 TYPE_CHECKING = False  # typing costs 3 ms to import; checkers take the name for true
 if TYPE_CHECKING:
@@ -41,13 +42,6 @@ def to_json(diagnostics: Iterable[Diagnostic]) -> str:
     from .render import to_json as render
 
     return render(diagnostics)
-
-
-def suggest(name: str, candidates: Iterable[str]) -> str | None:
-    """The candidate most like `name`, or None where none is alike enough to be a slip of the fingers."""
-    from .spelling import suggest as search
-
-    return search(name, candidates)
 
 
 def explain(code: str) -> str:

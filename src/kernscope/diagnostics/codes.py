@@ -34,7 +34,7 @@ def explain(code: str) -> str:
     """The page of a code, as Markdown. Raises UnknownCode."""
     names = code_names()
     if code not in names:
-        from .spelling import suggest
+        from .suggest import suggest
 
         raise UnknownCode(code, suggest(code, names))
     with open(os.path.join(_FOLDER, code + ".md"), encoding="utf-8") as file:

@@ -15,7 +15,7 @@ from kernscope.diagnostics import (
     warning,
 )
 from kernscope.diagnostics.display import clean, display_width, wrap
-from kernscope.diagnostics.spelling import edit_distance
+from kernscope.diagnostics.suggest import edit_distance
 
 
 def at(source: Source, text: str) -> Span:
