@@ -25,12 +25,18 @@ __all__ = ["ACTIONS", "Action"]
 
 
 class Action:
-    """Builders of the functions for one record kind; the last argument is the size of the record's header."""
+    """Builders of the functions for one record kind; the last argument is the size of the record's header.
 
-    __slots__ = ("event", "line")
+    `message` is the `type` of its JSON message where that carries the line as text, without the newline that
+    `line` adds if `ends_line`; None where it carries a value.
+    """
 
-    def __init__(self, line: LineBuilder, event: EventBuilder) -> None:
-        self.line, self.event = line, event
+    __slots__ = ("ends_line", "event", "line", "message")
+
+    def __init__(
+        self, line: LineBuilder, event: EventBuilder, message: str | None = None, ends_line: bool = False
+    ) -> None:
+        self.line, self.event, self.message, self.ends_line = line, event, message, ends_line
 
 
 def _printf_event(record: Record, facts: SymbolFacts, header_bytes: int) -> Callable[[bytes], Event]:
@@ -92,9 +98,9 @@ def _time_event(record: Record, facts: SymbolFacts, header_bytes: int) -> Callab
 
 
 ACTIONS: dict[str, Action] = {
-    "printf": Action(printf_line, _printf_event),
+    "printf": Action(printf_line, _printf_event, "printf"),
     "print_value": Action(print_line, _value_event),
     "print_keyed": Action(print_line, _keyed_event),
-    "join": Action(join_line, _join_event),
-    "time": Action(_time_line, _time_event),
+    "join": Action(join_line, _join_event, "join", ends_line=True),
+    "time": Action(_time_line, _time_event, "time"),
 }

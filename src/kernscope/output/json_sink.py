@@ -8,6 +8,7 @@ ASCII is escaped, so that the output is safe on any terminal.
 from __future__ import annotations
 
 import json
+from json.encoder import encode_basestring_ascii as encode_string
 
 from kernscope.output.events import (
     AttachedEvent,
@@ -24,7 +25,7 @@ from kernscope.output.events import (
     ValueEvent,
 )
 from kernscope.output.maptext import MapShape
-from kernscope.output.sink import EventSink, Plan
+from kernscope.output.sink import Plan, Sink
 from kernscope.output.values import json_value
 from kernscope.output.writer import Writer
 
@@ -33,20 +34,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from kernscope.bundle import Record
+    from kernscope.output.actions import Action
+    from kernscope.output.symbolic import SymbolFacts
+
 __all__ = ["JsonSink"]
 
 Message = dict[str, object]
 
 
-class JsonSink(EventSink):
+class JsonSink(Sink):
     """Writes to `out`, a descriptor or an object with `write(bytes)`. `quiet`: no message about attaching."""
 
     def __init__(self, out: object, *, buffering: str = "full", quiet: bool = False) -> None:
-        super().__init__(self.event)
         self.writer = Writer(out)
         self._single = buffering != "full"
         self._quiet = quiet
         self._pending: list[str] = []
+        self._read_messages: Callable[[list[bytes]], list[str]] = lambda batch: []
         self._source_name = self._source_text = ""
         self._encode = json.JSONEncoder(ensure_ascii=True, check_circular=False).encode
 
@@ -62,15 +67,39 @@ class JsonSink(EventSink):
 
     def open(self, plan: Plan) -> None:
         self._source_name, self._source_text = plan.bundle.source_name, plan.bundle.source_text
-        super().open(plan)
+        self._read_messages = plan.readers(lambda record, action: self._reader(record, action, plan.facts))
+
+    def _reader(self, record: Record, action: Action, facts: SymbolFacts) -> Callable[[bytes], str]:
+        """The function from records of one kind to their messages."""
+        if action.message is None:
+            make = action.event(record, facts, 8)
+            return lambda data: self._message(make(data)) or ""
+        line = action.line(record, facts, None, 8)
+        head = f'{{"type": "{action.message}", "data": '
+        end = -1 if action.ends_line else None
+
+        def message(data: bytes) -> str:
+            text = encode_string(line(data)[:end].decode("utf-8", "surrogateescape"))
+            return f"{head}{text}}}".replace("\x7f", "\\u007f")
+
+        return message
+
+    def records(self, batch: list[bytes]) -> None:
+        self._pending += self._read_messages(batch)
+        if self._single:
+            self.flush()
 
     def event(self, event: Event) -> None:
-        message = _MESSAGES[event.__class__](self, event)
+        message = self._message(event)
         if message is not None:
-            # DEL is ASCII, so the encoder leaves it alone.
-            self._pending.append(self._encode(message).replace("\x7f", "\\u007f"))
+            self._pending.append(message)
             if self._single:
                 self.flush()
+
+    def _message(self, event: Event) -> str | None:
+        message = _MESSAGES[event.__class__](self, event)
+        # DEL is ASCII, so the encoder leaves it alone.
+        return None if message is None else self._encode(message).replace("\x7f", "\\u007f")
 
     def flush(self) -> None:
         if self._pending:

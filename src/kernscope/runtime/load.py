@@ -52,6 +52,8 @@ def load_program(spec: ProgramSpec, kernel: "KernelAccess", maps: "dict[str, Map
     """
     btf_id, types, functions = 0, None, b""
     if len(spec.functions) > 1:  # the kernel checks callbacks by their types
+        from kernscope.btf.encode import func_info, functions_btf  # few programs have any
+
         blob, ids = functions_btf([(name, parameters) for name, _, parameters in spec.functions])
         types = kernel.btf_load(blob)
         functions = func_info([slot for _, slot, _ in spec.functions], ids)
