@@ -17,6 +17,9 @@ _TWO_ULONGS = Struct("<QQ")
 _OPEN_HOW = Struct("<QQQ")
 _EPOLL_EVENT = Struct("<IQ")
 
+BINARY_BYTES = 16
+"""How much of a buffer is shown that is not text: a hexadecimal byte takes four columns."""
+
 _RLIM_INFINITY = (1 << 64) - 1
 
 _ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r", '"': '\\"', "\\": "\\\\", "\0": "\\0"}
@@ -46,11 +49,12 @@ def _escaped(c: str) -> str:
 
 
 def quoted_bytes(data: bytes, *, cut: bool = False) -> str:
-    """Bytes that are mostly text as `quoted` text, others as `\\xNN` throughout."""
+    """Bytes that are mostly text as `quoted` text, others as `\\xNN` throughout, and fewer of them."""
     text = data.decode("utf-8", "surrogateescape")
     odd = sum(1 for c in text if not c.isprintable() and c not in "\n\t\r")
     if odd * 4 > len(text):
-        body = "".join([f"\\x{byte:02x}" for byte in data])
+        cut = cut or len(data) > BINARY_BYTES
+        body = "".join([f"\\x{byte:02x}" for byte in data[:BINARY_BYTES]])
         return f'"{body}"...' if cut else f'"{body}"'
     return quoted(text, cut=cut)
 

@@ -7,6 +7,7 @@ changed.
 `execve` leaves its memory behind and is read at entry.
 """
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
@@ -22,7 +23,7 @@ from kernscope.syscalls.decode import (
 )
 from kernscope.syscalls.filters import Filter, slashed
 from kernscope.tables.errno_names import MAX_ERRNO, errno_name
-from kernscope.tables.syscalls import NO_RETURN, syscall_of_tracepoint, tracepoint_of_syscall
+from kernscope.tables.syscalls import NO_RETURN, numbers, syscall_of_tracepoint, tracepoint_of_syscall
 
 __all__ = ["SyscallEvent", "Trace", "UnknownSyscall", "match_syscalls"]
 
@@ -32,6 +33,8 @@ Fields = Mapping[str, tuple[tuple[str, str], ...] | None]
 MAX_KEYS = 16384
 _ARGUMENT_COUNT = 6
 _HEADER_COUNT = 7
+_FEW = 24
+"""Up to so many system calls have an entry clause each; for more, one clause keeps the arguments of all."""
 
 
 class UnknownSyscall(LookupError):
@@ -140,6 +143,7 @@ class Trace:
         fields: what this kernel says of their arguments; where it is silent, the table's names are used.
         filter: whose calls are traced.
         failed: only calls that return an error.
+        machine: what uname(2) calls the architecture, for the numbers of system calls.
     """
 
     def __init__(
@@ -149,11 +153,16 @@ class Trace:
         *,
         filter: Filter | None = None,
         failed: bool = False,
+        machine: str = "",
     ) -> None:
         self.filter = filter or Filter()
         self.failed = failed
         known = fields or {}
         self.calls = [call_of(syscall_of_tracepoint(name), known.get(name)) for name in tracepoints]
+        self._numbers = numbers(machine or os.uname().machine)
+        self._by_number = {
+            self._numbers[call.name]: call for call in self.calls if call.name in self._numbers
+        }
         self.text = self._program()
 
     def _program(self) -> str:
@@ -161,73 +170,98 @@ class Trace:
             f"config = {{ max_map_keys = {MAX_KEYS}; max_strlen = {STRING_BYTES} }}\n",
             self.filter.clauses(),
         ]
-        when = slashed(self.filter.predicate())
-        for index, call in enumerate(self.calls):
-            name = tracepoint_of_syscall(call.name)
-            enter, leave = f"tracepoint:syscalls:sys_enter_{name}", f"tracepoint:syscalls:sys_exit_{name}"
-            if call.name in NO_RETURN:
-                if not self.failed:
-                    parts.append(f"{enter} {when}{{ {_report_at_entry(index, call)} }}\n")
-                continue
-            parts.append(f"{enter} {when}{{ {_remember(call)} }}\n")
-            parts.append(f"{leave} /has_key(@call, tid)/ {{ {_report(index, call, self.failed)} }}\n")
+        returning = [call for call in self.calls if call.name not in NO_RETURN]
+        many = len(returning) > _FEW
+        parts += [self._enter_all()] if many else [self._enter(call) for call in returning]
+        for call in self.calls:
+            if call.name in NO_RETURN and not self.failed:
+                parts.append(f"{_enter_point(call)} {self._when()}{{ {_report_at_entry(call)} }}\n")
+            elif call.at_entry:
+                parts.append(f"{_enter_point(call)} {self._when()}{{ {_remember_string(call)} }}\n")
+        parts += self._exits(returning, many)
         return "".join(parts)
+
+    def _when(self, more: str = "") -> str:
+        return slashed(" && ".join(filter(None, (self.filter.predicate(), more))))
+
+    def _enter(self, call: Call) -> str:
+        values = [f"(int64)args.{argument.name}" for argument in call.arguments]
+        return f"{_enter_point(call)} {self._when()}{{ {_remember(values)} }}\n"
+
+    def _enter_all(self) -> str:
+        """One clause for all calls, since one for each would be a very large program."""
+        no_return = [f"args.id != {self._numbers[name]}" for name in sorted(NO_RETURN)]
+        values = [f"(int64)args.args[{index}]" for index in range(_ARGUMENT_COUNT)]
+        when = self._when(" && ".join(no_return))
+        return f"tracepoint:raw_syscalls:sys_enter {when}{{ {_remember(values)} }}\n"
+
+    def _exits(self, calls: Sequence[Call], many: bool) -> list[str]:
+        """Calls whose memory is read in the same way share a clause."""
+        alike: dict[tuple[str, ...], list[Call]] = {}
+        for call in calls:
+            alike.setdefault(_sent(call, many), []).append(call)
+        clauses = []
+        for sent, group in alike.items():
+            points = ",\n".join(
+                f"tracepoint:syscalls:sys_exit_{tracepoint_of_syscall(c.name)}" for c in group
+            )
+            text = f"$c = @call[tid]; {_printed(sent, self.failed)}"
+            text += "" if many else " delete(@call, tid);"
+            text += " delete(@path, tid);" if group[0].at_entry else ""
+            clauses.append(f"{points} /has_key(@call, tid)/ {{ {text} }}\n")
+        if many:
+            clauses.append("tracepoint:raw_syscalls:sys_exit /has_key(@call, tid)/ { delete(@call, tid); }\n")
+        return clauses
 
     def event(self, value: object) -> SyscallEvent:
         """The event that a printed tuple of the program stands for."""
         assert isinstance(value, tuple)
-        index = value[0]
-        assert isinstance(index, int)
-        call = self.calls[index]
-        end = _HEADER_COUNT + len(call.arguments)
-        return SyscallEvent(call, value[:_HEADER_COUNT], value[_HEADER_COUNT:end], value[end:])
+        number, sent = value[0], value[_HEADER_COUNT]
+        assert isinstance(number, int) and isinstance(sent, int)
+        call = self._by_number[number]
+        first = _HEADER_COUNT + 1
+        values = value[first : first + min(sent, len(call.arguments))]
+        return SyscallEvent(call, value[:_HEADER_COUNT], values, value[first + sent :])
 
 
-def _remember(call: Call) -> str:
+def _enter_point(call: Call) -> str:
+    return f"tracepoint:syscalls:sys_enter_{tracepoint_of_syscall(call.name)}"
+
+
+def _remember(values: list[str]) -> str:
     """Keep start time and arguments; all calls have the same type, so that one map serves them."""
-    values = [f"(int64)args.{argument.name}" for argument in call.arguments]
-    values += ["(int64)0"] * (_ARGUMENT_COUNT - len(values))
-    text = f"@call[tid] = (nsecs, {', '.join(values)});"
-    if call.at_entry:
-        text += f" @path[tid] = {_strings_at_entry(call)};"
-    return text
+    values = values + ["(int64)0"] * (_ARGUMENT_COUNT - len(values))
+    return f"@call[tid] = (nsecs, {', '.join(values)});"
 
 
-def _strings_at_entry(call: Call) -> str:
+def _remember_string(call: Call) -> str:
     # One path is all that the calls in question (execve, execveat) have.
     (argument,) = [argument for argument in call.arguments if argument.in_memory]
-    return f"str(args.{argument.name}, {STRING_BYTES - 1})"
+    return f"@path[tid] = str(args.{argument.name}, {STRING_BYTES - 1});"
 
 
-def _report(index: int, call: Call, failed: bool) -> str:
+def _sent(call: Call, many: bool) -> tuple[str, ...]:
+    """Expressions for what follows the header: how many arguments, these, and what is in memory."""
+    count = _ARGUMENT_COUNT if many else len(call.arguments)
     raw = {argument.name: f"$c.{position}" for position, argument in enumerate(call.arguments, 1)}
     memory = [
         "@path[tid]" if call.at_entry else _read(argument, raw)
         for argument in call.arguments
         if argument.in_memory
     ]
-    values = [
-        f"(int64){index}",
-        "$c.0",
-        "nsecs - $c.0",
-        "pid",
-        "tid",
-        "comm",
-        "args.ret",
-        *raw.values(),
-        *memory,
-    ]
-    sent = f"print(({', '.join(values)}));"
-    if failed:
-        sent = f"if (args.ret < 0 && args.ret >= -{MAX_ERRNO}) {{ {sent} }}"
-    ended = "delete(@call, tid);" + (" delete(@path, tid);" if call.at_entry else "")
-    return f"$c = @call[tid]; {sent} {ended}"
+    return (f"(int64){count}", *(f"$c.{position}" for position in range(1, count + 1)), *memory)
 
 
-def _report_at_entry(index: int, call: Call) -> str:
+def _printed(sent: Sequence[str], failed: bool) -> str:
+    header = ("(int64)args.__syscall_nr", "$c.0", "nsecs - $c.0", "pid", "tid", "comm", "args.ret")
+    text = f"print(({', '.join([*header, *sent])}));"
+    return f"if (args.ret < 0 && args.ret >= -{MAX_ERRNO}) {{ {text} }}" if failed else text
+
+
+def _report_at_entry(call: Call) -> str:
     values = [f"(int64)args.{argument.name}" for argument in call.arguments]
-    header = [f"(int64){index}", "nsecs", "(uint64)0", "pid", "tid", "comm", "(int64)0"]
-    return f"print(({', '.join([*header, *values])}));"
+    header = ["(int64)args.__syscall_nr", "nsecs", "(uint64)0", "pid", "tid", "comm", "(int64)0"]
+    return f"print(({', '.join([*header, f'(int64){len(values)}', *values])}));"
 
 
 def _read(argument: Argument, raw: Mapping[str, str]) -> str:

@@ -12,6 +12,7 @@ import pytest
 import kernscope
 from kernscope.cli import COMMANDS, command_named, main
 from kernscope.output.histogram import Stats
+from kernscope.tables.syscalls import numbers
 
 
 def run_process(*arguments: str, **kwargs: Any) -> "subprocess.CompletedProcess[str]":
@@ -156,7 +157,8 @@ def test_syscalls_as_table_json_and_csv(fake_run: dict[str, Any], capfd: pytest.
 
 
 def test_trace_prints_lines(fake_run: dict[str, Any], capfd: pytest.CaptureFixture[str]) -> None:
-    value = (0, 1000, 2000, 7, 7, "cat", -2, -100, 1, 0, 0, "/nope")
+    number = numbers(os.uname().machine)["openat"]
+    value = (number, 1000, 2000, 7, 7, "cat", -2, 4, -100, 1, 0, 0, "/nope")
     fake_run["events"] = [kernscope.ValueEvent(value)]
     assert main(["trace", "openat", "--failed", "-p", "7"]) == 0
     line = capfd.readouterr().out

@@ -148,6 +148,7 @@ def test_strings_are_harmless(raw: str, shown: str) -> None:
 
 def test_buffers_that_are_not_text_are_hexadecimal() -> None:
     assert quoted_bytes(b"\x7fELF\x02\x01\x01\x00") == '"\\x7f\\x45\\x4c\\x46\\x02\\x01\\x01\\x00"'
+    assert quoted_bytes(bytes(64)) == '"' + "\\x00" * 16 + '"...'
     assert quoted_bytes(b"GET / HTTP/1.1\r\n") == '"GET / HTTP/1.1\\r\\n"'
 
 

@@ -1,6 +1,7 @@
 """The trace's program text, its events and their lines."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -15,8 +16,14 @@ from kernscope.syscalls import (
     match_syscalls,
 )
 from kernscope.syscalls.trace_text import LineWriter, json_line
+from kernscope.tables.syscalls.arguments import CALLS
 
-OPENAT = (0, 5_000_001_000, 12_345, 77, 77, "cat", 3, -100, 0x7F00, 0, 0, "/etc/passwd")
+# As the program prints it: number, start, duration, pid, tid, comm, result, count of arguments, these, memory
+OPENAT = (257, 5_000_001_000, 12_345, 77, 77, "cat", 3, 4, -100, 0x7F00, 0, 0, "/etc/passwd")
+
+
+def traced(*names: str, **kwargs: Any) -> Trace:
+    return Trace(names, machine="x86_64", **kwargs)
 
 
 def test_patterns_are_names_tracepoints_or_globs() -> None:
@@ -37,7 +44,7 @@ def test_an_unknown_system_call_gets_a_suggestion() -> None:
 
 
 def test_program_of_one_call() -> None:
-    text = Trace(["openat"], filter=Filter(ignore=())).text
+    text = traced("openat", filter=Filter(ignore=())).text
     assert "tracepoint:syscalls:sys_enter_openat {" in text
     assert "tracepoint:syscalls:sys_exit_openat /has_key(@call, tid)/ {" in text
     assert "(int64)args.filename" in text
@@ -46,23 +53,45 @@ def test_program_of_one_call() -> None:
 
 
 def test_program_of_a_call_that_does_not_return() -> None:
-    text = Trace(["exit_group"], filter=Filter(ignore=())).text
+    text = traced("exit_group", filter=Filter(ignore=())).text
     assert "sys_exit_exit_group" not in text
-    assert "print(((int64)0, nsecs" in text
+    assert "print(((int64)args.__syscall_nr, nsecs" in text
     # It cannot fail either.
-    assert "exit_group" not in Trace(["exit_group", "close"], failed=True).text
+    assert "exit_group" not in traced("exit_group", "close", failed=True).text
 
 
 def test_execve_reads_its_path_at_entry() -> None:
-    text = Trace(["execve"], filter=Filter(ignore=())).text
-    enter, leave = [line for line in text.splitlines() if "execve" in line]
-    assert "@path[tid] = str(args.filename, 255)" in enter
+    text = traced("execve", filter=Filter(ignore=())).text
+    enter, path, leave = [line for line in text.splitlines() if "execve" in line]
+    assert "@call[tid] = " in enter and "@path[tid] = str(args.filename, 255)" in path
     assert "@path[tid]" in leave and "delete(@path, tid)" in leave and "str(" not in leave
 
 
 def test_only_failures() -> None:
-    text = Trace(["close"], failed=True).text
+    text = traced("close", failed=True).text
     assert "if (args.ret < 0 && args.ret >= -4095) { print(" in text
+
+
+def test_calls_that_read_the_same_memory_share_a_clause() -> None:
+    text = traced("unlink", "rmdir", "close", filter=Filter(ignore=())).text
+    assert "tracepoint:syscalls:sys_exit_unlink,\ntracepoint:syscalls:sys_exit_rmdir /has_key" in text
+    assert text.count("print((") == 2
+
+
+def test_many_calls_share_the_entry() -> None:
+    from kernscope.tables.syscalls import names, tracepoint_of_syscall
+
+    everything = [tracepoint_of_syscall(name) for name in names("x86_64").values() if name in CALLS]
+    text = traced(*everything, filter=Filter(ignore=(5,))).text
+    assert (
+        "sys_enter /pid != 5 && args.id != 60 && args.id != 231/ { @call[tid] = (nsecs, (int64)args.args[0]"
+        in text
+    )
+    assert text.count("sys_enter_") == 4  # exit, exit_group, and the paths of execve and execveat
+    assert text.count("print((") < 60
+    # All six arguments are sent, whatever the call has.
+    value = (3, 0, 1, 9, 9, "sh", 0, 6, 7, 1, 2, 3, 4, 5)
+    assert traced(*everything).event(value).call_text == "close(7)"
 
 
 def test_filters() -> None:
@@ -79,7 +108,7 @@ def test_filters() -> None:
 
 
 def event() -> SyscallEvent:
-    return Trace(["openat"]).event(OPENAT)
+    return traced("openat").event(OPENAT)
 
 
 def test_event_of_a_printed_tuple() -> None:
@@ -102,8 +131,8 @@ def test_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_line_of_a_thread_a_failure_and_a_hostile_name() -> None:
-    values = (0, 0, 1_500_000, 77, 78, "e\x1b[2Jvil", -2, -100, 1, 0, 0, "/no\x07such\nfile")
-    line = LineWriter(0).line(Trace(["openat"]).event(values))
+    values = (257, 0, 1_500_000, 77, 78, "e\x1b[2Jvil", -2, 4, -100, 1, 0, 0, "/no\x07such\nfile")
+    line = LineWriter(0).line(traced("openat").event(values))
     assert line.isprintable()
     assert "77/78" in line and "e\\x1b[2Jvil" in line
     assert line.endswith(
@@ -112,15 +141,15 @@ def test_line_of_a_thread_a_failure_and_a_hostile_name() -> None:
 
 
 def test_line_of_a_call_that_does_not_return() -> None:
-    trace = Trace(["exit_group"])
-    line = LineWriter(0).line(trace.event((0, 0, 0, 9, 9, "sh", 0, 3)))
+    trace = traced("exit_group")
+    line = LineWriter(0).line(trace.event((231, 0, 0, 9, 9, "sh", 0, 1, 3)))
     assert line.endswith("exit_group(3) = ?")
 
 
 def test_json_line_is_lossless() -> None:
     name = b"caf\xe9".decode("utf-8", "surrogateescape")
-    values = (0, 1000, 5, 77, 77, name, -13, -100, 1, 0, 0, name)
-    parsed = json.loads(json_line(Trace(["openat"]).event(values), boot_offset_ns=10_000))
+    values = (257, 1000, 5, 77, 77, name, -13, 4, -100, 1, 0, 0, name)
+    parsed = json.loads(json_line(traced("openat").event(values), boot_offset_ns=10_000))
     assert parsed["time_ns"] == 11_000
     assert parsed["process"].encode("utf-8", "surrogateescape") == b"caf\xe9"
     assert parsed["error"] == "EACCES" and parsed["result"] == -13
@@ -138,7 +167,7 @@ class Out:
 
 def test_sink_writes_lines_and_collects_losses() -> None:
     out = Out()
-    sink = TraceSink(Trace(["openat"]), out)
+    sink = TraceSink(traced("openat"), out)
     sink.event(ValueEvent(OPENAT))  # type: ignore[call-arg, arg-type]
     sink.event(ValueEvent(OPENAT))  # type: ignore[call-arg, arg-type]
     assert out.data == b""
