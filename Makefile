@@ -1,0 +1,28 @@
+.PHONY: run test setup check bench fuzz test-vm docs
+
+run:
+	./run
+
+test:
+	./test
+
+setup:
+	./test --version
+
+# Lint, format, types, layers, sizes: the part of the tests that reads the project itself.
+check:
+	./test tests/project
+
+bench: setup
+	.venv/bin/python bench/run.py
+
+fuzz: setup
+	.venv/bin/python tests/fuzz/syntax_fuzz.py 20000
+	.venv/bin/python tests/fuzz/ssa_fuzz.py --count 10000 --kernel
+
+test-vm: setup
+	.venv/bin/python tests/vm/run.py
+
+# The pages that are generated from the tables.
+docs: setup
+	.venv/bin/python tools/generate_docs.py
