@@ -107,7 +107,7 @@ def hand_written_c(workloads: Workloads) -> Workloads | str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         return "hand-written C: left out, its loader does not compile (is libbpf-dev installed?)"
-    for name in ("count", "lines"):
+    for name in ("count", "count_exact", "lines"):
         made = bpf_object(name, workloads.folder)
         if isinstance(made, str):
             return made

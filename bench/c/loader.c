@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -62,6 +63,17 @@ static void print_counts(struct bpf_object *object)
 	free(cells);
 }
 
+// An object with a read-only table of numbers wants all of them: the benchmark compares cost, not the list.
+static void fill_table(struct bpf_object *object)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(object, ".rodata");
+	unsigned char table[512];
+
+	memset(table, 1, sizeof table);
+	if (map)
+		bpf_map__set_initial_value(map, table, sizeof table);
+}
+
 int main(int argc, char **argv)
 {
 	double seconds = argc > 2 ? atof(argv[2]) : 1e9;
@@ -72,7 +84,10 @@ int main(int argc, char **argv)
 	if (argc < 2)
 		return 2;
 	object = bpf_object__open_file(argv[1], NULL);
-	if (libbpf_get_error(object) || bpf_object__load(object))
+	if (libbpf_get_error(object))
+		return 1;
+	fill_table(object);
+	if (bpf_object__load(object))
 		return 1;
 	bpf_object__for_each_program(program, object)
 		if (libbpf_get_error(bpf_program__attach(program)))
