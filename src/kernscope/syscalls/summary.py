@@ -99,25 +99,26 @@ class Summary:
 
     def _program(self) -> str:
         entry_key, key = _KEYS[self.by]
-        if self.by == "syscall":
-            start, started = "nsecs", "@start[tid]"
-        else:
-            start, started = "(nsecs, comm)", "$start.0"
-        when = slashed(self.filter.predicate())
+        start, started = ("nsecs", "$start") if self.by == "syscall" else ("(nsecs, comm)", "$start.0")
         return (
             f"config = {{ max_map_keys = {MAX_KEYS} }}\n"
             + self.filter.clauses()
-            + f"tracepoint:raw_syscalls:sys_enter {when}{{\n"
+            + f"tracepoint:raw_syscalls:sys_enter {slashed(self.filter.predicate())}{{\n"
             f"    @start[tid] = {start};\n"
             f"    @calls[{entry_key}] = count();\n"
             "}\n"
-            "tracepoint:raw_syscalls:sys_exit /has_key(@start, tid)/ {\n"
-            + ("" if self.by == "syscall" else "    $start = @start[tid];\n")
-            + f"    $ns = nsecs - {started};\n"
-            f"    @time[{key}] = stats($ns);\n"
-            f"    @longest[{key}] = max($ns);\n"
-            f"    if (args.ret < 0 && args.ret >= -{MAX_ERRNO}) {{ @errors[{key}, args.ret] = count(); }}\n"
-            "    delete(@start, tid);\n"
+            # rt_sigreturn restores the registers of what was interrupted: its exit has the number -1.
+            "tracepoint:raw_syscalls:sys_exit /args.id >= 0/ {\n"
+            "    $start = @start[tid];\n"
+            f"    if ({started} != 0) {{\n"
+            f"        $ns = nsecs - {started};\n"
+            f"        @time[{key}] = stats($ns);\n"
+            f"        @longest[{key}] = max($ns);\n"
+            f"        if (args.ret < 0 && args.ret >= -{MAX_ERRNO}) {{\n"
+            f"            @errors[{key}, args.ret] = count();\n"
+            "        }\n"
+            "        delete(@start, tid);\n"
+            "    }\n"
             "}\n"
         )
 

@@ -24,8 +24,9 @@ the kernel's function (third column of arch/x86/entry/syscalls/syscall_64.tbl an
 
 _SYSCALL_NAMES = {tracepoint: name for name, tracepoint in TRACEPOINT_NAMES.items()}
 
-NO_RETURN = frozenset(("exit", "exit_group"))
-"""System calls without a `sys_exit` event: the task is gone. `execve` and `rt_sigreturn` do return."""
+NO_RETURN = frozenset(("exit", "exit_group", "rt_sigreturn"))
+"""System calls without a `sys_exit` event of their number: the task is gone, or goes on where a signal had
+interrupted it, and the number is -1. `execve` does return."""
 
 _tables: dict[str, dict[int, str]] = {}
 
