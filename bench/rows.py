@@ -140,7 +140,7 @@ def start_up(setup: Setup) -> list[Row]:
 
 
 def per_call(setup: Setup) -> list[Row]:
-    """What counting by probe adds to one system call: getppid(2), traced minus untraced in the same round."""
+    """What counting by probe adds to one system call: getppid(2), traced minus the untraced median."""
     row = Row(
         "per-call",
         "added time per traced system call, count by probe",
@@ -148,27 +148,24 @@ def per_call(setup: Setup) -> list[Row]:
         Budget("bpftrace", 0.4),
         Budget("C", 1.1),
     )
-    exact = Row(
-        "per-call-exact", "the same, against C with the tracepoints' exact meaning", "ns", Budget("C", 1.1)
-    )
+    title = "the same, against C with the tracepoints' exact meaning"
+    exact = Row("per-call-exact", title, "ns", Budget("C", 1.1))
     workloads = setup.workloads
     if workloads is None:
         row.notes.append("left out, needs a C compiler")
         return [row]
     count = 500_000 if setup.quick else 2_000_000
     calls = [workloads.calls, str(count), "20", "1" if _cpus() > 1 else "0"]
-    untraced: list[float] = []
 
     def bare() -> float:
-        untraced.append(float(workload(calls)[FASTEST]))
-        return untraced[-1]
+        return float(workload(calls)[FASTEST])
 
     def traced(command: list[str], counted: str) -> float:
         with tracing(command, setup.folder) as tracer:
             took = float(workload(calls)[FASTEST])
             tracer.stop()
             _check_count(tracer.stdout.read_text(errors="replace"), counted, count)
-        return took - untraced[-1]
+        return took
 
     slow = setup.rounds(3, 1)
     jobs = [Job("baseline", setup.rounds(9, 3), bare)]
@@ -180,12 +177,14 @@ def per_call(setup: Setup) -> list[Row]:
         rounds = slow if tool is setup.bpftrace else setup.rounds(9, 3)
         jobs.append(Job(tool.name, rounds, partial(traced, tool.run(COUNT), "getppid")))
     interleave(row, jobs)
+    untraced = row.series["baseline"].middle
+    for name, series in row.series.items():
+        if name != "baseline":
+            row.add(name, [took - untraced for took in series.samples])
     if "kernscope" in row.series and EXACT in row.series:
         exact.series = {"kernscope": row.series["kernscope"], "C": row.series.pop(EXACT)}
     row.notes.append("the baseline is the untraced call itself; a sample is the fastest of 20 slices")
-    exact.notes.append(
-        "this C leaves out 32-bit compat tasks and numbers without a tracepoint, as ours has to"
-    )
+    exact.notes.append("this C leaves out 32-bit compat tasks and numbers without a tracepoint, as ours must")
     return [row, exact]
 
 
