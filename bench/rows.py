@@ -177,6 +177,9 @@ def per_call(setup: Setup) -> list[Row]:
         rounds = slow if tool is setup.bpftrace else setup.rounds(9, 3)
         jobs.append(Job(tool.name, rounds, partial(traced, tool.run(COUNT), "getppid")))
     interleave(row, jobs)
+    if "baseline" not in row.series:
+        row.series.clear()
+        return [row]
     untraced = row.series["baseline"].middle
     for name, series in row.series.items():
         if name != "baseline":
