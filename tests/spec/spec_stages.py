@@ -7,11 +7,22 @@ A room adds its stages here; blocks of a stage that is not here are skipped.
 
 from collections.abc import Callable
 
-from kernscope.diagnostics import CompileError, Source, render_text
+from fixed_kernel import FixedKernel
+
+from kernscope.compiler.pipeline import compile_source
+from kernscope.diagnostics import CompileError, Diagnostic, Source, render_text
 from kernscope.syntax import dump, parse, print_program
 
 STAGES: dict[str, Callable[[Source], str]] = {}
-CHECKS: dict[str, Callable[[Source], object]] = {"syntax": parse}
+
+
+def _parse(source: Source) -> list[Diagnostic]:
+    parse(source)
+    return []
+
+
+CHECKS: dict[str, Callable[[Source], list[Diagnostic]]] = {"syntax": _parse}
+"""Each raises CompileError, or returns its warnings."""
 
 
 def stage(name: str) -> Callable[[Callable[[Source], str]], Callable[[Source], str]]:
@@ -37,9 +48,30 @@ def source_stage(source: Source) -> str:
 
 @stage("diagnostics")
 def diagnostics_stage(source: Source) -> str:
+    warnings: list[Diagnostic] = []
     for check in CHECKS.values():
         try:
-            check(source)
+            warnings += check(source)
         except CompileError as problem:
             return render_text(problem.diagnostics, width=100)
-    return ""
+    return render_text(warnings, width=100)
+
+
+def _check_compilation(source: Source) -> list[Diagnostic]:
+    warnings: list[Diagnostic] = []
+    compile_source(source, FixedKernel(), verify=True, warnings=warnings)
+    return warnings
+
+
+def _compiled_stage(name: str) -> Callable[[Source], str]:
+    def run(source: Source) -> str:
+        stages: dict[str, str] = {}
+        compile_source(source, FixedKernel(), verify=True, dump=stages.__setitem__)
+        return stages[name].rstrip("\n") + "\n"
+
+    return run
+
+
+CHECKS["sema"] = _check_compilation
+for _name in ("types", "ir", "registers", "asm", "bundle"):
+    STAGES[_name] = _compiled_stage(_name)

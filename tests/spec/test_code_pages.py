@@ -1,9 +1,14 @@
 """The page of each error code: its example must give the code, its correction must not be refused."""
 
+import ast
+import re
+from pathlib import Path
+
 import pytest
 from markdown_cases import read_blocks
 from spec_stages import CHECKS
 
+import kernscope
 from kernscope.diagnostics import CompileError, Source, code_names, explain
 from kernscope.diagnostics.codes import UnknownCode, title
 
@@ -15,15 +20,17 @@ def _stage(page: str) -> str:
 
 
 def _codes(stage: str, text: str) -> set[str]:
-    """The codes of the errors that checking up to this stage finds."""
+    """The codes of what checking up to this stage finds."""
+    found: set[str] = set()
     for name, check in CHECKS.items():
         try:
-            check(Source("example", text))
+            warnings = check(Source("example", text))
         except CompileError as problem:
             return {diagnostic.code for diagnostic in problem.diagnostics}
+        found |= {diagnostic.code for diagnostic in warnings}
         if name == stage:
             break
-    return set()
+    return found
 
 
 @pytest.mark.parametrize("code", code_names())
@@ -47,3 +54,24 @@ def test_unknown_code_suggests() -> None:
     with pytest.raises(UnknownCode, match="did you mean `missing-sigil`") as caught:
         explain("missing-sigl")
     assert caught.value.suggestion == "missing-sigil"
+
+
+_MAKERS = {"error", "warning", "note", "report", "Diagnostic"}
+
+
+def _codes_in_sources() -> set[str]:
+    """The first argument of every call that makes a diagnostic."""
+    found: set[str] = set()
+    for path in Path(kernscope.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            first = node.args[0]
+            if name in _MAKERS and isinstance(first, ast.Constant) and isinstance(first.value, str):
+                found.add(first.value)
+    return {code for code in found if re.fullmatch("[a-z]+(-[a-z]+)+", code)}
+
+
+def test_every_code_has_a_page() -> None:
+    assert _codes_in_sources() <= set(code_names())

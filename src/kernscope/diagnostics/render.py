@@ -76,28 +76,41 @@ def _render_line(
     for mark in marks:
         mark.low += shift
         mark.high = max(min(mark.high + shift, room), mark.low + 1)
-    return [shown, *_rows(marks, style, severity)]
+    return [shown, *_rows(marks, room, style, severity)]
 
 
-def _rows(marks: list[_Mark], style: _Style, severity: str) -> list[str]:
-    """Underlines, then the texts: the rightmost beside its underline, the others hanging below."""
+def _underlines(marks: list[_Mark]) -> str:
+    """One row of marks. A smaller place within the main one stays visible: `--^^^-`."""
     cells: list[str] = []
-    for mark in sorted(marks, key=lambda mark: mark.primary):
+    for mark in sorted(marks, key=lambda mark: (not mark.primary, mark.low - mark.high)):
         cells.extend(" " * (mark.high - len(cells)))
         for column in range(mark.low, mark.high):
-            cells[column] = "^" if mark.primary else "-"
+            inside = any(other.primary and mark.high - mark.low < other.high - other.low for other in marks)
+            if mark.primary or inside or cells[column] == " ":
+                cells[column] = "^" if mark.primary else "-"
+    return "".join(cells)
+
+
+def _rows(marks: list[_Mark], room: int, style: _Style, severity: str) -> list[str]:
+    """Underlines, then the texts: the rightmost beside its underline if it fits, the others hanging below."""
     last = marks[-1]
-    row = "".join(cells)
-    row = style(severity, row) if any(mark.primary for mark in marks) else style("gutter", row)
-    rows = [row + (" " + style(severity if last.primary else "gutter", last.text) if last.text else "")]
-    hanging = [mark for mark in marks[:-1] if mark.text]
+    row = _underlines(marks)
+    beside = len(row) + 1 + display_width(last.text) <= room
+    row = style(severity if any(mark.primary for mark in marks) else "gutter", row)
+    if beside and last.text:
+        row += " " + style(severity if last.primary else "gutter", last.text)
+    rows = [row]
+    hanging = [mark for mark in marks[: -1 if beside else None] if mark.text]
     if hanging:
         rows.append(style("gutter", _stems(hanging)))
     while hanging:
         mark = hanging.pop()
         stems = _stems([other for other in hanging if other.low < mark.low])
-        text = style(severity if mark.primary else "gutter", mark.text)
-        rows.append(style("gutter", stems) + " " * (mark.low - len(stems)) + text)
+        # A text that would run out of the window starts further left, but right of the stems.
+        low = max(len(stems) + 1 if stems else 0, min(mark.low, room - display_width(mark.text)))
+        for line in wrap(mark.text, max(room - low, 20)):
+            text = style(severity if mark.primary else "gutter", line)
+            rows.append(style("gutter", stems) + " " * (low - len(stems)) + text)
     return rows
 
 

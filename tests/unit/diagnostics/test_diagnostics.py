@@ -117,6 +117,31 @@ def test_labels_on_one_line_hang_below() -> None:
     ]
 
 
+def test_a_label_that_does_not_fit_beside_its_mark_hangs_below() -> None:
+    source = Source("x", "a" * 50 + " BAD")
+    lines = render(error("c", "m", at(source, "BAD"), label="this text is longer than what is left"), 60)
+    assert lines[4:] == [
+        "   | " + " " * 51 + "^^^",
+        "   | " + " " * 51 + "|",
+        "   | " + " " * 18 + "this text is longer than what is left",
+        "",
+    ]
+    lines = render(error("c", "m", at(source, "BAD"), label="word " * 20 + "end"), 60)
+    assert all(len(line) <= 60 for line in lines)
+    assert " ".join(line.removeprefix("   | ") for line in lines[6:8]) == "word " * 20 + "end"
+
+
+def test_places_within_the_main_one_stay_visible() -> None:
+    source = Source("x", "abc == 12")
+    labels = [(at(source, "abc"), "a string"), (at(source, "12"), "a number")]
+    assert render(error("c", "m", Span(source, 0, 9), labels=labels))[4:] == [
+        "   | ---^^^^-- a number",
+        "   | |",
+        "   | a string",
+        "",
+    ]
+
+
 def test_labels_on_other_lines() -> None:
     source = Source("x", "one\ntwo\nthree\nfour\n" + "x\n" * 7 + "twelve\n")
     diagnostic = error(

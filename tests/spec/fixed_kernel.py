@@ -1,0 +1,99 @@
+"""A kernel that answers the compiler the same way everywhere, so that expectations can be written down.
+
+An x86_64 machine with two CPUs, all features, and few tracepoints; their formats are those of Linux 6.18.
+"""
+
+from typing import cast
+
+from kernscope.btf import Btf, BtfError, MemberPath
+from kernscope.kernel import KernelError
+from kernscope.kernel.facts import PidNamespace
+from kernscope.kernel.tracefs import TracepointFormat, parse_format
+from kernscope.tables.arch import ARCHITECTURES, Architecture
+
+_COMMON = """
+field:unsigned short common_type; offset:0; size:2; signed:0;
+field:unsigned char common_flags; offset:2; size:1; signed:0;
+field:unsigned char common_preempt_count; offset:3; size:1; signed:0;
+field:int common_pid; offset:4; size:4; signed:1;
+"""
+_SYSCALL = "field:int __syscall_nr; offset:8; size:4; signed:1;\n"
+_EXIT = _SYSCALL + "field:long ret; offset:16; size:8; signed:1;\n"
+
+_FIELDS = {
+    ("syscalls", "sys_enter_openat"): _SYSCALL
+    + "field:int dfd; offset:16; size:8; signed:0;\n"
+    + "field:const char * filename; offset:24; size:8; signed:0;\n"
+    + "field:int flags; offset:32; size:8; signed:0;\n"
+    + "field:umode_t mode; offset:40; size:8; signed:0;\n",
+    ("syscalls", "sys_exit_openat"): _EXIT,
+    ("syscalls", "sys_enter_read"): _SYSCALL
+    + "field:unsigned int fd; offset:16; size:8; signed:0;\n"
+    + "field:char * buf; offset:24; size:8; signed:0;\n"
+    + "field:size_t count; offset:32; size:8; signed:0;\n",
+    ("syscalls", "sys_exit_read"): _EXIT,
+    ("sched", "sched_process_exec"): "field:__data_loc char[] filename; offset:8; size:4; signed:0;\n"
+    + "field:pid_t pid; offset:12; size:4; signed:1;\n"
+    + "field:pid_t old_pid; offset:16; size:4; signed:1;\n",
+}
+
+ENOENT = 2
+
+
+class FixedTypes:
+    """The few kernel types that the compiler looks into: made-up offsets, all members eight bytes wide."""
+
+    _OFFSETS = {"thread_info.status": 16, "real_parent": 1256, "tgid": 1244, "comm": 1840}
+
+    def struct_member(self, struct: str, path: str) -> MemberPath:
+        if path not in self._OFFSETS:
+            raise BtfError(f"this kernel's struct {struct} has no member {path}")
+        return MemberPath(self._OFFSETS[path] * 8, 1)
+
+    def size_of(self, type_id: int) -> int:
+        return 8
+
+    def raw_tracepoint(self, name: str) -> None:
+        return None
+
+
+class FixedKernel:
+    """Implements `kernscope.kernel.interface.KernelFacts`."""
+
+    release = "6.18.0"
+    page_size = 4096
+    possible_cpus = 2
+    online_cpus = (0, 1)
+    boot_offset_ns = 0
+
+    @property
+    def arch(self) -> Architecture:
+        return ARCHITECTURES["x86_64"]
+
+    @property
+    def pid_namespace(self) -> PidNamespace:
+        return PidNamespace(0, 0xEFFFFFFC)
+
+    def has_feature(self, name: str) -> bool:
+        return True
+
+    def tracepoint_categories(self) -> list[str]:
+        return sorted({category for category, _ in _FIELDS})
+
+    def tracepoints(self, category: str) -> list[str]:
+        return sorted(name for of, name in _FIELDS if of == category)
+
+    def tracepoint_format(self, category: str, name: str) -> TracepointFormat:
+        if (category, name) not in _FIELDS:
+            raise KernelError(ENOENT, "tracepoint_format", f"{category}:{name}", "")
+        number = sorted(_FIELDS).index((category, name)) + 1
+        return parse_format(category, f"name: {name}\nID: {number}\n{_COMMON}{_FIELDS[category, name]}")
+
+    def raw_tracepoints(self) -> list[str]:
+        return ["sched_process_exec", "sys_enter", "sys_exit"]
+
+    def btf(self) -> Btf:
+        return cast(Btf, FixedTypes())
+
+    def user_name(self, uid: int) -> str:
+        return "root" if uid == 0 else str(uid)
