@@ -1,6 +1,6 @@
 """What is wrong with a program, where, why, and what to do: values, and the ways to show them."""
 
-from collections.abc import Iterable
+from __future__ import annotations
 
 from .diagnostic import CompileError, Diagnostic, error, note, warning
 from .source import NO_SPAN, Source, Span
@@ -8,6 +8,8 @@ from .suggest import suggest  # here, as loading it later would put the module i
 
 TYPE_CHECKING = False  # typing costs 3 ms to import; checkers take the name for true
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .codes import UnknownCode as UnknownCode
 
 __all__ = [

@@ -1,6 +1,10 @@
 """The name the user may have meant."""
 
-from collections.abc import Iterable
+from __future__ import annotations
+
+TYPE_CHECKING = False  # collections.abc costs 2 ms to import; checkers take the name for true
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["edit_distance", "suggest"]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from kernscope.diagnostics.diagnostic import Diagnostic, error
 from kernscope.diagnostics.source import Source, Span
 
@@ -11,6 +9,7 @@ from .lexer import KEYWORDS, Tokens, scan
 
 TYPE_CHECKING = False  # typing costs 3 ms to import; checkers take the name for true
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import NoReturn
 
 __all__ = ["MAX_CHAIN", "MAX_DEPTH", "MAX_ERRORS", "OTHER_WORDS", "Abort", "Cursor", "Stop", "deep_error"]
