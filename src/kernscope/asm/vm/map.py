@@ -200,10 +200,15 @@ class VmRing:
                 return
         raise VmFault("submits a ring-buffer record that is not reserved")
 
-    def drain(self) -> list[bytes]:
-        """Take the finished records, in the order of their reservation."""
+    def drain(self, limit: int = 0, until: int | None = None) -> list[bytes]:
+        """Take the finished records, in the order of their reservation.
+
+        At most `limit` (0: all), and none that begins at or behind the position `until`.
+        """
         taken: list[bytes] = []
         while self._records and not self._records[0].open:
+            if (limit and len(taken) == limit) or (until is not None and self.consumer >= until):
+                break
             record = self._records.pop(0)
             self.consumer += record.taken
             if not record.discarded:

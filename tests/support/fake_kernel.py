@@ -1,0 +1,154 @@
+"""Facts about a kernel that does not exist: the same on every machine, each of them set as a test wants it.
+
+An x86_64 machine with two CPUs. Tracepoint formats are those of Linux 6.18, shortened; the offsets in
+`struct task_struct` are made up.
+"""
+
+from collections.abc import Iterable
+
+from kernscope.btf.btf import BtfError, MemberPath
+from kernscope.kernel.errors import KernelError, NotSupportedError
+from kernscope.kernel.facts import PidNamespace
+from kernscope.kernel.tracefs import TracepointFormat, parse_format
+from kernscope.tables.arch import ARCHITECTURES, Architecture
+
+__all__ = ["ALL_FEATURES", "TASK_OFFSETS", "FakeBtf", "FakeKernel"]
+
+ALL_FEATURES = frozenset(
+    "bpf jit btf raw_tracepoint ringbuf tracefs tp_btf tracepoint perf_link profile test_run mmapable_array "
+    "batch may_goto bpf_loop for_each_map_elem atomic_fetch cpu_v4 probe_read_kernel probe_read_user_str "
+    "ns_pid_tgid ktime_get_tai_ns task_btf attach_cookie send_signal compat".split()
+)
+
+_INITIAL_PID_NAMESPACE = 0xEFFFFFFC
+"""PROC_PID_INIT_INO of include/uapi/linux/nsfs.h."""
+
+_COMMON = """
+field:unsigned short common_type;offset:0;size:2;signed:0;
+field:unsigned char common_flags;offset:2;size:1;signed:0;
+field:unsigned char common_preempt_count;offset:3;size:1;signed:0;
+field:int common_pid;offset:4;size:4;signed:1;
+"""
+_ENTER = "field:int __syscall_nr;offset:8;size:4;signed:1;\n"
+_EXIT = _ENTER + "field:long ret;offset:16;size:8;signed:1;\n"
+
+FORMATS = {
+    ("syscalls", "sys_enter_openat"): _ENTER
+    + "field:int dfd;offset:16;size:8;signed:0;\n"
+    + "field:const char * filename;offset:24;size:8;signed:0;\n"
+    + "field:int flags;offset:32;size:8;signed:0;\n"
+    + "field:umode_t mode;offset:40;size:8;signed:0;\n",
+    ("syscalls", "sys_exit_openat"): _EXIT,
+    ("syscalls", "sys_enter_read"): _ENTER
+    + "field:unsigned int fd;offset:16;size:8;signed:0;\n"
+    + "field:char * buf;offset:24;size:8;signed:0;\n"
+    + "field:size_t count;offset:32;size:8;signed:0;\n",
+    ("syscalls", "sys_exit_read"): _EXIT,
+    ("syscalls", "sys_enter_close"): _ENTER + "field:unsigned int fd;offset:16;size:8;signed:0;\n",
+    ("syscalls", "sys_exit_close"): _EXIT,
+    ("raw_syscalls", "sys_enter"): "field:long id;offset:8;size:8;signed:1;\n"
+    + "field:unsigned long args[6];offset:16;size:48;signed:0;\n",
+    ("raw_syscalls", "sys_exit"): "field:long id;offset:8;size:8;signed:1;\n"
+    + "field:long ret;offset:16;size:8;signed:1;\n",
+    ("sched", "sched_switch"): "field:char prev_comm[16];offset:8;size:16;signed:0;\n"
+    + "field:pid_t prev_pid;offset:24;size:4;signed:1;\n"
+    + "field:long prev_state;offset:32;size:8;signed:1;\n"
+    + "field:char next_comm[16];offset:40;size:16;signed:0;\n",
+    ("sched", "sched_process_exec"): "field:__data_loc char[] filename;offset:8;size:4;signed:0;\n"
+    + "field:pid_t pid;offset:12;size:4;signed:1;\n"
+    + "field:pid_t old_pid;offset:16;size:4;signed:1;\n",
+}
+"""By category and name: the fields of each tracepoint, without the common ones."""
+
+TASK_OFFSETS = {"thread_info.status": 16, "tgid": 1244, "real_parent": 1256, "comm": 1840}
+
+
+class FakeBtf:
+    """The few kernel types that the compiler asks for; type 1 has four bytes, type 2 eight."""
+
+    def __init__(self, raw_tracepoints: dict[str, tuple[str, ...]]) -> None:
+        self._raw = raw_tracepoints
+
+    def struct_member(self, struct: str, path: str) -> MemberPath:
+        if struct != "task_struct" or path not in TASK_OFFSETS:
+            raise BtfError(f"struct {struct} has no member {path}")
+        return MemberPath(TASK_OFFSETS[path] * 8, 2 if path == "real_parent" else 1)
+
+    def size_of(self, type_id: int) -> int:
+        return {1: 4, 2: 8}[type_id]
+
+    def raw_tracepoint(self, name: str) -> "FakeRawTracepoint | None":
+        return FakeRawTracepoint(name, self._raw[name]) if name in self._raw else None
+
+
+class FakeRawTracepoint:
+    def __init__(self, name: str, parameters: tuple[str, ...]) -> None:
+        self.name, self.btf_id = name, 77
+        self.parameters = [(parameter, 2) for parameter in parameters]
+
+
+class FakeKernel:
+    """Implements `kernscope.kernel.interface.KernelFacts`.
+
+    Args:
+        features: those that it has; `without` takes some away.
+        formats: tracepoints by category and name, as `FORMATS`.
+    """
+
+    release = "6.18.0-fake"
+    page_size = 4096
+
+    def __init__(
+        self,
+        *,
+        features: Iterable[str] = ALL_FEATURES,
+        without: Iterable[str] = (),
+        possible_cpus: int = 2,
+        machine: str = "x86_64",
+        pid_namespace: tuple[int, int] = (4, _INITIAL_PID_NAMESPACE),
+        formats: dict[tuple[str, str], str] = FORMATS,
+    ) -> None:
+        self.features = frozenset(features) - frozenset(without)
+        self.possible_cpus = possible_cpus
+        self.online_cpus = tuple(range(possible_cpus))
+        self.boot_offset_ns = 1_700_000_000 * 10**9
+        self.pid_namespace = PidNamespace(*pid_namespace)
+        self.arch: Architecture = ARCHITECTURES[machine]
+        self.formats = formats
+        self.asked: list[str] = []
+        """What was asked that is expensive on a real kernel: `btf`, `format category:name`."""
+
+    def has_feature(self, name: str) -> bool:
+        return name in self.features
+
+    def tracepoint_categories(self) -> list[str]:
+        return sorted({category for category, _ in self.formats})
+
+    def tracepoints(self, category: str) -> list[str]:
+        return sorted(name for of, name in self.formats if of == category)
+
+    def tracepoint_format(self, category: str, name: str) -> TracepointFormat:
+        self.asked.append(f"format {category}:{name}")
+        if (category, name) not in self.formats:
+            raise KernelError(2, "read", f"{category}:{name}", "")
+        number = sorted(self.formats).index((category, name)) + 1
+        fields = self.formats[category, name]
+        return parse_format(category, f'name: {name}\nID: {number}\n{_COMMON}{fields}print fmt: ""')
+
+    def raw_tracepoints(self) -> list[str]:
+        return ["sched_process_exec", "sched_switch", "sys_enter", "sys_exit"]
+
+    def btf(self) -> FakeBtf:
+        self.asked.append("btf")
+        if "btf" not in self.features:
+            raise NotSupportedError("kernel types (BTF)", "CONFIG_DEBUG_INFO_BTF")
+        return FakeBtf(
+            {
+                "sched_switch": ("preempt", "prev", "next", "prev_state"),
+                "sys_enter": ("regs", "id"),
+                "sys_exit": ("regs", "ret"),
+            }
+        )
+
+    def user_name(self, uid: int) -> str:
+        return {0: "root", 1000: "ada"}.get(uid, str(uid))
