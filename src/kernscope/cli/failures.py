@@ -1,5 +1,6 @@
 """Exceptions as messages and exit codes."""
 
+import errno
 import os
 
 from kernscope.cli.options import UsageError
@@ -12,6 +13,8 @@ OUR_BUG = 70
 """EX_SOFTWARE of sysexits.h."""
 INTERRUPTED = 130
 """128 + SIGINT, as shells have it."""
+
+_AS_ROOT = "run it as root, for instance with sudo; `kernscope doctor` shows what is missing here"
 
 
 def report(error: BaseException, command: str) -> int:
@@ -44,7 +47,8 @@ def report(error: BaseException, command: str) -> int:
         _explain(str(error), "", error.help)
         return KERNEL_REFUSED
     if isinstance(error, kernscope.KernelError):
-        _explain(str(error), "", error.hint)
+        not_allowed = error.errno in (errno.EPERM, errno.EACCES) and os.geteuid() != 0
+        _explain(str(error), "", _AS_ROOT if not_allowed else error.hint)
         return KERNEL_REFUSED
     if isinstance(error, OSError) and error.errno is not None:
         where = f"{error.filename}: " if error.filename else ""

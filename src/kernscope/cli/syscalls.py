@@ -30,7 +30,8 @@ def _prepare(arguments: Arguments) -> "kernscope.syscalls.Summary":
 def _run(arguments: Arguments) -> int:
     summary = _prepare(arguments)
     format = arguments.text("format") or "table"
-    live = format == "table" and is_terminal() and not arguments.flag("once")
+    # A command writes to the same terminal: redrawing in place would overwrite its output.
+    live = format == "table" and is_terminal() and not arguments.flag("once") and not arguments.rest
     watcher = kernscope.syscalls.Watcher(summary, top=arguments.integer("top") or 0, escape=is_terminal())
     session = kernscope.run(
         summary.text,

@@ -121,7 +121,7 @@ def start(arguments: "Sequence[str]", environment: "Mapping[str, str] | None" = 
     """
     if not arguments:
         raise KernelError(errno.ENOENT, "exec", "")
-    _check_runnable(arguments[0])
+    path = _find_program(arguments[0])
     gate_read, gate_write = os.pipe()
     try:
         errors_read, errors_write = os.pipe()
@@ -133,7 +133,7 @@ def start(arguments: "Sequence[str]", environment: "Mapping[str, str] | None" = 
     try:
         pid = os.fork()
         if pid == 0:
-            _run_child(arguments, environment, gate_read, gate_write, errors_write)
+            _run_child(path, arguments, environment, gate_read, gate_write, errors_write)
     finally:
         os.close(gate_read)
         os.close(errors_write)
@@ -144,6 +144,7 @@ def start(arguments: "Sequence[str]", environment: "Mapping[str, str] | None" = 
 
 
 def _run_child(
+    path: str,
     arguments: "Sequence[str]",
     environment: "Mapping[str, str] | None",
     gate: int,
@@ -157,7 +158,7 @@ def _run_child(
         for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         if os.read(gate, 1) == b"!":
-            os.execvpe(arguments[0], list(arguments), os.environ if environment is None else environment)
+            os.execve(path, list(arguments), os.environ if environment is None else environment)
     except OSError as error:
         os.write(errors, str(error.errno or errno.EINVAL).encode())
     except BaseException:
@@ -166,14 +167,17 @@ def _run_child(
         os._exit(127)
 
 
-def _check_runnable(program: str) -> None:
-    """ENOENT or EACCES now, before anything is attached; the rest shows at exec."""
+def _find_program(program: str) -> str:
+    """The file that `program` means, found before anything is attached, so that the search is not traced.
+
+    Raises KernelError with ENOENT or EACCES; the rest shows at exec.
+    """
     candidates = [program] if "/" in program else [os.path.join(d, program) for d in os.get_exec_path()]
     refused = 0
     for path in candidates:
         if os.path.isfile(path):
             if os.access(path, os.X_OK):
-                return
+                return path
             refused = errno.EACCES
         elif os.path.isdir(path) and "/" in program:
             refused = errno.EACCES
