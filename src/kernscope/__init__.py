@@ -61,9 +61,9 @@ if TYPE_CHECKING:
         code_names,
         explain,
         render_text,
+        suggest,
         to_json,
     )
-    from kernscope.diagnostics.suggest import suggest
     from kernscope.kernel.errors import AttachError, KernelError, NotSupportedError, VerifierError
     from kernscope.output import (
         ErrorEvent,
@@ -83,8 +83,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "kernscope.api": "DUMP_STAGES compile doctor dump list_probes probe_fields run",
     "kernscope.bundle": "Bundle",
-    "kernscope.diagnostics": "CompileError Diagnostic UnknownCode code_names explain render_text to_json",
-    "kernscope.diagnostics.suggest": "suggest",
+    "kernscope.diagnostics": "CompileError Diagnostic UnknownCode code_names explain render_text suggest to_json",
     "kernscope.kernel.errors": "AttachError KernelError NotSupportedError VerifierError",
     "kernscope.output": "ErrorEvent Event EventSink Histogram JsonSink LostEvent Sink Stats TextSink "
     "ValueEvent escape_text",

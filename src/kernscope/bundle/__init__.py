@@ -277,7 +277,8 @@ class Bundle:
     attach-point lists, indexed by `Record.clause`. `strings` are constants that records refer to by index.
     The map named `globals` (see `kernscope.bundle.globals_layout`) holds the flags and counters shared with user
     space; `counters` says which counts of losses and errors it has and what they mean.
-    `probe_count` is how many probes the targets matched (what `Attached N probes` tells). `config` holds the run-time settings that the program chose.
+    `probe_count` is how many probes the targets matched (what `Attached N probes` tells).
+    `config` holds the run-time settings that the program chose.
     """
 
     __slots__ = (

@@ -6,11 +6,13 @@ entries. Nothing outside an entry may ask for its name.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
 
 from kernscope.types import Type
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from kernscope.bundle import Record
     from kernscope.diagnostics import Diagnostic, Span
     from kernscope.kernel.interface import KernelFacts
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from kernscope.ssa import Builder, Value
     from kernscope.syntax.ast import Call, Expr, Identifier, MapRef
     from kernscope.types import Struct
+else:
+    Protocol = object
 
 __all__ = ["Builtin", "CheckContext", "Function", "LowerContext", "MapFacts", "StringSource"]
 

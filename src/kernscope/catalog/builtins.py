@@ -1,7 +1,5 @@
 """The built-in variables of the language: one class each, listed in `BUILTINS` at the end."""
 
-from typing import TYPE_CHECKING
-
 from kernscope.bundle.globals_layout import START_NS
 from kernscope.diagnostics import error
 from kernscope.tables.helpers import HELPER_IDS
@@ -9,6 +7,7 @@ from kernscope.types import INT64, UINT32, UINT64, Pointer, String, Struct, Symb
 
 from .base import Builtin, CheckContext, LowerContext
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kernscope.ssa import Value
     from kernscope.syntax.ast import Call, Identifier
@@ -64,7 +63,7 @@ class _Tid(_Ids):
 class _Uid(Builtin):
     name = "uid"
     doc = "User id of the current process."
-    type = UINT32
+    type: Type | None = UINT32
 
     def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
         return lo.b.ext(lo.b.call(HELPER_IDS["get_current_uid_gid"]), 32, False)
@@ -304,5 +303,3 @@ BUILTINS: dict[str, Builtin] = {name: entry for entry in _ENTRIES for name in (e
 def find_builtin(name: str) -> Builtin | None:
     """The entry of a name; names may be written with two underscores before them (`__builtin_pid`)."""
     return BUILTINS.get(name.removeprefix("__builtin_"))
-
-

@@ -24,9 +24,6 @@ class MapAccess(Values):
 
     # --- addresses -----------------------------------------------------------------------------------------
 
-    def _map(self, node: MapRef) -> Value:
-        return self.map_read(node)
-
     def user_map(self, node: MapRef) -> UserMap:
         return self.storage.maps[node.name]
 
@@ -55,7 +52,9 @@ class MapAccess(Values):
             self.clear(place, t.size)
 
     def _lookup(self, user_map: UserMap, key: Value) -> Value:
-        return self.b.call(HELPER_IDS["map_lookup_elem"], self.b.map_fd(user_map.kernel_map), key, pointer=True)
+        return self.b.call(
+            HELPER_IDS["map_lookup_elem"], self.b.map_fd(user_map.kernel_map), key, pointer=True
+        )
 
     def _global(self, user_map: UserMap) -> tuple[Value, Value]:
         """Addresses of a scalar map's value and of the mark that it has been assigned."""
@@ -201,25 +200,25 @@ class MapAccess(Values):
         found = self._lookup(user_map, self.key_address(node, user_map))
         result = object()
         there, missing, done = b.block("found"), b.block("missing"), b.block("read")
-        place = None if is_scalar(t) else self.place(t)
+        aside = None if is_scalar(t) else self.place(t)
         b.branch_cmp(Cond.NE, found, 0, there, missing)
         b.seal(there)
         b.position(there)
-        if place is None:
+        if aside is None:
             b.write_var(result, self.load(found, t))
         else:
-            self.copy(place, found, t.size)
+            self.copy(aside, found, t.size)
         b.jump(done)
         b.seal(missing)
         b.position(missing)
-        if place is None:
+        if aside is None:
             b.write_var(result, 0)
         else:
-            self.clear(place, t.size)
+            self.clear(aside, t.size)
         b.jump(done)
         b.seal(done)
         b.position(done)
-        return b.read_var(result) if place is None else place
+        return b.read_var(result) if aside is None else aside
 
     def map_assign(self, node: MapRef, value: Expr) -> None:
         """`@x[key] = value`."""
@@ -237,11 +236,11 @@ class MapAccess(Values):
                 self.copy(address, place, t.size)
             b.store(8, mark, 1)
             return
-        place = self.place(t)
+        entry = self.place(t)
         if not is_scalar(t):
-            self._clear_gaps(place, t)
-        self.into(value, place, t)
-        self._store_entry(node, user_map, self.key_address(node, user_map), place)
+            self._clear_gaps(entry, t)
+        self.into(value, entry, t)
+        self._store_entry(node, user_map, self.key_address(node, user_map), entry)
 
     def map_store(self, node: MapRef, value: Value) -> None:
         """Assign a number that is already there."""

@@ -6,13 +6,12 @@ area of the program, which is safe because one program never nests on one CPU (t
 counts it).
 """
 
-from typing import TYPE_CHECKING
-
 from kernscope.bundle.globals_layout import GLOBALS_MAP
 from kernscope.ssa import Block, Builder, Cond, FrameSlot, Function, Value
 from kernscope.tables.helpers import HELPER_IDS
 from kernscope.types import Type, align_up
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kernscope.kernel.interface import KernelFacts
 
@@ -23,7 +22,7 @@ __all__ = ["FunctionState", "Memory"]
 _FRAME_VALUE_BYTES = 64
 """Largest temporary in the stack frame."""
 _FRAME_BYTES = 256
-"""Temporaries of one function in the stack frame, all together; the rest of the 512 is for spills and maps' loops."""
+"""Temporaries of one function in the stack frame, together; the rest of the 512 is for spills and loops."""
 _UNROLLED_BYTES = 128
 """Copies up to here are single moves; larger ones call bpf_probe_read_kernel(), which is a memcpy."""
 SCRATCH_LIMIT_BYTES = 32 * 1024
@@ -190,7 +189,9 @@ class Memory:
         """Store constant bytes."""
         if len(content) > _UNROLLED_BYTES:
             source = self.global_address(self.storage.constant(content))
-            self.b.call(HELPER_IDS["probe_read_kernel"], self.b.ptr_add(destination, offset), len(content), source)
+            self.b.call(
+                HELPER_IDS["probe_read_kernel"], self.b.ptr_add(destination, offset), len(content), source
+            )
             return
         for at, width in _pieces(len(content)):
             word = int.from_bytes(content[at : at + width], "little")

@@ -3,7 +3,6 @@ but to ask it questions through `KernelFacts`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from kernscope import sema, ssa, syntax
 from kernscope.asm.encode import Assembled, assemble
@@ -14,6 +13,7 @@ from kernscope.ssa import FrameTooLarge
 
 from .program import LoweredProgram, lower
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kernscope.kernel.interface import KernelFacts
 
@@ -61,7 +61,9 @@ def compile_source(
     return bundle
 
 
-def _assemble(lowered: LoweredProgram, program: syntax.ast.Program, verify: bool, dump: Dump | None) -> ProgramSpec:
+def _assemble(
+    lowered: LoweredProgram, program: syntax.ast.Program, verify: bool, dump: Dump | None
+) -> ProgramSpec:
     module, shape = lowered.module, lowered.shape
     try:
         functions = ssa.compile_module(
@@ -76,7 +78,9 @@ def _assemble(lowered: LoweredProgram, program: syntax.ast.Program, verify: bool
         shape.name,
         shape.type,
         assembled.code,
-        tuple(Relocation(r.slot, r.kind, r.name, r.addend) for r in assembled.relocations if r.kind != "func"),
+        tuple(
+            Relocation(r.slot, r.kind, r.name, r.addend) for r in assembled.relocations if r.kind != "func"
+        ),
         shape.attach,
         expected_attach_type=shape.expected_attach_type,
         attach_btf=shape.attach_btf,
@@ -94,7 +98,9 @@ def _assemble(lowered: LoweredProgram, program: syntax.ast.Program, verify: bool
 
 def _pass_dump(program: str, dump: Dump) -> Callable[[str, str, str], None]:
     def receive(function: str, stage: str, text: str) -> None:
-        dump("registers" if stage == "allocation" else "ir", f"; {program}, {function}, after {stage}\n{text}")
+        dump(
+            "registers" if stage == "allocation" else "ir", f"; {program}, {function}, after {stage}\n{text}"
+        )
 
     return receive
 

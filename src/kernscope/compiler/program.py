@@ -1,7 +1,6 @@
 """From checked clauses to programs: which targets share one, and what surrounds the clauses in it."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from kernscope import probes
 from kernscope.bundle import Bundle, MapSpec, Record
@@ -17,6 +16,7 @@ from .memory import SCRATCH_LIMIT_BYTES, FunctionState
 from .statements import Statements
 from .storage import Storage
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kernscope.kernel.interface import KernelFacts
 
@@ -138,9 +138,11 @@ def _group(checked: Checked) -> dict[object, list[_Section]]:
     """Sections by program, in the order of the text."""
     groups: dict[object, list[_Section]] = {}
     for clause in checked.clauses:
-        parts: dict[object, list[Target]] = {}
+        parts: dict[tuple[object, object], list[Target]] = {}
         for target in clause.targets:
-            key = target.kind.group(target, needs_args=clause.needs_args, needs_probe=clause.needs_probe)
+            key: object = target.kind.group(
+                target, needs_args=clause.needs_args, needs_probe=clause.needs_probe
+            )
             parts.setdefault((key, target.kind.section(target)), []).append(target)
         for (key, _), targets in parts.items():
             groups.setdefault(key, []).append(_Section(clause, targets))

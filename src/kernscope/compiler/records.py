@@ -71,9 +71,7 @@ class RecordSender(MapAccess):
         if isinstance(expr, Value | StringSource):
             return [(t, expr)]
         if isinstance(expr, TupleExpr) and isinstance(t, Tuple):
-            return [
-                part for element, u in zip(expr.elements, t.elements) for part in self._parts(element, u)
-            ]
+            return [part for element, u in zip(expr.elements, t.elements) for part in self._parts(element, u)]
         if isinstance(t, Tuple):
             base = self.value(expr)
             return [
@@ -84,7 +82,7 @@ class RecordSender(MapAccess):
             return [(t, expr.value.encode("utf-8", "surrogateescape").split(b"\0", 1)[0])]
         if isinstance(expr, Call) and isinstance(t, String) and in_tail(t):
             entry = FUNCTIONS.get(expr.name)
-            source = entry.string_source(self, expr) if entry is not None else None
+            source = entry.string_source(self.lowering, expr) if entry is not None else None
             if source is not None:
                 return [(t, source)]
         return [(t, self.value(expr))]
@@ -218,5 +216,5 @@ class RecordSender(MapAccess):
 
 
 def _tail_bytes(t: Type) -> int:
-    """Room in the scratch area for a leaf of the tail; the kernel's readers may write `size` bytes from any length on."""
+    """Room in the scratch area for a leaf of the tail."""
     return t.capacity if isinstance(t, Buffer) else t.size

@@ -1,14 +1,14 @@
 """Statements, among them loops; a loop over a map becomes a callback function of its own."""
 
 from collections.abc import Callable
-from typing import Any
 
 from kernscope.bundle import UserMap
 from kernscope.catalog.aggregations import AGGREGATIONS
+from kernscope.catalog.base import LowerContext
 from kernscope.sema.model import Variable as VariableInfo
 from kernscope.sema.rules import is_scalar
 from kernscope.ssa import Block as SsaBlock
-from kernscope.ssa import Builder, Cond, Module, Value
+from kernscope.ssa import Builder, Cond, Function, Module, Value
 from kernscope.syntax.ast import (
     Assign,
     Block,
@@ -16,6 +16,7 @@ from kernscope.syntax.ast import (
     Call,
     Continue,
     Discard,
+    Expr,
     ExprStatement,
     ForEach,
     ForRange,
@@ -26,6 +27,7 @@ from kernscope.syntax.ast import (
     Return,
     Statement,
     Unroll,
+    Update,
     Variable,
     While,
     walk,
@@ -35,6 +37,10 @@ from kernscope.types import INT64, Aggregate, Integer, Tuple, Type
 
 from .memory import FunctionState
 from .records import RecordSender
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Statements"]
 
@@ -57,6 +63,10 @@ class Statements(RecordSender):
     module: Module
 
     loops: list[_Loop]
+
+    @property
+    def lowering(self) -> LowerContext:
+        return self
 
     def place_variables(self) -> None:
         """Give the clause's variables that do not fit a register their memory: in the scratch area, which the
@@ -141,7 +151,7 @@ class Statements(RecordSender):
             else:
                 self.map_assign(node.target, value)
 
-    def _set(self, variable: VariableInfo, value: Any) -> None:
+    def _set(self, variable: VariableInfo, value: Expr) -> None:
         t = variable.type
         assert t is not None
         if is_scalar(t):
@@ -203,7 +213,7 @@ class Statements(RecordSender):
         hidden = object()  # the loop goes on from here whatever the body does to the variable
         start, end = self.number(node.start), self.number(node.end)
         signed = isinstance(variable.type, Integer) and variable.type.signed
-        b.write_var(hidden, start)
+        b.write_var(hidden, self.unforeseen(start))
         b.write_var(variable, start)
         limit = object()
         b.write_var(limit, end)
@@ -228,6 +238,9 @@ class Statements(RecordSender):
         exhausted = b.block("exhausted", likely=False)
         rounds = object()
         b.write_var(rounds, 0)
+        if "may_goto" in self.module.features:
+            for variable in self._changed_in(node):
+                b.write_var(variable, self.unforeseen(b.read_var(variable)))
         b.jump(head)
         b.position(head)
         if "may_goto" in self.module.features:
@@ -256,6 +269,25 @@ class Statements(RecordSender):
         b.jump(done)
         b.seal(done)
         b.position(done)
+
+    def unforeseen(self, value: Value) -> Value:
+        """The same value, but nothing that the verifier can foresee.
+
+        It walks through a loop whose counter is a known constant round by round, up to its limit, even where
+        may_goto bounds the loop. With an unknown counter the second round looks like the first.
+        """
+        if "may_goto" not in self.module.features:
+            return value
+        return self.b.add(value, self.b.load(8, self.global_address(self.storage.zeros(8))))
+
+    def _changed_in(self, node: Node) -> list[VariableInfo]:
+        """Register variables from outside a loop that it assigns."""
+        targets = [
+            n.target for n in walk(node) if isinstance(n, Assign | Update) and isinstance(n.target, Variable)
+        ]
+        declared = {self.clause.variables[n] for n in walk(node) if isinstance(n, Let | ForRange | ForEach)}
+        found = dict.fromkeys(self.clause.variables[target] for target in targets)
+        return [v for v in found if v not in declared and v.type is not None and is_scalar(v.type)]
 
     def run_time_error_at(self, text: str, node: Node) -> None:
         """Report something that went wrong at a statement."""
@@ -319,7 +351,9 @@ class Statements(RecordSender):
         }
         # a variable first assigned in the body belongs to the body; sema keyed those by their assignment
         inside |= {
-            self.clause.variables[n] for n in walk(node) if isinstance(n, Assign) and n in self.clause.variables
+            self.clause.variables[n]
+            for n in walk(node)
+            if isinstance(n, Assign) and n in self.clause.variables
         }
         found: dict[VariableInfo, None] = {}
         for n in walk(node.body):
@@ -332,8 +366,13 @@ class Statements(RecordSender):
 
     def _callback(
         self, node: ForEach, user_map: UserMap, shared: list[VariableInfo], stopped: int, context: int
-    ) -> Any:
-        outer_state, outer_loops, outer_context, outer_event = self.state, self.loops, self.context, self.event
+    ) -> Function:
+        outer_state, outer_loops, outer_context, outer_event = (
+            self.state,
+            self.loops,
+            self.context,
+            self.event,
+        )
         function = self.module.new_function(f"each_{len(self.module.functions)}", params=4)
         b = Builder(function)
         stop, goon, leave = b.block("stop"), b.block("goon"), b.block("leave")
@@ -358,7 +397,12 @@ class Statements(RecordSender):
             for i, variable in enumerate(shared):
                 b.store(8, struct, b.read_var(variable), 8 * i)
             b.ret(result)
-        self.state, self.loops, self.context, self.event = outer_state, outer_loops, outer_context, outer_event
+        self.state, self.loops, self.context, self.event = (
+            outer_state,
+            outer_loops,
+            outer_context,
+            outer_event,
+        )
         return function
 
     def _bind_entry(self, node: ForEach, user_map: UserMap, key: Value, value: Value) -> None:
@@ -396,7 +440,7 @@ class Statements(RecordSender):
         return b.load(8, place)
 
 
-_STATEMENTS: dict[type, Callable[[Any, Any], None]] = {
+_STATEMENTS: "dict[type, Callable[[Any, Any], None]]" = {
     ExprStatement: Statements._expression,
     Discard: Statements._expression,
     Let: Statements._let,

@@ -180,7 +180,9 @@ def _declared(info: MapInfo, percpu: bool) -> tuple[int, int]:
     map_type = _DECLARED_TYPES.get((decl.map_type, percpu))
     entries = getattr(decl.args[0], "value", None) if len(decl.args) == 1 else None
     if map_type is None or not isinstance(entries, int) or entries < 1:
-        known = ", ".join(f"`{name}`" for name in sorted({name for name, p in _DECLARED_TYPES if p == percpu}))
+        known = ", ".join(
+            f"`{name}`" for name in sorted({name for name, p in _DECLARED_TYPES if p == percpu})
+        )
         raise CompileError(
             [
                 error(

@@ -4,8 +4,8 @@
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
 
+from kernscope.catalog.base import LowerContext
 from kernscope.catalog.builtins import find_builtin
 from kernscope.catalog.functions import FUNCTIONS
 from kernscope.probes import Target
@@ -55,7 +55,10 @@ from kernscope.types import (
 
 from .memory import Memory
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from kernscope.kernel.interface import KernelFacts
 
     from .storage import Storage
@@ -92,6 +95,11 @@ class Values(Memory, ConstantReader):
         self.places: dict[VariableInfo, Callable[[], Value]] = {}
         """Variables kept in memory → their address in the current function."""
         self.probe_numbers: dict[str, int] = {}
+
+    @property
+    def lowering(self) -> LowerContext:
+        """This object as entries of the catalogue see it: complete only in the last class of the chain."""
+        raise NotImplementedError
 
     # --- what entries of the catalogue ask -----------------------------------------------------------------
 
@@ -140,7 +148,7 @@ class Values(Memory, ConstantReader):
 
     def _string_into(self, call: Call, destination: Value, t: Type) -> bool:
         entry = FUNCTIONS.get(call.name)
-        source = entry.string_source(self, call) if entry is not None else None
+        source = entry.string_source(self.lowering, call) if entry is not None else None
         if source is None:
             return False
         self.clear(destination, t.size)
@@ -189,7 +197,7 @@ class Values(Memory, ConstantReader):
     def _identifier(self, node: Identifier) -> Value:
         entry = find_builtin(node.name)
         assert entry is not None
-        return entry.lower(self, node)
+        return entry.lower(self.lowering, node)
 
     def _variable(self, node: Variable) -> Value:
         variable = self.clause.variables[node]
@@ -197,6 +205,10 @@ class Values(Memory, ConstantReader):
         return place() if place is not None else self.b.read_var(variable)
 
     def _map(self, node: MapRef) -> Value:
+        if node.name not in self.storage.maps:
+            for key in node.keys or ():
+                self.value(key)
+            return self.b.const(0)  # nothing is ever assigned to it
         return self.map_read(node)
 
     def map_read(self, node: MapRef) -> Value:
@@ -396,10 +408,10 @@ class Values(Memory, ConstantReader):
         self,
         node: Expr,
         cond: Value,
-        then: Any,
-        orelse: Any,
-        value: Callable[[Any], Value],
-        into: Callable[[Any, Value, Type], None],
+        then: "Any",
+        orelse: "Any",
+        value: "Callable[[Any], Value]",
+        into: "Callable[[Any, Value, Type], None]",
     ) -> Value:
         """The value of one of two sides: by a variable for scalars, else written into one place by either."""
         t = self.type_of(node)
@@ -490,15 +502,12 @@ class Values(Memory, ConstantReader):
         if entry is None or (entry.arity[0] > 0 and not node.args):
             builtin = find_builtin(node.name)
             assert builtin is not None
-            return builtin.lower(self, node)
-        result = entry.lower(self, node)
+            return builtin.lower(self.lowering, node)
+        result = entry.lower(self.lowering, node)
         return self.b.const(0) if result is None else result
 
 
-
-_Handler = Callable[[Any, Any], Value]
-
-_EXPRESSIONS: dict[type, _Handler] = {
+_EXPRESSIONS: "dict[type, Callable[[Any, Any], Value]]" = {
     IntLiteral: lambda self, node: self.b.const(node.value),
     BoolLiteral: lambda self, node: self.b.const(int(node.value)),
     StringLiteral: Values._string,

@@ -1,10 +1,7 @@
 """Kinds of probes. A new kind is one file with a `ProbeKind`, named in the table here."""
 
-from typing import TYPE_CHECKING
-
 from kernscope.bundle import Attach
-from kernscope.diagnostics import error
-from kernscope.diagnostics.suggest import suggest
+from kernscope.diagnostics import error, suggest
 
 from .base import ProbeKind, ProgramShape, Report, Target
 from .lifecycle import BEGIN, END, SELF
@@ -13,6 +10,7 @@ from .syscalls import SYSCALL_ENTER, SYSCALL_EXIT
 from .timer import INTERVAL, PROFILE
 from .tracepoint import PERF_TRACEPOINT, TRACEPOINT
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kernscope.kernel.interface import KernelAccess, KernelFacts
     from kernscope.kernel.link import Link
@@ -30,8 +28,10 @@ _ATTACHED: dict[str, ProbeKind] = {
 _BY_PROVIDER: dict[str, ProbeKind] = {name: kind for kind in KINDS for name in kind.providers}
 
 PLANNED = frozenset(
-    "kprobe k kretprobe kr fentry f fexit fr kfunc kretfunc uprobe u uretprobe ur usdt U software s "
-    "hardware h watchpoint w asyncwatchpoint aw iter it test bench".split()
+    """
+    kprobe k kretprobe kr fentry f fexit fr kfunc kretfunc uprobe u uretprobe ur usdt U software s hardware h
+    watchpoint w asyncwatchpoint aw iter it test bench
+    """.split()
 )
 """Providers of the bpftrace language that parse but have no kind yet."""
 

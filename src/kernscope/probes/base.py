@@ -6,19 +6,22 @@ check that an event is for this clause, the reading of `args`, the number of the
 """
 
 from collections.abc import Callable, Sequence
-from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Protocol
 
 from kernscope.bundle import Attach
 from kernscope.diagnostics import Diagnostic
 from kernscope.types import Struct, StructField
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from kernscope.kernel.interface import KernelAccess, KernelFacts
     from kernscope.kernel.link import Link
     from kernscope.kernel.program import Program
     from kernscope.ssa import Block, Builder, Value
     from kernscope.syntax.ast import AttachPoint
+else:
+    Protocol = object
 
 __all__ = ["EventReader", "ProbeKind", "ProgramShape", "Report", "Target", "has_wildcard", "match_names"]
 
@@ -121,7 +124,9 @@ class ProbeKind:
         """
         return None
 
-    def enter_clause(self, reader: EventReader, event: object, targets: Sequence[Target], skip: "Block") -> None:
+    def enter_clause(
+        self, reader: EventReader, event: object, targets: Sequence[Target], skip: "Block"
+    ) -> None:
         """Emit the check that this event is one of `targets`, jumping to `skip` where it is not."""
 
     def load_arg(self, reader: EventReader, event: object, field: StructField, target: Target) -> "Value":
@@ -156,6 +161,9 @@ def match_names(pattern: str, names: Sequence[str]) -> list[str]:
     """The names that a pattern matches, in their order."""
     if not has_wildcard(pattern):
         return [pattern] if pattern in names else []
-    if pattern == "*":
-        return list(names)
+    prefix = pattern[:-1]
+    if pattern[-1] == "*" and not has_wildcard(prefix):
+        return [name for name in names if name.startswith(prefix)]
+    from fnmatch import fnmatchcase  # loads `re`, which the common patterns above do without
+
     return [name for name in names if fnmatchcase(name, pattern)]

@@ -1,15 +1,14 @@
 """`begin`, `end` and `self:signal:NAME`: programs that user space itself runs."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from kernscope.bundle import Attach
-from kernscope.diagnostics import error
-from kernscope.diagnostics.suggest import suggest
+from kernscope.diagnostics import error, suggest
 from kernscope.tables.bpf import ProgramType
 
 from .base import ProbeKind, ProgramShape, Report, Target
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kernscope.kernel.interface import KernelAccess, KernelFacts
     from kernscope.kernel.link import Link

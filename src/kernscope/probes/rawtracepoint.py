@@ -1,16 +1,15 @@
 """`rawtracepoint:NAME`: a tracepoint's own arguments, before the kernel formats them into a record."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from kernscope.bundle import Attach
-from kernscope.diagnostics import error
-from kernscope.diagnostics.suggest import suggest
+from kernscope.diagnostics import error, suggest
 from kernscope.tables.bpf import ProgramType
 from kernscope.types import UINT64, Struct, StructField
 
 from .base import EventReader, ProbeKind, ProgramShape, Report, Target, match_names
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kernscope.kernel.interface import KernelAccess, KernelFacts
     from kernscope.kernel.link import Link

@@ -10,7 +10,6 @@ program that reads them with bpf_probe_read_kernel().
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from kernscope.bundle import Attach
 from kernscope.ssa import Cond
@@ -21,6 +20,7 @@ from kernscope.types import INT64, Array, Integer, Struct, StructField
 
 from .base import EventReader, ProbeKind, ProgramShape, Target
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kernscope.kernel.interface import KernelAccess, KernelFacts
     from kernscope.kernel.link import Link
@@ -109,7 +109,9 @@ class _Syscalls(ProbeKind):
             event = _Event(typed, registers, number, second)
         return event
 
-    def enter_clause(self, reader: EventReader, event: object, targets: Sequence[Target], skip: "Block") -> None:
+    def enter_clause(
+        self, reader: EventReader, event: object, targets: Sequence[Target], skip: "Block"
+    ) -> None:
         assert isinstance(event, _Event)
         wanted = sorted({int(str(t.key[2])) for t in targets})
         if wanted[0] != ANY:

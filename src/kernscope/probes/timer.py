@@ -1,7 +1,6 @@
 """`interval` (one CPU) and `profile` (every CPU): programs that a clock starts."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from kernscope.bundle import Attach
 from kernscope.diagnostics import error
@@ -9,6 +8,7 @@ from kernscope.tables.bpf import ProgramType
 
 from .base import ProbeKind, ProgramShape, Report, Target
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kernscope.kernel.interface import KernelAccess, KernelFacts
     from kernscope.kernel.link import Link
@@ -44,7 +44,9 @@ class _Timer(ProbeKind):
                 )
             )
             return []
-        return [Target(self, f"{self.providers[0]}:{':'.join(point.args)}", period)]
+        # a duration is named by its microseconds, as in bpftrace
+        rest = ":".join(point.args) if len(point.args) == 2 else f"us:{period[0] // 1000}"
+        return [Target(self, f"{self.providers[0]}:{rest}", period)]
 
     def list_names(self, kernel: "KernelFacts") -> Sequence[str]:
         return tuple(f"{self.providers[0]}:{unit}:N" for unit in ("hz", "s", "ms", "us"))
@@ -73,8 +75,6 @@ def _parse_period(args: Sequence[str]) -> tuple[int, int] | None:
         digits = args[0].rstrip("abcdefghijklmnopqrstuvwxyz")
         unit = args[0][len(digits) :]
         if digits.isdecimal():
-            if unit == "hz" and int(digits) > 0:
-                return (0, int(digits))
             return _checked_period(int(digits) * (_UNIT_NS | _LONG_UNIT_NS).get(unit, 0))
     return None
 
@@ -83,9 +83,5 @@ def _checked_period(ns: int) -> tuple[int, int] | None:
     return (ns, 0) if 0 < ns < 1 << 63 else None
 
 
-INTERVAL = _Timer(
-    ("interval", "i"), False, "Runs every so often on one CPU, for instance `interval:s:1`."
-)
-PROFILE = _Timer(
-    ("profile", "p"), True, "Runs every so often on every CPU, for instance `profile:hz:99`."
-)
+INTERVAL = _Timer(("interval", "i"), False, "Runs every so often on one CPU, for instance `interval:s:1`.")
+PROFILE = _Timer(("profile", "p"), True, "Runs every so often on every CPU, for instance `profile:hz:99`.")

@@ -4,17 +4,16 @@ System-call tracepoints are taken over by `kernscope.probes.syscalls`, which att
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from kernscope.bundle import Attach
-from kernscope.diagnostics import Diagnostic, error
-from kernscope.diagnostics.suggest import suggest
+from kernscope.diagnostics import Diagnostic, error, suggest
 from kernscope.tables.bpf import ProgramType
 from kernscope.types import Array, Bool, Integer, Pointer, String, Struct, StructField, Type
 
 from . import syscalls
 from .base import EventReader, ProbeKind, ProgramShape, Report, Target, has_wildcard, match_names
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kernscope.kernel.interface import KernelAccess, KernelFacts
     from kernscope.kernel.link import Link

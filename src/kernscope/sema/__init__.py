@@ -1,7 +1,6 @@
 """Names, types and rules of a parsed program. The result stands in tables beside the tree."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from kernscope.diagnostics import CompileError, Diagnostic, error
 from kernscope.syntax.ast import Program
@@ -10,6 +9,7 @@ from .checker import Checker
 from .config import read_config
 from .model import Checked, Clause, MapInfo, Variable
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kernscope.kernel.interface import KernelFacts
 

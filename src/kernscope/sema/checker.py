@@ -4,8 +4,7 @@ Types of maps and variables depend on uses that may stand later in the text, so 
 again until no type changes; only what the last round reports counts.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 from kernscope import probes
 from kernscope.catalog.aggregations import AGGREGATIONS
@@ -44,8 +43,12 @@ from .expressions import ExpressionChecker
 from .model import Clause, MapInfo
 from .model import Variable as VariableInfo
 from .rules import is_number, join, stored
+from .typenames import is_sized_by_value
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from kernscope.kernel.interface import KernelFacts
 
 __all__ = ["Checker"]
@@ -98,7 +101,11 @@ class Checker(ExpressionChecker):
         used: set[str] = set()
         needs_probe = False
         for node in walk(probe):
-            if isinstance(node, FieldAccess) and isinstance(node.base, Identifier) and node.base.name == "args":
+            if (
+                isinstance(node, FieldAccess)
+                and isinstance(node.base, Identifier)
+                and node.base.name == "args"
+            ):
                 used.add(node.name)
             elif isinstance(node, Identifier) and node.name == "probe":
                 needs_probe = True
@@ -113,7 +120,8 @@ class Checker(ExpressionChecker):
             args = target.kind.args(self.kernel, target)
             fields = args.fields if args is not None else {}
             signature = tuple(
-                (name, f.offset, f.type, f.data_loc) if (f := fields.get(name)) else (name,) for name in sorted(used)
+                (name, f.offset, f.type, f.data_loc) if (f := fields.get(name)) else (name,)
+                for name in sorted(used)
             )
             groups.setdefault((target.kind, signature), (args, []))[1].append(target)
         for args, members in groups.values():
@@ -127,6 +135,13 @@ class Checker(ExpressionChecker):
         """Check all clauses until their types stand still."""
         self.expand_targets()
         self._declare_maps()
+        self._check_until_stable()
+        if any("early" in info.uses and info.value is None for info in self.maps.values()):
+            self.undefined_are_zero = True
+            self._check_until_stable()
+        self.diagnostics[:0] = self._target_errors
+
+    def _check_until_stable(self) -> None:
         for _ in range(_MOST_ROUNDS):
             self.changed = False
             self.diagnostics = []
@@ -135,7 +150,6 @@ class Checker(ExpressionChecker):
                 self._check_clause(clause)
             if not self.changed:
                 break
-        self.diagnostics[:0] = self._target_errors
 
     def _declare_maps(self) -> None:
         for decl in self.program.map_decls:
@@ -198,7 +212,8 @@ class Checker(ExpressionChecker):
                     labels=[(known.span, "first here")],
                 )
             )
-        declared = self.resolve_type(node.type) if node.type is not None else None
+        sized = node.type is not None and not is_sized_by_value(node.type)
+        declared = self.resolve_type(node.type) if node.type is not None and sized else None
         variable = self._variable_of(node, node.name, declared)
         if node.value is not None:
             value_type = self._assigned_type(node.value)
@@ -306,6 +321,7 @@ class Checker(ExpressionChecker):
         if node.op is not None:
             self.compound(node, target)
             return
+        t: Type | None
         if isinstance(value, Call) and value.name in AGGREGATIONS:
             t = self.aggregate(value)
         else:
@@ -390,7 +406,9 @@ class Checker(ExpressionChecker):
         self.map_loops += 1
         variable = self._variable_of(node, node.var)
         if info.key is not None and info.value is not None:
-            value = self.aggregate_number(info.value, source) if isinstance(info.value, Aggregate) else info.value
+            value = (
+                self.aggregate_number(info.value, source) if isinstance(info.value, Aggregate) else info.value
+            )
             pair = Tuple((info.key, value)) if value is not None else None
             if variable.type is not None and pair != variable.type:
                 self.changed = True
@@ -411,7 +429,7 @@ class Checker(ExpressionChecker):
         self.not_yet(node, "`import`")
 
 
-_STATEMENTS = {
+_STATEMENTS: "dict[type, Callable[[Any, Any], None]]" = {
     ExprStatement: Checker._expression_statement,
     Discard: Checker._discard,
     Let: Checker._let,

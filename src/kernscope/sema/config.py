@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 
-from kernscope.diagnostics import Diagnostic, error
-from kernscope.diagnostics.suggest import suggest
+from kernscope.diagnostics import Diagnostic, error, suggest
 from kernscope.syntax.ast import BoolLiteral, ConfigEntry, Identifier, IntLiteral, StringLiteral
 
 __all__ = ["SETTINGS", "Setting", "read_config"]
@@ -32,13 +31,19 @@ class Setting:
 
 SETTINGS: dict[str, Setting] = {
     "max_map_keys": Setting(4096, "most entries of a map", smallest=1),
-    "max_strlen": Setting(1024, "size of the strings that `str()` reads, in bytes", smallest=8, largest=65536),
+    "max_strlen": Setting(
+        1024, "size of the strings that `str()` reads, in bytes", smallest=8, largest=65536
+    ),
     "max_probes": Setting(1024, "most probes that a program may have", smallest=1),
     "print_maps_on_exit": Setting(True, "print all maps at the end"),
     "perf_rb_pages": Setting(0, "size of the event buffer in pages; 0 chooses", smallest=0),
     "str_trunc_trailer": Setting("..", "what marks a string that was cut"),
-    "missing_probes": Setting("error", "what to do when a target cannot be attached", choices=("error", "warn", "ignore")),
-    "stack_mode": Setting("bpftrace", "form of stack traces", choices=("bpftrace", "perf", "raw"), ignored=True),
+    "missing_probes": Setting(
+        "error", "what to do when a target cannot be attached", choices=("error", "warn", "ignore")
+    ),
+    "stack_mode": Setting(
+        "bpftrace", "form of stack traces", choices=("bpftrace", "perf", "raw"), ignored=True
+    ),
     "on_stack_limit": Setting(32, "largest value kept on the stack, in bytes", ignored=True),
     "log_size": Setting(1_000_000, "size of the verifier's log, in bytes", ignored=True),
     "max_bpf_progs": Setting(1024, "most programs", ignored=True),
@@ -127,4 +132,6 @@ def _wanted(setting: Setting) -> str:
         return "wants `true` or `false`"
     if isinstance(setting.default, int):
         return f"wants a number from {setting.smallest} to {setting.largest}"
-    return f"wants one of {', '.join(f'`{c}`' for c in setting.choices)}" if setting.choices else "wants a text"
+    return (
+        f"wants one of {', '.join(f'`{c}`' for c in setting.choices)}" if setting.choices else "wants a text"
+    )

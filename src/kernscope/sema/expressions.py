@@ -1,13 +1,11 @@
 """Types of expressions: one method per kind of node, found by the table at the end."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
 
 from kernscope.catalog.aggregations import AGGREGATIONS
 from kernscope.catalog.builtins import BUILTINS, find_builtin
 from kernscope.catalog.functions import FUNCTIONS, PLANNED
-from kernscope.diagnostics import Diagnostic, error
-from kernscope.diagnostics.suggest import suggest
+from kernscope.diagnostics import Diagnostic, error, suggest, warning
 from kernscope.probes import Target
 from kernscope.syntax.ast import (
     Assign,
@@ -61,13 +59,16 @@ from .model import Variable as VariableInfo
 from .rules import arithmetic, is_number, join, stored
 from .typenames import named_type
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from kernscope.kernel.interface import KernelFacts
 
 __all__ = ["ExpressionChecker"]
 
-_ARITHMETIC = frozenset("+ - * / % & | ^ << >>".split())
-_COMPARISON = frozenset("== != < <= > >=".split())
+_ARITHMETIC = frozenset(["+", "-", "*", "/", "%", "&", "|", "^", "<<", ">>"])
+_COMPARISON = frozenset(["==", "!=", "<", "<=", ">", ">="])
 
 
 class ExpressionChecker(ConstantReader):
@@ -84,6 +85,8 @@ class ExpressionChecker(ConstantReader):
         self.reported: set[tuple[str, int, int]] = set()
         self.scopes: list[dict[str, VariableInfo]] = []
         self.changed = False
+        self.undefined_are_zero = False
+        """Set for the last rounds: what still has no value then never gets one."""
         self.loops = 0
         self.map_loops = 0
 
@@ -165,9 +168,7 @@ class ExpressionChecker(ConstantReader):
         """The type of an aggregation's number, where it has one."""
         if AGGREGATIONS[t.kind].scalar:
             return INT64 if t.signed else UINT64
-        self.report(
-            error("type-mismatch", f"a `{t.kind}()` map has no single number to use here", expr.span)
-        )
+        self.report(error("type-mismatch", f"a `{t.kind}()` map has no single number to use here", expr.span))
         return None
 
     def resolve_type(self, node: TypeExpr) -> Type | None:
@@ -300,9 +301,7 @@ class ExpressionChecker(ConstantReader):
         size = len(node.value.encode("utf-8", "surrogateescape")) + 1
         limit = self.config["max_strlen"]
         if isinstance(limit, int) and size > limit:
-            self.report(
-                error("string-too-long", f"this string has more than {limit - 1} bytes", node.span)
-            )
+            self.report(error("string-too-long", f"this string has more than {limit - 1} bytes", node.span))
         return String(size)
 
     def _parameter(self, node: PositionalParam) -> Type:
@@ -328,6 +327,9 @@ class ExpressionChecker(ConstantReader):
         entry = find_builtin(node.name)
         if entry is not None:
             return entry.check(self, node)
+        if node.name in PLANNED:
+            self.not_yet(node, f"`{node.name}`")
+            return None
         candidates = [*BUILTINS, *FUNCTIONS, *AGGREGATIONS]
         near = suggest(node.name, candidates)
         if node.name in FUNCTIONS or node.name in AGGREGATIONS:
@@ -350,7 +352,9 @@ class ExpressionChecker(ConstantReader):
                     f"`${node.name}` has no value here",
                     node.span,
                     notes="a scratch variable lives in the block that it is first assigned in",
-                    help=f"did you mean `${near}`?" if near else f"assign it first, or declare it: `let ${node.name};`",
+                    help=f"did you mean `${near}`?"
+                    if near
+                    else f"assign it first, or declare it: `let ${node.name};`",
                 )
             )
             return None
@@ -361,15 +365,17 @@ class ExpressionChecker(ConstantReader):
         info = self.use_map(node, "read")
         if info.value is None:
             info.uses.add("early")
-            near = suggest(node.name, self.maps)
-            self.report(
-                error(
-                    "undefined-map",
-                    f"nothing is ever assigned to `@{node.name}`",
-                    node.span,
-                    help=f"did you mean `@{near}`?" if near else None,
+            if self.undefined_are_zero:
+                near = suggest(node.name, [m for m in self.maps if m != node.name])
+                self.report(
+                    warning(
+                        "undefined-map",
+                        f"nothing is ever assigned to `@{node.name}`: it reads as 0",
+                        node.span,
+                        help=f"did you mean `@{near}`?" if near else None,
+                    )
                 )
-            )
+                return INT64
         return info.value
 
     # --- operators -----------------------------------------------------------------------------------------
@@ -388,7 +394,7 @@ class ExpressionChecker(ConstantReader):
         constant = self.constant(node)
         if constant is not None:
             return UINT64 if constant > (1 << 63) - 1 else INT64
-        return UINT64 if node.op == "~" or t == UINT64 else INT64
+        return UINT64 if not t.signed and (node.op == "~" or t == UINT64) else INT64
 
     def _binary(self, node: Binary) -> Type | None:
         if node.op in ("&&", "||"):
@@ -475,11 +481,15 @@ class ExpressionChecker(ConstantReader):
             return
         t = self.operation(node.op, target, node.value, node)
         variable = self.find_variable(target.name)
-        if t is not None and variable is not None and variable.declared is None and variable.type is not None:
-            joined = join(variable.type, t)
-            if joined is not None and joined != variable.type:
-                variable.type = joined
-                self.changed = True
+        if t is not None and variable is not None and variable.declared is None:
+            self._widen_number(variable, t)
+
+    def _widen_number(self, variable: VariableInfo, t: Type) -> None:
+        """Make room in a variable without a declared type for what arithmetic gives it."""
+        joined = join(variable.type, t) if variable.type is not None else t
+        if joined is not None and joined != variable.type:
+            variable.type = joined
+            self.changed = True
 
     def _must_be_plain(self, info: MapInfo, node: Expr) -> None:
         if isinstance(info.value, Aggregate):
@@ -492,7 +502,9 @@ class ExpressionChecker(ConstantReader):
             )
         elif info.value is not None and not is_number(info.value):
             self.report(
-                error("type-mismatch", f"a number is needed here, `@{info.name}` is `{info.value}`", node.span)
+                error(
+                    "type-mismatch", f"a number is needed here, `@{info.name}` is `{info.value}`", node.span
+                )
             )
 
     def _update(self, node: Update) -> Type | None:
@@ -506,7 +518,11 @@ class ExpressionChecker(ConstantReader):
                 self.clause.types[target] = info.value
             return info.value if not isinstance(info.value, Aggregate) else None
         if isinstance(target, Variable):
-            return self.number(target)
+            t = self.number(target)
+            variable = self.clause.variables.get(target)
+            if t is not None and variable is not None and variable.declared is None:
+                self._widen_number(variable, stored(t))
+            return t
         self.type_of(target)
         self.report(error("wrong-arguments", f"`{node.op}` wants a variable or a map", node.span))
         return None
@@ -520,12 +536,12 @@ class ExpressionChecker(ConstantReader):
     def _meet(self, node: Expr, then: Type | None, orelse: Type | None) -> Type | None:
         if then is None or orelse is None:
             return None
-        a, b = (INT64 if isinstance(t, Aggregate) and AGGREGATIONS[t.kind].scalar else t for t in (then, orelse))
+        a, b = (
+            INT64 if isinstance(t, Aggregate) and AGGREGATIONS[t.kind].scalar else t for t in (then, orelse)
+        )
         joined = join(a, b)
         if joined is None:
-            self.report(
-                error("type-mismatch", f"one side is `{then}`, the other `{orelse}`", node.span)
-            )
+            self.report(error("type-mismatch", f"one side is `{then}`, the other `{orelse}`", node.span))
         return joined
 
     def _if_expr(self, node: IfExpr) -> Type | None:
@@ -577,10 +593,10 @@ class ExpressionChecker(ConstantReader):
         near = suggest(node.name, args.fields)
         fields = ", ".join(f"`{f.name}` ({f.type_text})" for f in args.fields.values())
         if "sys_exit" in name and "ret" in args.fields:
-            help: str | None = "the result of the system call is `args.ret`"
-            if near is None or near == "ret":
-                enter = name.replace("sys_exit", "sys_enter")
-                help += f"; its arguments are seen by `{enter}`"
+            enter = name.replace("sys_exit", "sys_enter")
+            help: str | None = (
+                f"the result of the system call is `args.ret`; its arguments are seen by `{enter}`"
+            )
         else:
             help = f"did you mean `args.{near}`?" if near else None
         self.report(
@@ -621,7 +637,9 @@ class ExpressionChecker(ConstantReader):
             constant = self.constant(node.index)
             if constant is not None and not 0 <= constant < t.count:
                 self.report(
-                    error("no-such-element", f"the array has {t.count} elements, the first is `[0]`", node.span)
+                    error(
+                        "no-such-element", f"the array has {t.count} elements, the first is `[0]`", node.span
+                    )
                 )
                 return None
             return t.element
@@ -631,7 +649,8 @@ class ExpressionChecker(ConstantReader):
     def _tuple(self, node: TupleExpr) -> Type | None:
         types = [self.type_of(element) for element in node.elements]
         readable = [
-            self.aggregate_number(t, e) if isinstance(t, Aggregate) else t for t, e in zip(types, node.elements)
+            self.aggregate_number(t, e) if isinstance(t, Aggregate) else t
+            for t, e in zip(types, node.elements)
         ]
         if any(t is None for t in readable):
             return None
@@ -717,9 +736,7 @@ def _describe(t: Type | None) -> str:
 
 _WORDS = {"RecordExpr": "a record", "Offsetof": "`offsetof`", "TypeInfo": "`typeinfo`"}
 
-_Handler = Callable[[Any, Any], Type | None]
-
-_EXPRESSIONS: dict[type, _Handler] = {
+_EXPRESSIONS: "dict[type, Callable[[Any, Any], Type | None]]" = {
     IntLiteral: ExpressionChecker._int,
     StringLiteral: ExpressionChecker._string,
     BoolLiteral: lambda self, node: BOOL,

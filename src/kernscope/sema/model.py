@@ -34,7 +34,18 @@ class MapInfo:
     `uses` collects how it is used (see `CheckContext.use_map`); `clauses` the clauses that write it.
     """
 
-    __slots__ = ("clauses", "decl", "first", "key", "key_span", "keyed", "name", "uses", "value", "value_span")
+    __slots__ = (
+        "clauses",
+        "decl",
+        "first",
+        "key",
+        "key_span",
+        "keyed",
+        "name",
+        "uses",
+        "value",
+        "value_span",
+    )
 
     def __init__(self, name: str, first: Span) -> None:
         self.name = name

@@ -79,5 +79,3 @@ def stored(t: Type) -> Type:
     if isinstance(t, Aggregate):
         return t
     return t
-
-

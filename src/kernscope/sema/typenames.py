@@ -16,7 +16,7 @@ from kernscope.types import (
     Type,
 )
 
-__all__ = ["named_type"]
+__all__ = ["is_sized_by_value", "named_type"]
 
 _NAMES: dict[str, Type] = {
     "bool": BOOL,
@@ -53,3 +53,8 @@ def named_type(node: TypeExpr) -> Type | None:
     if node.name in ("string", "buffer") and len(node.dims) == 1 and node.dims[0]:
         return String(node.dims[0]) if node.name == "string" else Buffer(node.dims[0])
     return None if node.dims else _NAMES.get(node.name)
+
+
+def is_sized_by_value(node: TypeExpr) -> bool:
+    """Whether the declaration leaves the size to the values: `string` without a number."""
+    return node.name == "string" and not (node.dims or node.pointers or node.tag)

@@ -50,7 +50,7 @@ class Type:
     _key: tuple[object, ...]
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self._key == other._key  # type: ignore[attr-defined]
+        return type(self) is type(other) and self._key == other._key
 
     def __hash__(self) -> int:
         return hash((type(self).__name__, self._key))

@@ -11,10 +11,13 @@ FUNCTIONS: dict[str, Function] = {
 }
 
 PLANNED = frozenset(
-    "cat cgroupid cgroup_path errorf fail func_addr kaddr kptr kstack ksym macaddr ntop override path percpu_kaddr "
-    "pton reg signal sizeof skboutput socket_cookie strcap strcontains strerror strncmp strlen strstr "
-    "strstarts strends syscall_name system tseries uaddr unwatch uptr usdt_arg ustack usym warnf bswap is_array "
-    "is_ptr is_str is_integer is_unsigned_integer is_literal is_strptr assert assert_str comptime default_str_length "
-    "get_ino getopt jiffies memcmp nsecs_now offsetof pid_ns probetype static_assert".split()
+    """
+    cat cgroupid cgroup_path errorf fail func_addr kaddr kptr kstack ksym macaddr ntop override path
+    percpu_kaddr pton reg signal sizeof skboutput socket_cookie strcap strcontains strerror strncmp strlen
+    strstr strstarts strends syscall_name system tseries uaddr unwatch uptr usdt_arg ustack usym warnf bswap
+    is_array is_ptr is_str is_integer is_unsigned_integer is_literal is_strptr assert assert_str comptime
+    default_str_length get_ino getopt jiffies memcmp nsecs_now offsetof pid_ns probetype static_assert
+    usermode
+    """.split()
 )
-"""Functions of the bpftrace language that parse but have no entry yet."""
+"""Functions and built-ins of the bpftrace language that parse but have no entry yet."""

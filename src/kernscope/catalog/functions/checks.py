@@ -1,13 +1,12 @@
 """Checks that several functions share."""
 
-from typing import TYPE_CHECKING
-
 from kernscope.catalog.aggregations import AGGREGATIONS
 from kernscope.catalog.base import CheckContext
 from kernscope.diagnostics import error
 from kernscope.syntax.ast import Call, Expr, MapRef
 from kernscope.types import Aggregate, Bool, Integer
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kernscope.catalog.base import MapFacts
 
@@ -31,7 +30,11 @@ def literal_text(cx: CheckContext, call: Call, arg: Expr, what: str) -> str | No
 def wants_integer(cx: CheckContext, call: Call, arg: Expr) -> None:
     """Report an argument that is no number."""
     t = cx.type_of(arg)
-    if t is None or isinstance(t, Integer | Bool) or (isinstance(t, Aggregate) and AGGREGATIONS[t.kind].scalar):
+    if (
+        t is None
+        or isinstance(t, Integer | Bool)
+        or (isinstance(t, Aggregate) and AGGREGATIONS[t.kind].scalar)
+    ):
         return
     cx.report(error("type-mismatch", f"`{call.name}()` wants a number, this is `{t}`", arg.span))
 

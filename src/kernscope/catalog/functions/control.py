@@ -1,16 +1,14 @@
 """Functions about the run itself, and the clocks: `exit`, `nsecs(CLOCK)`."""
 
-from typing import TYPE_CHECKING
-
 from kernscope.bundle.globals_layout import EXIT_FLAG
 from kernscope.catalog.base import CheckContext, Function, LowerContext
 from kernscope.catalog.functions.checks import wants_integer
-from kernscope.diagnostics import error
-from kernscope.diagnostics.suggest import suggest
+from kernscope.diagnostics import error, suggest
 from kernscope.syntax.ast import Call, Identifier
 from kernscope.tables.helpers import HELPER_IDS
 from kernscope.types import INT64, NONE, UINT64, Type
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kernscope.ssa import Value
 

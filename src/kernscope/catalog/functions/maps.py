@@ -1,13 +1,12 @@
 """Functions on maps: `clear`, `zero`, `delete`, `has_key`, `len`."""
 
-from typing import TYPE_CHECKING
-
 from kernscope.catalog.base import CheckContext, Function, LowerContext
 from kernscope.catalog.functions.checks import wants_map
 from kernscope.diagnostics import error
 from kernscope.syntax.ast import Call, MapRef
 from kernscope.types import BOOL, NONE, UINT64, Type
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kernscope.ssa import Value
 
@@ -26,7 +25,7 @@ class _Command(Function):
     def check(self, cx: CheckContext, call: Call) -> Type | None:
         facts = wants_map(cx, call, call.args[0], "whole", keyed=False)
         if facts is not None:
-            cx.keep(call, facts.name)
+            cx.keep(call, f"@{facts.name}")
         return NONE
 
     def lower(self, lo: LowerContext, call: Call) -> "Value | None":
@@ -44,9 +43,7 @@ class _WithKey(Function):
         first = call.args[0]
         if len(call.args) == 2:
             if not isinstance(first, MapRef) or first.keys is not None:
-                cx.report(
-                    error("wrong-arguments", f"`{self.name}()` wants a map first: `@name`", first.span)
-                )
+                cx.report(error("wrong-arguments", f"`{self.name}()` wants a map first: `@name`", first.span))
                 return BOOL
             ref = MapRef(first.name, [call.args[1]], first.span)
         elif isinstance(first, MapRef):

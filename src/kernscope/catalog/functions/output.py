@@ -1,7 +1,5 @@
 """Functions that show something: `printf`, `print`, `join`, `time`, `strftime`."""
 
-from typing import TYPE_CHECKING
-
 from kernscope.catalog.aggregations import AGGREGATIONS
 from kernscope.catalog.base import CheckContext, Function, LowerContext, StringSource
 from kernscope.catalog.functions.checks import literal_text, wants_integer
@@ -23,6 +21,7 @@ from kernscope.types import (
     Type,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kernscope.ssa import Value
 
@@ -111,20 +110,17 @@ class _Print(Function):
         first = call.args[0]
         if isinstance(first, MapRef) and first.keys is None:
             facts = cx.use_map(first, "whole")
-            if facts.key is not None or isinstance(facts.value, Aggregate):
-                numbers = []
-                for arg in call.args[1:]:
-                    cx.type_of(arg)
-                    number = cx.constant(arg)
-                    if number is None or number < 0:
-                        cx.report(
-                            error("constant-needed", "`print()` wants a number that is known here", arg.span)
-                        )
-                    numbers.append(number or 0)
-                cx.keep(call, (facts.name, *numbers))
-                return NONE
-            if facts.value is None:
-                return NONE
+            numbers = []
+            for arg in call.args[1:]:
+                cx.type_of(arg)
+                number = cx.constant(arg)
+                if number is None:
+                    cx.report(
+                        error("constant-needed", "`print()` wants a number that is known here", arg.span)
+                    )
+                numbers.append(number or 0)
+            cx.keep(call, (f"@{facts.name}", *numbers))
+            return NONE
         if len(call.args) > 1:
             cx.report(
                 error(

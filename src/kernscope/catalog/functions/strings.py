@@ -1,7 +1,5 @@
 """Functions that read memory: `str`, `buf`."""
 
-from typing import TYPE_CHECKING
-
 from kernscope.catalog.base import CheckContext, Function, LowerContext, StringSource
 from kernscope.catalog.functions.checks import wants_integer
 from kernscope.diagnostics import error
@@ -9,6 +7,7 @@ from kernscope.ssa import Cond
 from kernscope.syntax.ast import Call, PositionalParam
 from kernscope.types import Array, Buffer, Integer, Pointer, String, Type
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kernscope.ssa import Value
 
@@ -26,6 +25,7 @@ class _Str(Function):
         limit = cx.config["max_strlen"]
         assert isinstance(limit, int)
         size = limit
+        length = None
         if len(call.args) == 2:
             wants_integer(cx, call, call.args[1])
             length = cx.constant(call.args[1])
@@ -34,7 +34,7 @@ class _Str(Function):
                 return None
             if length is not None:
                 size = min(length + 1, limit)
-        if isinstance(source, PositionalParam):
+        if isinstance(source, PositionalParam) and (len(call.args) == 1 or length is not None):
             text = cx.parameters[source.index - 1] if source.index <= len(cx.parameters) else ""
             content = text.encode("utf-8", "surrogateescape")[: size - 1]
             if len(text) >= limit:
@@ -52,9 +52,7 @@ class _Str(Function):
             return String(min(size, t.count + 1))
         if isinstance(t, Pointer | Integer):
             return String(size)
-        cx.report(
-            error("type-mismatch", f"`str()` wants a pointer to a string, this is `{t}`", source.span)
-        )
+        cx.report(error("type-mismatch", f"`str()` wants a pointer to a string, this is `{t}`", source.span))
         return None
 
     def string_source(self, lo: LowerContext, call: Call) -> StringSource | None:
@@ -88,7 +86,9 @@ class _Str(Function):
 class _Buf(Function):
     name = "buf"
     usage = ("buf(POINTER, LENGTH)", "buf(ARRAY)")
-    doc = "LENGTH bytes of memory, at most `max_strlen`; shown as text with `\\x..` for what is not printable."
+    doc = (
+        "LENGTH bytes of memory, at most `max_strlen`; shown as text with `\\x..` for what is not printable."
+    )
     arity = (1, 2)
 
     def check(self, cx: CheckContext, call: Call) -> Type | None:
