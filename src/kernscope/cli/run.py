@@ -27,8 +27,8 @@ def _run(arguments: Arguments) -> int:
             pid=arguments.integer("pid"),
             sinks=[sink],
         )
-        with session:
-            code = session.run(signals=_ENDING)
+        # From before the start on, so that Ctrl-C right after attaching also ends it cleanly.
+        code = session.run(signals=_ENDING)
     finally:
         if output != 1:
             import os
