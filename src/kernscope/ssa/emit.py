@@ -89,10 +89,16 @@ class _Emitter:
         if not self.labels:
             return out
         final: list[Insn | Label] = []
+        reached = True
         for i, block in enumerate(order):
-            if block in self.labels:
-                final.append(self.labels[block])
+            label = self.labels.get(block)
+            if label is not None:
+                final.append(label)
+            elif not reached:
+                continue  # its test was made by all who jump here; the kernel refuses code that is not reached
             final += out[starts[i] : starts[i + 1] if i + 1 < len(order) else None]
+            last = final[-1]
+            reached = not (isinstance(last, Insn) and last.op in (opcodes.EXIT_OP, opcodes.JA_OP))
         return final
 
     def layout(self) -> list[Block]:
@@ -151,8 +157,21 @@ class _Emitter:
                 raise AssertionError(term)
 
     def goto(self, target: Block, following: Block | None) -> None:
-        if self.destination(target) is not following:
+        target = self.destination(target)
+        if target is following:
+            return
+        term = target.term
+        if term is not None and self.is_test_before(target, term, following):
+            self.branch(target, term, following)
+        else:
             self.add(opcodes.JA_OP, 0, 0, 0, 0, self.label(target))
+
+    def is_test_before(self, target: Block, term: Value, following: Block | None) -> bool:
+        """Whether to test right here what `target` only tests: loops then jump once per round."""
+        if term.op != Op.BRANCH_CMP or self.allocation.body[target.order]:
+            return False
+        then, orelse = (self.destination(t) for t in term.targets)
+        return orelse is following or (then is following and NEGATED[term.imm] >= 0)
 
     def branch(self, block: Block, term: Value, following: Block | None) -> None:
         step = self.allocation.term[block.order]

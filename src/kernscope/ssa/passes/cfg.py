@@ -101,18 +101,27 @@ def _only_argument(phi: Value) -> Value | None:
 
 
 def _merge_returns(f: Function) -> bool:
-    """One block for each constant that blocks with nothing else return."""
-    first: dict[Value, Block] = {}
-    changed = False
+    """One block for each constant that several blocks return."""
+    groups: dict[Value, list[Block]] = {}
     for block in f.blocks:
         term = block.term
-        if term is None or term.op != Op.RET or block.insns or block.phis or not block.preds:
+        if term is not None and term.op == Op.RET and term.args[0].op == Op.CONST:
+            groups.setdefault(term.args[0], []).append(block)
+    changed = False
+    for constant, blocks in groups.items():
+        if len(blocks) < 2:
             continue
-        target = first.setdefault(term.args[0], block) if term.args[0].op == Op.CONST else block
-        if target is not block:
-            for pred in list(block.preds):
-                changed = _redirect(f, pred, block, target, []) or changed
-            target.likely = target.likely or block.likely
+        target = next((b for b in blocks if not b.insns and not b.phis and b is not f.entry), None)
+        if target is None:
+            target = f.new_block("return")
+            target.term = f.new_value(Op.RET, [constant], NO_RESULT)
+            target.term.block = target
+        for block in blocks:
+            if block is not target:
+                _set_jump(f, block, target)
+                target.preds.append(block)
+                target.likely = target.likely or block.likely
+                changed = True
     return changed
 
 
