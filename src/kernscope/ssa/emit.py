@@ -97,7 +97,7 @@ class _Emitter:
             elif not reached:
                 continue  # its test was made by all who jump here; the kernel refuses code that is not reached
             final += out[starts[i] : starts[i + 1] if i + 1 < len(order) else None]
-            last = final[-1]
+            last = final[-1] if final else None
             reached = not (isinstance(last, Insn) and last.op in (opcodes.EXIT_OP, opcodes.JA_OP))
         return final
 
