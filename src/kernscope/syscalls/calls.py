@@ -34,9 +34,10 @@ class Argument:
         argument.
         written: the kernel writes it.
         only_with: names of flags, of which the flags argument before must contain one.
+        in_memory: it is an address whose content is shown.
     """
 
-    __slots__ = ("kind", "length", "name", "only_with", "written")
+    __slots__ = ("in_memory", "kind", "length", "name", "only_with", "written")
 
     def __init__(
         self,
@@ -49,11 +50,7 @@ class Argument:
     ) -> None:
         self.name, self.kind, self.length = name, kind, length
         self.written, self.only_with = written, only_with
-
-    @property
-    def in_memory(self) -> bool:
-        """Whether the argument is an address whose content is shown."""
-        return bool(self.length) or self.kind in STRINGS or self.kind in POINTED_BYTES
+        self.in_memory = bool(length) or kind in STRINGS or kind in POINTED_BYTES
 
     def __repr__(self) -> str:
         return f"Argument({self.name!r}, {self.kind!r}, length={self.length!r}, written={self.written})"

@@ -23,6 +23,7 @@ PEER_SOCKADDR_BYTES = 28
 """How much of an address that the kernel wrote is read: struct sockaddr_in6. Its length is known only by
 pointer."""
 
+_REMEMBERED = 1024
 AT_FDCWD = -100
 EFAULT = 14
 _FILE_TYPES = {
@@ -116,7 +117,24 @@ _NUMBERS: dict[str, Callable[[int], str]] = {
 def number_text(kind: str, value: int) -> str:
     """A number by its kind, or by the flag set of that name."""
     decode = _NUMBERS.get(kind)
-    return decode(value) if decode is not None else find(kind).decode(value)
+    if decode is None:
+        decode = _NUMBERS[kind] = _remembering(find(kind).decode)
+    return decode(value)
+
+
+def _remembering(decode: Callable[[int], str]) -> Callable[[int], str]:
+    """The same function with a memory: programs pass the same few combinations of flags all the time."""
+    known: dict[int, str] = {}
+
+    def remembered(value: int) -> str:
+        text = known.get(value)
+        if text is None:
+            text = decode(value)
+            if len(known) < _REMEMBERED:
+                known[value] = text
+        return text
+
+    return remembered
 
 
 def arguments_text(
@@ -129,38 +147,36 @@ def arguments_text(
     str, or bytes (empty where it could not be read). `result` is None if the call has not returned.
     """
     texts: list[str] = []
+    # What the kinds of later arguments depend on: an address's content is not among it, since others choose it.
     decided: list[str] = []
     contents = iter(memory)
-    failed = result is not None and -MAX_ERRNO <= result < 0
-    for index, argument in enumerate(call.arguments):
-        if index >= len(values):
-            break
-        value = values[index]
+    for argument, value in zip(call.arguments, values):
         if argument.in_memory:
-            content = next(contents, b"")
-            if value == 0:
-                text = "NULL"
-            elif argument.written and (failed or result is None):
-                text = _pointer(value)
-            else:
-                text = _content_text(call, argument, value, content, values, result)
-        else:
-            kind = call.selected(argument.name, decided) if argument.kind == "select" else argument.kind
-            if not kind or (argument.only_with and not argument.only_with.intersection(_last_flags(decided))):
-                break
-            text = number_text(kind, value)
+            texts.append(_content_text(call, argument, value, next(contents, b""), values, result))
+            decided.append("")
+            continue
+        kind = argument.kind
+        if kind == "select":
+            kind = call.selected(argument.name, decided)
+        if not kind or (argument.only_with and not _flag_given(argument.only_with, decided)):
+            break
+        text = number_text(kind, value)
         texts.append(text)
         decided.append(text)
     return texts
 
 
-def _last_flags(decided: list[str]) -> set[str]:
-    return {name for text in decided for name in text.split("|")}
+def _flag_given(wanted: frozenset[str], decided: Sequence[str]) -> bool:
+    return any(not wanted.isdisjoint(text.split("|")) for text in decided)
 
 
 def _content_text(
     call: Call, argument: Argument, address: int, content: object, values: Sequence[int], result: int | None
 ) -> str:
+    if address == 0:
+        return "NULL"
+    if argument.written and (result is None or -MAX_ERRNO <= result < 0):
+        return _pointer(address)
     if argument.kind in STRINGS:
         # Memory that cannot be read gives an empty string, too; the call then failed with EFAULT, or is not
         # over.

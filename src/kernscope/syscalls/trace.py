@@ -64,7 +64,7 @@ def match_syscalls(patterns: Iterable[str], tracepoints: Iterable[str]) -> list[
             if fnmatchcase(name, wanted) or fnmatchcase(syscall_of_tracepoint(name), wanted)
         ]
         if not matched:
-            from kernscope.diagnostics.suggest import suggest
+            from kernscope.diagnostics import suggest
 
             known = sorted({syscall_of_tracepoint(name) for name in available})
             raise UnknownSyscall(pattern, suggest(wanted, known) or "")
