@@ -107,6 +107,8 @@ class Edges:
             prefer = self.phi_reg.get(phi, -1)
             if prefer < 0 and arg not in live_set:
                 prefer = main.loc.get(arg, -1)
+            if prefer < 0:
+                prefer = self.lv.hints[phi.id]
             wanted.append((self._next_use(phi, block), prefer, phi))
         wanted.sort(key=lambda w: w[0])
         regs = self._assign(self._within_loop_room(block, wanted), block)
