@@ -128,7 +128,8 @@ def list_probes(pattern: str = "*") -> list[str]:
     if not any(c in pattern for c in "*?[:"):
         pattern = f"*{pattern}*"
     kernel = _kernel()
-    return sorted(name for kind in KINDS for name in kind.list_names(kernel) if fnmatchcase(name, pattern))
+    names = (name for kind in KINDS for name in kind.list_names(kernel))
+    return sorted(n for n in names if fnmatchcase(n, pattern) or fnmatchcase(n, f"*:{pattern}"))
 
 
 def probe_fields(name: str) -> list[tuple[str, str]]:

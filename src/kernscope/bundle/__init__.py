@@ -18,6 +18,7 @@ Records of the control ring have `u64 position` between header and fixed part: t
 event ring when they were sent, so that a reader handles them in the order in which things happened.
 """
 
+from kernscope.diagnostics import Diagnostic
 from kernscope.types import Aggregate, Buffer, String, Symbolic, Tuple, Type, align_up
 
 __all__ = [
@@ -278,7 +279,7 @@ class Bundle:
     The map named `globals` (see `kernscope.bundle.globals_layout`) holds the flags and counters shared with user
     space; `counters` says which counts of losses and errors it has and what they mean.
     `probe_count` is how many probes the targets matched (what `Attached N probes` tells).
-    `config` holds the run-time settings that the program chose.
+    `config` holds the run-time settings that the program chose. `warnings` are what the compiler found odd.
     """
 
     __slots__ = (
@@ -294,6 +295,7 @@ class Bundle:
         "source_text",
         "strings",
         "user_maps",
+        "warnings",
     )
 
     def __init__(self, source_name: str = "", source_text: str = "") -> None:
@@ -307,4 +309,5 @@ class Bundle:
         self.strings: list[str] = []
         self.config: dict[str, object] = {}
         self.counters: list[Counter] = []
+        self.warnings: list[Diagnostic] = []
         self.probe_count = 0

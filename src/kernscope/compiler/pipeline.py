@@ -32,7 +32,6 @@ def compile_source(
     cpid: int = 0,
     verify: bool = False,
     dump: Dump | None = None,
-    warnings: list[Diagnostic] | None = None,
 ) -> Bundle:
     """Compile a program.
 
@@ -43,14 +42,16 @@ def compile_source(
     program = syntax.parse(source)
     if dump is not None:
         dump("ast", syntax.dump(program))
-    checked = sema.check(program, kernel, parameters=parameters, environment=environment, cpid=cpid)
-    if warnings is not None:
-        warnings += checked.warnings
+    try:
+        checked = sema.check(program, kernel, parameters=parameters, environment=environment, cpid=cpid)
+    except RecursionError:
+        raise CompileError([_nesting_error(source)]) from None
     if dump is not None:
         from kernscope.compiler.dump import types_text
 
         dump("types", types_text(checked))
     bundle = Bundle(source.name, source.text)
+    bundle.warnings = checked.warnings
     bundle.config = dict(checked.config)
     for lowered in lower(checked, kernel, bundle):
         bundle.programs.append(_assemble(lowered, program, verify, dump))
@@ -118,6 +119,15 @@ def _lines(
                 found.append((assembled.slot_of(i, index), tag.start, tag.end))
                 last = tag
     return tuple(found)
+
+
+def _nesting_error(source: Source) -> Diagnostic:
+    return error(
+        "nesting-too-deep",
+        "the program is nested deeper than the compiler can follow",
+        Span(source, 0, min(len(source.text), 1)),
+        help="split long expressions with scratch variables",
+    )
 
 
 def _stack_error(message: str, program: syntax.ast.Program) -> Diagnostic:

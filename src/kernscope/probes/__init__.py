@@ -8,7 +8,7 @@ from .lifecycle import BEGIN, END, SELF
 from .rawtracepoint import RAWTRACEPOINT
 from .syscalls import SYSCALL_ENTER, SYSCALL_EXIT
 from .timer import INTERVAL, PROFILE
-from .tracepoint import PERF_TRACEPOINT, TRACEPOINT
+from .tracepoint import BARE_TRACEPOINT, PERF_TRACEPOINT, TRACEPOINT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ KINDS: tuple[ProbeKind, ...] = (BEGIN, END, SELF, INTERVAL, PROFILE, TRACEPOINT,
 """What a program can name."""
 
 _ATTACHED: dict[str, ProbeKind] = {
-    kind.providers[0]: kind for kind in (*KINDS, PERF_TRACEPOINT, SYSCALL_ENTER, SYSCALL_EXIT)
+    kind.providers[0]: kind
+    for kind in (*KINDS, BARE_TRACEPOINT, PERF_TRACEPOINT, SYSCALL_ENTER, SYSCALL_EXIT)
 }
 _BY_PROVIDER: dict[str, ProbeKind] = {name: kind for kind in KINDS for name in kind.providers}
 

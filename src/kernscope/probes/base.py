@@ -105,6 +105,10 @@ class ProbeKind:
         """The members of `args`, or None where the kind has none."""
         return None
 
+    def refine(self, target: Target, kernel: "KernelFacts", *, needs_args: bool) -> Target:
+        """The target as a cheaper kind serves it, now that it is known whether the action reads `args`."""
+        return target
+
     def group(self, target: Target, *, needs_args: bool, needs_probe: bool) -> tuple[object, ...]:
         """Targets with the same key can run the same program. By default each has its own."""
         return (self.providers[0], target.name, *target.key)

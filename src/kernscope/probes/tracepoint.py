@@ -22,16 +22,45 @@ if TYPE_CHECKING:
     from kernscope.ssa import Value
     from kernscope.syntax.ast import AttachPoint
 
-__all__ = ["PERF_TRACEPOINT", "TRACEPOINT", "field_type"]
+__all__ = ["BARE_TRACEPOINT", "PERF_TRACEPOINT", "TRACEPOINT", "field_type"]
 
 _COMMON_BYTES = 8
 """The first 8 bytes of a tracepoint's record are the kernel's own: programs may not read them."""
+
+
+class _BareTracepoint(ProbeKind):
+    """A tracepoint whose action does not read `args`: a raw tracepoint, which attaches and detaches at once."""
+
+    providers = ("bare_tracepoint",)
+
+    def group(self, target: Target, *, needs_args: bool, needs_probe: bool) -> tuple[object, ...]:
+        return (self.providers[0], target.name) if needs_probe else (self.providers[0],)
+
+    def args(self, kernel: "KernelFacts", target: Target) -> Struct:
+        return PERF_TRACEPOINT.args(kernel, target)
+
+    def shape(self, kernel: "KernelFacts", targets: Sequence[Target]) -> ProgramShape:
+        attach = tuple(Attach(self.providers[0], t.name, t.key) for t in targets)
+        return ProgramShape(str(targets[0].key[1]), ProgramType.RAW_TRACEPOINT, attach)
+
+    def attach(self, kernel: "KernelAccess", attach: Attach, program: "Program") -> "list[Link]":
+        return [kernel.attach_raw_tracepoint(program, str(attach.target[1]))]
+
+
+BARE_TRACEPOINT = _BareTracepoint()
 
 
 class _PerfTracepoint(ProbeKind):
     """One perf event per tracepoint: works for all of them, slow to detach."""
 
     providers = ("perf_tracepoint",)
+
+    def refine(self, target: Target, kernel: "KernelFacts", *, needs_args: bool) -> Target:
+        if needs_args or not (kernel.has_feature("raw_tracepoint") and kernel.has_feature("btf")):
+            return target
+        if kernel.btf().raw_tracepoint(str(target.key[1])) is None:
+            return target  # of a module, or an event that is no tracepoint of its own
+        return Target(BARE_TRACEPOINT, target.name, target.key)
 
     def args(self, kernel: "KernelFacts", target: Target) -> Struct:
         category, name = (str(part) for part in target.key)

@@ -12,6 +12,7 @@ from kernscope.diagnostics import Diagnostic, error
 from kernscope.probes import Target
 from kernscope.syntax.ast import (
     Assign,
+    AttachPoint,
     Block,
     Break,
     Call,
@@ -82,7 +83,8 @@ class Checker(ExpressionChecker):
         """Make the clauses: each action, once for each way its targets' `args` look."""
         for index, probe in enumerate(self.program.probes):
             targets: list[Target] = []
-            for point in probe.attach_points:
+            for written in probe.attach_points:
+                point = self._with_parameters(written)
                 targets += probes.expand(point, self.kernel, self._target_errors.append)
             self.target_count += len(targets)
             self._split(probe, index, targets)
@@ -97,6 +99,20 @@ class Checker(ExpressionChecker):
                 )
             )
 
+    def _with_parameters(self, point: AttachPoint) -> AttachPoint:
+        """The attach point with `$1` and the like replaced by the program's parameters."""
+        if "$" not in point.text:
+            return point
+
+        def value(part: str) -> str:
+            index = part[1:]
+            if not (part.startswith("$") and index.isdecimal()):
+                return part
+            return self.parameters[int(index) - 1] if 0 < int(index) <= len(self.parameters) else "0"
+
+        args = [value(part) for part in point.args]
+        return AttachPoint(point.provider, args, ":".join([point.provider, *args]), point.label, point.span)
+
     def _split(self, probe: Probe, index: int, targets: list[Target]) -> None:
         used: set[str] = set()
         needs_probe = False
@@ -109,6 +125,7 @@ class Checker(ExpressionChecker):
                 used.add(node.name)
             elif isinstance(node, Identifier) and node.name == "probe":
                 needs_probe = True
+        targets = [t.kind.refine(t, self.kernel, needs_args=bool(used)) for t in targets]
         if not used:
             if targets:
                 clause = Clause(probe, index, targets, None)
