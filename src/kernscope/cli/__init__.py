@@ -1,10 +1,11 @@
 """The `kernscope` command: arguments in, public API called, exit code out."""
 
 import sys
-from collections.abc import Sequence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kernscope.cli.command import Command
 
 __all__ = ["COMMANDS", "main"]
@@ -63,7 +64,7 @@ def command_named(name: str) -> "Command":
     return command
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: "Sequence[str] | None" = None) -> int:
     """Run the command line `argv` (without the program's name; default: the process's) and return the exit
     code.
 

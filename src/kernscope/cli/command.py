@@ -1,8 +1,10 @@
 """What a subcommand is, and its help text."""
 
-from collections.abc import Callable, Sequence
-
 from kernscope.cli.options import Arguments, Option
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 __all__ = ["HELP", "Command"]
 
@@ -24,12 +26,12 @@ class Command:
     def __init__(
         self,
         name: str,
-        usage: Sequence[str],
+        usage: "Sequence[str]",
         summary: str,
-        options: Sequence[Option],
-        run: Callable[[Arguments], int],
+        options: "Sequence[Option]",
+        run: "Callable[[Arguments], int]",
         *,
-        examples: Sequence[tuple[str, str]] = (),
+        examples: "Sequence[tuple[str, str]]" = (),
         epilogue: str = "",
     ) -> None:
         self.name, self.usage, self.summary, self.run = name, usage, summary, run
@@ -59,7 +61,7 @@ def _option_text(option: Option) -> str:
     return f"{names} {'|'.join(option.choices) if option.choices else option.value}"
 
 
-def two_columns(rows: Sequence[tuple[str, str]], indent: int = 2) -> list[str]:
+def two_columns(rows: "Sequence[tuple[str, str]]", indent: int = 2) -> list[str]:
     """Terms and their meanings side by side; a long term has its meaning on the next line."""
     width = min(28, max(len(term) for term, _ in rows))
     lines = []

@@ -4,7 +4,9 @@ argparse takes a tenth of the whole start-up budget to import; this reads what t
 knows what was meant when an option is misspelt.
 """
 
-from collections.abc import Callable, Sequence
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # importing collections.abc would cost more than this module
+    from collections.abc import Callable, Sequence
 
 __all__ = ["Arguments", "Option", "UsageError", "parse"]
 
@@ -34,8 +36,8 @@ class Option:
         value: str,
         help: str,
         *,
-        convert: Callable[[str], object] = str,
-        choices: Sequence[str] = (),
+        convert: "Callable[[str], object]" = str,
+        choices: "Sequence[str]" = (),
         default: object = None,
         name: str = "",
     ) -> None:
@@ -87,7 +89,9 @@ class Arguments:
         return self._values[name] is not None
 
 
-def parse(arguments: Sequence[str], options: Sequence[Option], *, stop_at_word: bool = False) -> Arguments:
+def parse(
+    arguments: "Sequence[str]", options: "Sequence[Option]", *, stop_at_word: bool = False
+) -> Arguments:
     """Read `arguments`. Raises UsageError.
 
     `stop_at_word`: the first word that is no option ends the options, as for a program's own arguments.

@@ -3,7 +3,7 @@
 import kernscope
 from kernscope.cli.command import Command
 from kernscope.cli.options import Arguments, Option, UsageError, positive, seconds
-from kernscope.cli.terminal import complain, ended_by_signals, is_terminal, write
+from kernscope.cli.terminal import StopOnSignals, complain, is_terminal, write
 
 __all__ = ["COMMAND"]
 
@@ -43,7 +43,7 @@ def _run(arguments: Arguments) -> int:
         print_maps=False,
     )
     interval_s = arguments.number("interval") or 1.0
-    with ended_by_signals(session.stop), session:
+    with StopOnSignals(session.stop), session:
         watcher.watch(session, screen_fd=1 if live else None, interval_s=interval_s)
     write(watcher.text(format))
     for warning in watcher.warnings:

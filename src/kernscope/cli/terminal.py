@@ -2,10 +2,15 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 
-__all__ = ["complain", "ended_by_signals", "is_terminal", "terminal_width", "write"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["StopOnSignals", "close_quietly", "complain", "is_terminal", "terminal_width", "write"]
+
+
+_SIGINT = 2
 
 
 def is_terminal(fd: int = 1) -> bool:
@@ -33,30 +38,37 @@ def write(text: str, fd: int = 1) -> None:
 
 def complain(text: str) -> None:
     """A line to standard error; nothing is raised where that is closed."""
-    with suppress(OSError):
+    try:  # noqa: SIM105 - contextlib costs more time to import than the rest of the command
         write(text if text.endswith("\n") else text + "\n", 2)
+    except OSError:
+        pass
 
 
-@contextmanager
-def ended_by_signals(stop: Callable[[], None]) -> Iterator[None]:
+class StopOnSignals:
     """Within the block, SIGINT and SIGTERM call `stop`; a second SIGINT gives up at once."""
-    import signal
 
-    seen = False
+    def __init__(self, stop: "Callable[[], None]") -> None:
+        self._stop = stop
+        self._seen = False
+        self._before: dict[int, object] = {}
 
-    def on_signal(number: int, frame: object) -> None:
-        nonlocal seen
-        if seen and number == signal.SIGINT:
+    def __enter__(self) -> None:
+        import signal
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._on_signal)
+
+    def __exit__(self, *_: object) -> None:
+        import signal
+
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def _on_signal(self, number: int, frame: object) -> None:
+        if self._seen and number == _SIGINT:
             raise KeyboardInterrupt
-        seen = True
-        stop()
-
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        self._seen = True
+        self._stop()
 
 
 def close_quietly() -> None:
@@ -67,4 +79,4 @@ def close_quietly() -> None:
         os.close(null)
     except OSError:
         pass
-    sys.stdout = None  # type: ignore[assignment]
+    sys.stdout = None

@@ -3,7 +3,7 @@
 import kernscope
 from kernscope.cli.command import Command
 from kernscope.cli.options import Arguments, Option, UsageError, positive, seconds
-from kernscope.cli.terminal import complain, ended_by_signals, is_terminal
+from kernscope.cli.terminal import StopOnSignals, complain, is_terminal
 
 __all__ = ["COMMAND"]
 
@@ -41,7 +41,7 @@ def _run(arguments: Arguments) -> int:
         sinks=[sink],
         print_maps=False,
     )
-    with ended_by_signals(session.stop), session:
+    with StopOnSignals(session.stop), session:
         if is_terminal(2) and not arguments.rest:
             names = [call.name for call in trace.calls]
             what = f"`{names[0]}`" if len(names) == 1 else f"{len(names)} system calls"

@@ -1,12 +1,17 @@
 """One system call's raw arguments and result, as text."""
 
-from collections.abc import Callable, Sequence
+from __future__ import annotations
+
 from os import strerror
 
 from kernscope.syscalls.calls import POINTED_BYTES, STRINGS, Argument, Call
 from kernscope.syscalls.structures import STRUCTURES, quoted, quoted_bytes, sockaddr
 from kernscope.tables.errno_names import ERRNO_NAMES, KERNEL_TEXTS, MAX_ERRNO
 from kernscope.tables.flags import find
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 __all__ = ["STRING_BYTES", "arguments_text", "error_text", "result_text"]
 

@@ -1,6 +1,10 @@
 """What works on this machine, for people and as JSON."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["FeatureState", "Report", "doctor_json", "doctor_text"]
 

@@ -1,6 +1,10 @@
 """Probes as `bpftrace -l` and `-lv` print them."""
 
-from collections.abc import Callable, Iterable
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 __all__ = ["listing_text"]
 

@@ -4,11 +4,15 @@ The program counts at entry, so that calls which never return (`exit_group`) or 
 errors and times are added at exit, for calls whose entry was seen.
 """
 
-from collections.abc import Mapping
+from __future__ import annotations
 
 from kernscope.syscalls.filters import Filter, slashed
 from kernscope.tables.errno_names import MAX_ERRNO, errno_name
 from kernscope.tables.syscalls import names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["BY", "SORTS", "Row", "Summary"]
 

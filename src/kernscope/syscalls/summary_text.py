@@ -1,9 +1,13 @@
 """The summary as a table for people, as JSON and as CSV."""
 
-from collections.abc import Sequence
+from __future__ import annotations
 
 from kernscope.syscalls.quantities import count, display_width, duration, fit, rate, safe, share
 from kernscope.syscalls.summary import Row
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["csv_text", "json_text", "table_lines"]
 

@@ -7,9 +7,9 @@ changed.
 `execve` leaves its memory behind and is read at entry.
 """
 
+from __future__ import annotations
+
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
 
 from kernscope.syscalls.calls import POINTED_BYTES, STRINGS, Argument, Call, call_of
 from kernscope.syscalls.decode import (
@@ -25,10 +25,14 @@ from kernscope.syscalls.filters import Filter, slashed
 from kernscope.tables.errno_names import MAX_ERRNO, errno_name
 from kernscope.tables.syscalls import NO_RETURN, numbers, syscall_of_tracepoint, tracepoint_of_syscall
 
-__all__ = ["SyscallEvent", "Trace", "UnknownSyscall", "match_syscalls"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
 
-Fields = Mapping[str, tuple[tuple[str, str], ...] | None]
-"""Tracepoint name (`newstat`) → its arguments' `(C type, name)`, or None where they are not known."""
+    Fields = Mapping[str, tuple[tuple[str, str], ...] | None]
+    """Tracepoint name (`newstat`) → its arguments' `(C type, name)`, or None where they are not known."""
+
+__all__ = ["SyscallEvent", "Trace", "UnknownSyscall", "match_syscalls"]
 
 MAX_KEYS = 16384
 _ARGUMENT_COUNT = 6
@@ -54,6 +58,8 @@ def match_syscalls(patterns: Iterable[str], tracepoints: Iterable[str]) -> list[
 
     A pattern is a system call's name, a tracepoint's name or a glob. Raises UnknownSyscall.
     """
+    from fnmatch import fnmatchcase  # brings `re`, which costs as much as the rest of this room
+
     available = sorted(tracepoints)
     found: set[str] = set()
     for pattern in patterns:

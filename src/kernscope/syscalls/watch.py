@@ -1,8 +1,8 @@
 """Running a summary: redraw while it runs, keep the final table."""
 
+from __future__ import annotations
+
 import time
-from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 from kernscope.output.events import ErrorEvent, Event, LostEvent, MissedEvent
 from kernscope.output.sink import EventSink
@@ -10,18 +10,23 @@ from kernscope.syscalls.screen import Screen
 from kernscope.syscalls.summary import Row, Summary
 from kernscope.syscalls.summary_text import csv_text, json_text, table_lines
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Protocol
+
+    class Session(Protocol):
+        """What is used of `kernscope.Session`."""
+
+        @property
+        def maps(self) -> Mapping[str, Mapping[object, object]]: ...
+
+        def start(self) -> object: ...
+
+        def wait(self, timeout: float | None = None) -> bool: ...
+
+
 __all__ = ["WarningCollector", "Watcher"]
-
-
-class Session(Protocol):
-    """What is used of `kernscope.Session`."""
-
-    @property
-    def maps(self) -> Mapping[str, Mapping[object, object]]: ...
-
-    def start(self) -> object: ...
-
-    def wait(self, timeout: float | None = None) -> bool: ...
 
 
 class WarningCollector:

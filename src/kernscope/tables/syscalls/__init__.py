@@ -1,6 +1,10 @@
 """System calls: their numbers and names per machine, and what the kernel's tracepoints call them."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "NO_RETURN",
