@@ -1,14 +1,6 @@
-"""bpftrace's JSON output (`-f json`): one object per line.
-
-Strings may hold any bytes: those that are not UTF-8 are written as lone low surrogates (``\\udc80`` …
-``\\udcff`` for 0x80 … 0xff), which Python's `surrogateescape` turns back into the bytes. Everything beyond
-ASCII is escaped, so that the output is safe on any terminal.
-"""
+"""bpftrace's JSON output (`-f json`): one object per line (see `json_text`)."""
 
 from __future__ import annotations
-
-import json
-from json.encoder import encode_basestring_ascii as encode_string
 
 from kernscope.output.events import (
     AttachedEvent,
@@ -24,9 +16,9 @@ from kernscope.output.events import (
     TimeEvent,
     ValueEvent,
 )
+from kernscope.output.json_text import json_text
 from kernscope.output.maptext import MapShape
 from kernscope.output.sink import Plan, Sink
-from kernscope.output.values import json_value
 from kernscope.output.writer import Writer
 
 TYPE_CHECKING = False
@@ -53,7 +45,6 @@ class JsonSink(Sink):
         self._pending: list[str] = []
         self._read_messages: Callable[[list[bytes]], list[str]] = lambda batch: []
         self._source_name = self._source_text = ""
-        self._encode = json.JSONEncoder(ensure_ascii=True, check_circular=False).encode
 
     @property
     def error(self) -> OSError | None:  # type: ignore[override]
@@ -79,8 +70,7 @@ class JsonSink(Sink):
         end = -1 if action.ends_line else None
 
         def message(data: bytes) -> str:
-            text = encode_string(line(data)[:end].decode("utf-8", "surrogateescape"))
-            return f"{head}{text}}}".replace("\x7f", "\\u007f")
+            return f"{head}{json_text(line(data)[:end].decode('utf-8', 'surrogateescape'))}}}"
 
         return message
 
@@ -98,8 +88,7 @@ class JsonSink(Sink):
 
     def _message(self, event: Event) -> str | None:
         message = _MESSAGES[event.__class__](self, event)
-        # DEL is ASCII, so the encoder leaves it alone.
-        return None if message is None else self._encode(message).replace("\x7f", "\\u007f")
+        return None if message is None else json_text(message)
 
     def flush(self) -> None:
         if self._pending:
@@ -134,10 +123,10 @@ class JsonSink(Sink):
     def _keyed(self, event: KeyedValueEvent) -> Message:
         if isinstance(event.view, MapShape):
             return {"type": "value", "data": event.view.value_json(event.value)}
-        return {"type": "value", "data": json_value(event.type, event.value)}
+        return {"type": "value", "data": event.value}
 
     def _value(self, event: ValueEvent) -> Message:
-        return {"type": "value", "data": json_value(event.type, event.value)}
+        return {"type": "value", "data": event.value}
 
     def _lost(self, event: LostEvent) -> Message:
         return {"type": "lost_events", "data": {"events": event.count, "probe": event.clause}}

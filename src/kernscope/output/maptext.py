@@ -6,7 +6,7 @@ next to the prompt), equal values by key; by key where values are strings, boole
 
 from __future__ import annotations
 
-from kernscope.output.values import default_value, json_key, json_value, key_text, value_text
+from kernscope.output.values import default_value, json_key, key_text, value_text
 from kernscope.types import Aggregate, Integer, Type
 
 TYPE_CHECKING = False
@@ -97,8 +97,8 @@ class MapShape:
     def value_json(self, value: object) -> object:
         """One value as JSON has it."""
         if self.aggregation is not None and isinstance(self.value, Aggregate):
-            return json_value(None, self.aggregation.json(self.value, value))
-        return json_value(self.value, value)
+            return self.aggregation.json(self.value, value)
+        return value
 
     def text(
         self,

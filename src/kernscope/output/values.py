@@ -14,11 +14,8 @@ __all__ = [
     "buffer_text",
     "default_value",
     "json_key",
-    "json_value",
     "value_text",
 ]
-
-INT64_MAX = (1 << 63) - 1
 
 _BYTE_TEXT = [chr(b) if 0x20 <= b < 0x7F else f"\\x{b:02x}" for b in range(256)]
 _BYTE_HEX = [f"\\x{b:02x}" for b in range(256)]
@@ -85,25 +82,6 @@ def json_key(type: Type | None, key: object) -> str:
     if key.__class__ is tuple:
         return ",".join(_elements(type, key, _same, _json_key_part))
     return value_text(type, key)
-
-
-def json_value(type: Type | None, value: object) -> object:
-    """A value as JSON has it: tuples and buffers are lists; integers from 2**63 on are strings, as in
-    bpftrace, because many readers of JSON cannot hold them."""
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, int):
-        return str(value) if value > INT64_MAX and not isinstance(type, Pointer) else value
-    if isinstance(value, tuple):
-        types = type.elements if isinstance(type, Tuple) else (None,) * len(value)
-        return [json_value(t, v) for t, v in zip(types, value)]
-    if isinstance(value, bytes):
-        return list(value)
-    if isinstance(value, list):
-        return [json_value(None, v) for v in value]
-    if isinstance(value, dict):
-        return {k: json_value(None, v) for k, v in value.items()}
-    return value
 
 
 def default_value(type: Type) -> object:

@@ -311,7 +311,7 @@ class Session:
                 self._stopping = True
             if ready:
                 handled = self._round()
-        elif handled < BATCH_RECORDS // 4 and limit != 0.0 and not self._stopping:
+        if 0 < handled < BATCH_RECORDS // 4 and limit != 0.0 and not self._stopping:
             _sleep(min(REST_SECONDS, self._patience(limit)))
         now = _monotonic()
         if now >= self._next_report:

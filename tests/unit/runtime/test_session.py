@@ -247,7 +247,7 @@ def test_json_output_of_a_run() -> None:
     assert out.getvalue().decode().splitlines() == [
         '{"type": "attached_probes", "count": 4, "data": {"probes": 4}}',
         '{"type": "printf", "data": "1 \\udcff\\u0007\\n"}',
-        '{"type": "value", "data": [2, "a"]}',
+        '{"type": "value", "data": [2,"a"]}',
         '{"type": "map", "data": {"@c": {"z": 4}}}',
     ]
 
