@@ -39,6 +39,7 @@ def encode_record(
             fixed.extend(struct.pack("<I", len(v)))
             tail += v
         else:
+            _pad(fixed, 8)  # strings are aligned like words
             fixed.extend(v.ljust(t.size, b"\0"))
 
     for t, v in zip(types, values, strict=True):

@@ -13,6 +13,7 @@ from kernscope.output.maptext import MapShape
 from kernscope.types import BOOL, INT64, UINT64, Buffer, Pointer, String, Tuple, Type
 
 S = String(64)
+NESTED = Tuple((INT64, S, Tuple((INT64, INT64))))
 
 
 def shape(name: str, key: Type | None, value: Type) -> MapShape:
