@@ -30,5 +30,7 @@ def _read_file(name: str) -> str:
             with open(name, "rb") as file:
                 data = file.read(_MAX_BYTES)
     except OSError as error:
+        if "{" in name:
+            raise UsageError("this is a program, not a file: put `-e` before it") from None
         raise UsageError(f"cannot read `{name}`: {error.strerror}") from None
     return data.decode("utf-8", "surrogateescape")

@@ -27,6 +27,8 @@ def _run(arguments: Arguments) -> int:
             pid=arguments.integer("pid"),
             sinks=[sink],
         )
+        if arguments.flag("verbose"):
+            _describe(session.bundle)
         # From before the start on, so that Ctrl-C right after attaching also ends it cleanly.
         code = session.run(signals=_ENDING)
     finally:
@@ -42,6 +44,14 @@ def _run(arguments: Arguments) -> int:
         _rescue(sink)
         return 3
     return code
+
+
+def _describe(bundle: "kernscope.Bundle") -> None:
+    """What the program has become, program by program."""
+    for program in bundle.programs:
+        where = program.attach[0].probe + (f" and {n} more" if (n := len(program.attach) - 1) else "")
+        complain(f"{program.name}: {len(program.code) // 8} instructions, at {where}")
+    complain(f"{bundle.probe_count} probes, {len(bundle.user_maps)} maps of the program")
 
 
 def _rescue(sink: object) -> None:
@@ -93,12 +103,12 @@ COMMAND = Command(
     [
         Option("-e", "PROGRAM", "the program's text"),
         Option("-c", "COMMAND", "start this command, trace it, and end with it"),
-        Option("-p --pid", "PID", "end with this process; `pid` filters are yours", convert=positive),
+        Option("-p --pid", "PID", "end when this process ends", convert=positive),
         Option("-o", "FILE", "write the program's output to a file"),
         Option("-f --format", "FORMAT", "how to print events and maps", choices=("text", "json")),
         Option("-B", "MODE", "when output is written", choices=_BUFFERING),
         Option("-q --quiet", "", "no messages"),
-        Option("-v --verbose", "", "more messages"),
+        Option("-v --verbose", "", "say what is loaded"),
     ],
     _run,
     examples=[

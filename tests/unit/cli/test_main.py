@@ -59,6 +59,7 @@ def test_version(capfd: pytest.CaptureFixture[str]) -> None:
         (["syscalls", "ls"], "put a command to run after `--`"),
         (["syscalls", "--pid", "0"], "must be above 0"),
         (["run"], "no program"),
+        (["run", "begin { exit() }"], "put `-e` before it"),
         (["run", "/does/not/exist"], "cannot read `/does/not/exist`: No such file or directory"),
         (["run", "-e", "begin {}", "-o", "/does/not/exist"], "cannot write `/does/not/exist`"),
         (["run", "-e", "begin {}", "-c", "'"], "No closing quotation"),
