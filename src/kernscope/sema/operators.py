@@ -1,0 +1,234 @@
+"""Types of operators, and of the statements that are operators: `++`, `op=`."""
+
+from kernscope.catalog.aggregations import AGGREGATIONS
+from kernscope.diagnostics import error
+from kernscope.syntax.ast import (
+    Assign,
+    Binary,
+    Block,
+    BlockExpr,
+    Cast,
+    Expr,
+    IfExpr,
+    MapRef,
+    Node,
+    Ternary,
+    Unary,
+    Update,
+    Variable,
+)
+from kernscope.types import (
+    BOOL,
+    INT64,
+    UINT64,
+    Aggregate,
+    Bool,
+    Integer,
+    Pointer,
+    String,
+    Symbolic,
+    Tuple,
+    Type,
+)
+
+from .map_types import MapTypes
+from .model import MapInfo
+from .model import Variable as VariableInfo
+from .rules import arithmetic, is_number, join, stored
+
+__all__ = ["Operators"]
+
+_COMPARISON = frozenset(["==", "!=", "<", "<=", ">", ">="])
+
+
+class Operators(MapTypes):
+    """Infers the types of operators' results."""
+
+    # --- operators -----------------------------------------------------------------------------------------
+
+    def _unary(self, node: Unary) -> Type | None:
+        if node.op in "*&":
+            self.type_of(node.operand)
+            self.not_yet(node, "following a pointer" if node.op == "*" else "taking an address")
+            return None
+        if node.op == "!":
+            self.condition(node.operand)
+            return BOOL
+        t = self.number(node.operand)
+        if t is None:
+            return None
+        constant = self.constant(node)
+        if constant is not None:
+            return UINT64 if constant > (1 << 63) - 1 else INT64
+        return UINT64 if not t.signed and (node.op == "~" or t == UINT64) else INT64
+
+    def _binary(self, node: Binary) -> Type | None:
+        if node.op in ("&&", "||"):
+            self.condition(node.left)
+            self.condition(node.right)
+            return BOOL
+        if node.op in _COMPARISON:
+            self._compare(node)
+            return BOOL
+        return self.operation(node.op, node.left, node.right, node)
+
+    def operation(self, op: str, left: Expr, right: Expr, node: Node) -> Type | None:
+        """The type of `left op right` for an arithmetic operator."""
+        a = self.type_of(left)
+        if isinstance(a, Pointer) and op in ("+", "-"):
+            self.number(right)
+            return a
+        a = self.number(left)
+        b = self.number(right)
+        if a is None or b is None:
+            return None
+        x, y = self.constant(left), self.constant(right)
+        if op in ("/", "%") and y == 0:
+            self.report(error("division-by-zero", "this divides by zero", right.span))
+            return None
+        if isinstance(node, Binary):
+            folded = self.constant(node)
+            if folded is not None:
+                return UINT64 if folded > (1 << 63) - 1 else INT64
+        if op in ("<<", ">>"):
+            return INT64 if a.signed and (x is None or x < 0) else UINT64 if x is None else INT64
+        meet = arithmetic(a, b, x, y)
+        return INT64 if op == "-" else meet
+
+    def _compare(self, node: Binary) -> None:
+        a, b = self.type_of(node.left), self.type_of(node.right)
+        if a is None or b is None:
+            return
+        a = self.aggregate_number(a, node.left) if isinstance(a, Aggregate) else a
+        b = self.aggregate_number(b, node.right) if isinstance(b, Aggregate) else b
+        if a is None or b is None:
+            return
+        if isinstance(a, Integer | Bool | Pointer) and isinstance(b, Integer | Bool | Pointer):
+            return
+        equality = node.op in ("==", "!=")
+        if equality and (
+            (isinstance(a, String) and isinstance(b, String))
+            or (isinstance(a, Tuple) and join(a, b) is not None)
+            or (isinstance(a, Symbolic) and a == b)
+        ):
+            return
+        if equality and self._probe_with_text(node, a, b):
+            return
+        self.report(
+            error(
+                "type-mismatch",
+                f"`{a}` and `{b}` cannot be compared with `{node.op}`",
+                node.span,
+                labels=[(node.left.span, f"`{a}`"), (node.right.span, f"`{b}`")],
+            )
+        )
+
+    def _probe_with_text(self, node: Binary, a: Type, b: Type) -> bool:
+        """`probe == "tracepoint:…"`: names are compared by number."""
+        for t, other in ((a, node.right), (b, node.left)):
+            if isinstance(t, Symbolic) and t.kind == "probe":
+                text = self.constant_string(other)
+                if text is not None:
+                    self.keep(node, text)
+                    return True
+        return False
+
+    def compound(self, node: Assign, target: Variable | MapRef) -> None:
+        """`target op= value`, of a target that must have a value already (maps start at 0)."""
+        assert node.op is not None
+        if isinstance(target, MapRef):
+            value_type = self.number(node.value)
+            info = self.use_map(target, "write")
+            if info.value is None and value_type is not None:
+                self.widen_map(info, stored(value_type), node.value)
+            self._must_be_plain(info, target)
+            if info.value is not None:
+                self.clause.types[target] = info.value
+            return
+        t = self.operation(node.op, target, node.value, node)
+        variable = self.find_variable(target.name)
+        if t is not None and variable is not None and variable.declared is None:
+            self._widen_number(variable, t)
+
+    def _widen_number(self, variable: VariableInfo, t: Type) -> None:
+        """Make room in a variable without a declared type for what arithmetic gives it."""
+        joined = join(variable.type, t) if variable.type is not None else t
+        if joined is not None and joined != variable.type:
+            variable.type = joined
+            self.changed = True
+
+    def _must_be_plain(self, info: MapInfo, node: Expr) -> None:
+        if isinstance(info.value, Aggregate):
+            self.report(
+                error(
+                    "type-mismatch",
+                    f"`@{info.name}` is made by `{info.value.kind}()`, which alone may change it",
+                    node.span,
+                )
+            )
+        elif info.value is not None and not is_number(info.value):
+            self.report(
+                error(
+                    "type-mismatch", f"a number is needed here, `@{info.name}` is `{info.value}`", node.span
+                )
+            )
+
+    def _update(self, node: Update) -> Type | None:
+        target = node.target
+        if isinstance(target, MapRef):
+            info = self.use_map(target, "write")
+            if info.value is None:
+                self.widen_map(info, INT64, target)
+            self._must_be_plain(info, target)
+            if info.value is not None:
+                self.clause.types[target] = info.value
+            return info.value if not isinstance(info.value, Aggregate) else None
+        if isinstance(target, Variable):
+            t = self.number(target)
+            variable = self.clause.variables.get(target)
+            if t is not None and variable is not None and variable.declared is None:
+                self._widen_number(variable, stored(t))
+            return t
+        self.type_of(target)
+        self.report(error("wrong-arguments", f"`{node.op}` wants a variable or a map", node.span))
+        return None
+
+    def _ternary(self, node: Ternary) -> Type | None:
+        self.condition(node.cond)
+        then = self.type_of(node.then if node.then is not None else node.cond)
+        orelse = self.type_of(node.orelse)
+        return self._meet(node, then, orelse)
+
+    def _meet(self, node: Expr, then: Type | None, orelse: Type | None) -> Type | None:
+        if then is None or orelse is None:
+            return None
+        a, b = (
+            INT64 if isinstance(t, Aggregate) and AGGREGATIONS[t.kind].scalar else t for t in (then, orelse)
+        )
+        joined = join(a, b)
+        if joined is None:
+            self.report(error("type-mismatch", f"one side is `{then}`, the other `{orelse}`", node.span))
+        return joined
+
+    def _if_expr(self, node: IfExpr) -> Type | None:
+        self.condition(node.cond)
+        return self._meet(node, self.block(node.then), self.block(node.orelse))
+
+    def block(self, block: Block) -> Type | None:
+        raise NotImplementedError
+
+    def _block_expr(self, node: BlockExpr) -> Type | None:
+        return self.block(node.block)
+
+    def _cast(self, node: Cast) -> Type | None:
+        wanted = self.resolve_type(node.type)
+        t = self.type_of(node.operand)
+        if wanted is None or t is None:
+            return wanted
+        if isinstance(t, Aggregate):
+            t = self.aggregate_number(t, node.operand)
+        if isinstance(wanted, Integer | Bool) and isinstance(t, Integer | Bool | Pointer):
+            return wanted
+        if t is not None:
+            self.report(error("type-mismatch", f"`{t}` cannot be cast to `{wanted}`", node.span))
+        return wanted
