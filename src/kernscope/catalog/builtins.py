@@ -25,9 +25,11 @@ class _Helper(Builtin):
     """One helper without arguments gives the value."""
 
     helper = ""
+    pure = False
+    """Whether it is the same throughout one run of a program."""
 
     def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
-        return lo.b.call(HELPER_IDS[self.helper])
+        return lo.b.call(HELPER_IDS[self.helper], pure=self.pure)
 
 
 class _Ids(Builtin):
@@ -40,7 +42,7 @@ class _Ids(Builtin):
         b = lo.b
         namespace = lo.kernel.pid_namespace
         if namespace.is_initial:
-            both = b.call(HELPER_IDS["get_current_pid_tgid"])
+            both = b.call(HELPER_IDS["get_current_pid_tgid"], pure=True)
             return b.lshr(both, 32) if self.process else b.ext(both, 32, False)
         # struct bpf_pidns_info { u32 pid, tgid; }: zeros where the task is not in our namespace
         result = b.frame_addr(b.frame(8))
@@ -66,7 +68,7 @@ class _Uid(Builtin):
     type: Type | None = UINT32
 
     def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
-        return lo.b.ext(lo.b.call(HELPER_IDS["get_current_uid_gid"]), 32, False)
+        return lo.b.ext(lo.b.call(HELPER_IDS["get_current_uid_gid"], pure=True), 32, False)
 
 
 class _Gid(Builtin):
@@ -75,7 +77,7 @@ class _Gid(Builtin):
     type = UINT32
 
     def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
-        return lo.b.lshr(lo.b.call(HELPER_IDS["get_current_uid_gid"]), 32)
+        return lo.b.lshr(lo.b.call(HELPER_IDS["get_current_uid_gid"], pure=True), 32)
 
 
 class _Username(_Uid):
@@ -100,6 +102,7 @@ class _Cpu(_Helper):
     doc = "Number of the CPU that the event happened on."
     type = UINT32
     helper = "get_smp_processor_id"
+    pure = True
 
 
 class _Numaid(_Helper):
@@ -108,6 +111,7 @@ class _Numaid(_Helper):
     doc = "Number of the NUMA node of this CPU."
     type = UINT32
     helper = "get_numa_node_id"
+    pure = True
 
 
 class _Nsecs(_Helper):
@@ -148,6 +152,7 @@ class _Cgroup(_Helper):
     doc = "Id of the current process's cgroup (version 2)."
     type = UINT64
     helper = "get_current_cgroup_id"
+    pure = True
 
 
 class _Ncpus(Builtin):
@@ -173,6 +178,7 @@ class _Curtask(_Helper):
     doc = "Address of the current `struct task_struct`."
     type = Pointer(Struct("struct task_struct", 0, {}), "kernel")
     helper = "get_current_task"
+    pure = True
 
 
 class _Ctx(Builtin):
@@ -189,7 +195,7 @@ class _Parent(Builtin):
 
     def parent(self, lo: LowerContext) -> "Value":
         b = lo.b
-        task = b.call(HELPER_IDS["get_current_task"])
+        task = b.call(HELPER_IDS["get_current_task"], pure=True)
         return lo.read_kernel(b.add(task, lo.member_offset("task_struct", "real_parent")), 8, False)
 
 

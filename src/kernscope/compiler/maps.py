@@ -63,7 +63,7 @@ class MapAccess(Values):
 
     def _cpu(self) -> Value:
         """This CPU's number, bounded for the verifier."""
-        number = self.b.call(HELPER_IDS["get_smp_processor_id"])
+        number = self.b.call(HELPER_IDS["get_smp_processor_id"], pure=True)
         return self.b.and_(number, self.storage.cpu_slots - 1)
 
     def _dense_cell(self, node: MapRef, user_map: UserMap) -> Value:

@@ -158,7 +158,7 @@ class _Syscalls(ProbeKind):
         member = reader.kernel.btf().struct_member("task_struct", arch.compat_path)
         offset, size = member.byte_offset, reader.kernel.btf().size_of(member.type_id)
         if reader.kernel.has_feature("tp_btf"):
-            task_pointer = b.call(HELPER_IDS["get_current_task_btf"], pointer=True)
+            task_pointer = b.call(HELPER_IDS["get_current_task_btf"], pointer=True, pure=True)
             word = b.load(size, task_pointer, offset)
         else:
             word = reader.read_kernel(b.add(b.call(HELPER_IDS["get_current_task"]), offset), size, False)
