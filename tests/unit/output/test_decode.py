@@ -1,14 +1,9 @@
 """Records and stored values: what is encoded as kernscope.bundle describes comes back as it was."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from records import encode_record, encode_stored
 
 from kernscope.bundle import INLINE_STRING_BYTES

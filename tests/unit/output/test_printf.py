@@ -1,13 +1,8 @@
 """printf against bpftrace 0.27's observed output (and C's, where bpftrace ignores part of the format)."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from records import encode_record
 
 from kernscope.bundle import Record

@@ -5,16 +5,10 @@ import io
 import os
 import struct
 import subprocess
-import sys
 import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parent.parent / "output"))
-
 from fake import FakeKernel
 from records import encode_record, encode_stored
 
