@@ -168,6 +168,17 @@ class ErrorEvent(Event):
     ) -> None:
         self.message, self.span, self.helper, self.code, self.count = message, span, helper, code, count
 
+    @property
+    def key(self) -> object:
+        """Equal for errors that are the same but for their count."""
+        return self.message, self.span, self.code
+
+    def repeated(self, more: int) -> ErrorEvent:
+        """The same error `more` times more often."""
+        return ErrorEvent(
+            self.message, span=self.span, helper=self.helper, code=self.code, count=self.count + more
+        )
+
 
 class AttachedEvent(Event):
     """All `count` probes are attached."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         facts: SymbolFacts
 
         def emit(self, event: Event) -> None: ...
+        def report_error(self, event: ErrorEvent) -> None: ...
         def end_soon(self, exit_code: int) -> None: ...
 
     Handler = Callable[[Controlled, bytes], None]
@@ -83,7 +84,7 @@ def _error(record: Record, session: "Controlled") -> "Handler":
     def handle(session: "Controlled", data: bytes) -> None:
         result: tuple[Any, ...] = values(data)
         code = int(result[0]) if result else 0
-        session.emit(ErrorEvent(record.text, span=record.span, helper=helper, code=code))
+        session.report_error(ErrorEvent(record.text, span=record.span, helper=helper, code=code))
 
     return handle
 

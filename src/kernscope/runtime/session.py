@@ -69,7 +69,6 @@ class Session:
     Attributes:
         maps: the program's maps by name (``"@x"``), as `MapView`.
         exit_code: what `exit()` was given, else 0.
-        warnings: run-time errors so far, as `ErrorEvent`.
         problem: why the session ended early: an OSError of a sink, or None.
     """
 
@@ -88,7 +87,8 @@ class Session:
         self.bundle, self.kernel = bundle, kernel
         self.maps: dict[str, MapView] = {}
         self.exit_code = 0
-        self.warnings: list[ErrorEvent] = []
+        self._errors: dict[object, ErrorEvent] = {}
+        self._repeated: dict[object, ErrorEvent] = {}
         self.problem: OSError | None = None
         self.facts = SymbolFacts(
             bundle.probes, bundle.strings, kernel.user_name, lambda: kernel.boot_offset_ns
@@ -246,6 +246,11 @@ class Session:
         return self._counters.lost()
 
     @property
+    def warnings(self) -> list[ErrorEvent]:
+        """Run-time errors so far; equal ones are one, with their `count`."""
+        return list(self._errors.values())
+
+    @property
     def delivered(self) -> int:
         """How many records of the event ring were handed over, so far."""
         return self._drain.delivered
@@ -265,9 +270,16 @@ class Session:
     def emit(self, event: Event) -> None:
         """Hand an event to all sinks."""
         if isinstance(event, ErrorEvent):
-            self.warnings.append(event)
+            _add_error(self._errors, event)
         for sink in self._sinks:
             sink.event(event)
+
+    def report_error(self, event: ErrorEvent) -> None:
+        """Emit a run-time error the first time, and with others like it later: there may be millions."""
+        if event.key in self._errors:
+            _add_error(self._repeated, event)
+        else:
+            self.emit(event)
 
     def end_soon(self, exit_code: int) -> None:
         """exit(): what is in the rings is still handed over."""
@@ -353,7 +365,8 @@ class Session:
                 self._stopping = True
 
     def _report(self) -> None:
-        news = self._counters.news()
+        news = [*self._repeated.values(), *self._counters.news()]
+        self._repeated = {}
         for event in news:
             self.emit(event)
         if news:
@@ -449,6 +462,12 @@ class _Finished(Drain):
 
     def __init__(self, delivered: int) -> None:
         self.delivered = delivered
+
+
+def _add_error(errors: dict[object, ErrorEvent], event: ErrorEvent) -> None:
+    """Count `event` with those like it."""
+    known = errors.get(event.key)
+    errors[event.key] = event if known is None else known.repeated(event.count)
 
 
 def _monotonic() -> float:

@@ -246,6 +246,18 @@ def test_json_output_of_a_run() -> None:
     ]
 
 
+def test_repeated_errors_are_counted_not_repeated() -> None:
+    run = Run()
+    with run.session as session:
+        for _ in range(1000):
+            run.control(ERROR, -7)
+        run.control(ERROR, -12)
+        session.stop()
+        errors = [(e.code, e.count) for e in run.events() if isinstance(e, ErrorEvent)]
+    assert errors == [(-7, 1), (-12, 1), (-7, 999)]
+    assert [(e.code, e.count) for e in session.warnings] == [(-7, 1000), (-12, 1)]
+
+
 def test_losses_and_errors_are_events_and_numbers() -> None:
     run = Run()
     with run.session as session:
