@@ -345,7 +345,7 @@ class Session:
         return seconds
 
     def _round(self) -> int:
-        if self._queueing and len(self._queue) > QUEUE_EVENTS:
+        if self._queueing and len(self._queue) > QUEUE_EVENTS and not self._live.exit_flag:
             _sleep(REST_SECONDS)
             return 0
         handled = self._drain.round()

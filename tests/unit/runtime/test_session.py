@@ -354,6 +354,23 @@ def test_events_for_some_time_then_on() -> None:
         assert session.running
 
 
+def test_events_that_nobody_takes_stay_in_the_ring_until_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kernscope.runtime.session.QUEUE_EVENTS", 10)
+    run = Run()
+    with run.session as session:
+        for n in range(40):
+            run.send(PRINTF, n, b"")
+        session.wait(0.01)
+        for n in range(40, 60):
+            run.send(PRINTF, n, b"")
+        assert not session.wait(0.03)
+        assert run.kernel.rings["events"].pending_bytes > 0
+        run.kernel.set_word("globals", 0, 1)
+        run.control(EXIT, 0)
+        assert session.wait(5)
+    assert [e.args[0] for e in session if isinstance(e, PrintfEvent)] == list(range(60))
+
+
 def test_async_iteration() -> None:
     run = Run()
 
