@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from kernscope.kernel.map import Map
 
 _FLAGS = RINGBUF_BUSY_BIT | RINGBUF_DISCARD_BIT
+_LONGEST_RECORD = RINGBUF_DISCARD_BIT - 1
+"""A length beyond it has a flag."""
+
 _FIRST_RUN = 16
 """Records looked at before anything is known about the stream's regularity."""
 
@@ -44,7 +47,17 @@ class RingBuffer:
     without BUSY. x86 keeps loads in order; elsewhere the interpreter's work between the two loads does.
     """
 
-    __slots__ = ("_consumer", "_data", "_lengths", "_mappings", "_producer", "_splitters", "fd", "size")
+    __slots__ = (
+        "_consumer",
+        "_data",
+        "_lengths",
+        "_mappings",
+        "_producer",
+        "_splitters",
+        "_start",
+        "fd",
+        "size",
+    )
 
     def __init__(
         self,
@@ -62,6 +75,7 @@ class RingBuffer:
         self._producer = memoryview(producer)[:8].cast("Q")
         self._data = memoryview(producer)[page_size : page_size + 2 * size]
         self._lengths = self._data.cast("I")
+        self._start = page_size
         self._splitters: dict[int, Struct] = {}
 
     @classmethod
@@ -140,7 +154,9 @@ class RingBuffer:
 
     def _drain_mixed(self, found: list[bytes], position: int, end: int, limit: int) -> int:
         """Take up to _MIXED_RECORDS records one by one; the new position."""
-        mask, lengths, data = self.size - 1, self._lengths, self._data
+        mask, lengths = self.size - 1, self._lengths
+        # A slice of the mapping itself is bytes: one object less per record than a slice of a view.
+        memory, start = self._mappings[1], self._start + RINGBUF_HEADER_BYTES
         room = min(_MIXED_RECORDS, limit - len(found)) if limit else _MIXED_RECORDS
         add = found.append
         for _ in range(room):
@@ -148,12 +164,13 @@ class RingBuffer:
                 break
             offset = position & mask
             length = lengths[offset >> 2]
-            if length & _FLAGS:
+            if length > _LONGEST_RECORD:
                 if length & RINGBUF_BUSY_BIT:
                     break
                 length &= ~_FLAGS
             else:
-                add(data[offset + 8 : offset + 8 + length].tobytes())
+                at = start + offset
+                add(memory[at : at + length])  # type: ignore[arg-type]  # a bytearray in tests
             position += (length + 15) & ~7
         self._consumer[0] = position
         return position
