@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from kernscope.asm.encode import assemble
 from kernscope.asm.vm import Environment, Machine, create_map
-from kernscope.ssa import Builder, Cond, Function, Module, Op, Value, compile_module
+from kernscope.ssa import Block, Builder, Cond, FrameSlot, Function, Module, Op, Value, compile_module
 from kernscope.ssa.interpret import Run, interpret
 from kernscope.tables.bpf import MapType
 from kernscope.tables.helpers import HELPER_IDS
@@ -51,7 +51,10 @@ _BINARY = (
 class Generator:
     """One random module. `size` is about the number of statements in the main function."""
 
-    def __init__(self, seed: int, size: int, features: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, seed: int, size: int, features: frozenset[str] = frozenset(), graph: bool = False
+    ) -> None:
+        self.graph = graph
         self.rng = random.Random(seed)
         self.module = Module(f"fuzz{seed}", features)
         self.budget = size
@@ -72,8 +75,8 @@ class Generator:
 
     def body(self, function: Function, size: int, main_program: bool) -> None:
         b = Builder(function)
-        body = Body(self, b, size, main_program)
-        body.run()
+        kind = GraphBody if self.graph and main_program else Body
+        kind(self, b, size, main_program).run()
 
 
 class Body:
@@ -320,6 +323,71 @@ class Body:
         b.position(after)
 
 
+class GraphBody(Body):
+    """Blocks that jump anywhere: irreducible loops, many joins. A counter in memory bounds the run."""
+
+    def run(self) -> None:
+        b, rng = self.b, self.rng
+        ctx = b.param(0, pointer=True)
+        self.fixed += [b.load(8, ctx, 8 * i) for i in range(rng.randint(1, CTX_WORDS))]
+        self.slots = [b.frame(8 * rng.randint(1, 3)) for _ in range(2)]
+        for slot in self.slots:
+            for offset in range(0, slot.size, 8):
+                b.store(8, b.frame_addr(slot), self.operand_of_fixed(), offset)
+        fuel = b.frame(8)
+        b.store(8, b.frame_addr(fuel), 30)
+        for name in self.names:
+            b.write_var(name, self.operand_of_fixed())
+        blocks = [b.block() for _ in range(rng.randint(3, 3 + self.left // 2))]
+        out = b.block("out")
+        b.jump(blocks[0])
+        for i, block in enumerate(blocks):
+            b.position(block)
+            for _ in range(rng.randint(0, 4)):
+                self.simple_statement()
+            self.jump_somewhere(i, blocks, out, fuel)
+        for block in [*blocks, out]:
+            b.seal(block)
+        b.position(out)
+        total: Value = b.const(0)
+        for name in self.names:
+            total = b.add(b.mul(total, 31), b.read_var(name))
+        b.store(8, b.map_value("out"), total)
+        b.ret(b.and_(total, 0x7FFF_FFFF))
+        b.finish()
+
+    def operand_of_fixed(self) -> Value:
+        return self.rng.choice((self.b.const(self.constant()), self.rng.choice(self.fixed)))
+
+    def simple_statement(self) -> None:
+        b, rng = self.b, self.rng
+        if rng.random() < 0.8:
+            b.write_var(rng.choice(self.names), self.expression())
+        elif rng.random() < 0.5:
+            b.call(PID)
+        else:
+            pointer, offset = self.place(8)
+            b.store(8, pointer, self.operand(), offset)
+
+    def jump_somewhere(self, i: int, blocks: list[Block], out: Block, fuel: FrameSlot) -> None:
+        b, rng = self.b, self.rng
+        targets = rng.sample([*blocks, out], 2)
+        later = blocks[i + 1] if i + 1 < len(blocks) else out
+        if rng.random() < 0.6:
+            targets[0] = later
+        if any(t is not out and t in blocks[: i + 1] for t in targets):
+            left = b.load(8, b.frame_addr(fuel))
+            b.store(8, b.frame_addr(fuel), b.sub(left, 1))
+            on = b.block("on")
+            b.branch_cmp(Cond.EQ, left, 0, out, on)
+            b.seal(on)
+            b.position(on)
+        if rng.random() < 0.3:
+            b.jump(targets[0])
+        else:
+            b.branch_cmp(*self.condition(), *targets)
+
+
 def initial_data(seed: int) -> tuple[bytes, bytes]:
     """Context and first contents of the map value."""
     rng = random.Random(~seed)
@@ -370,7 +438,8 @@ def run_vm(compiled: list, ctx: bytes, out: bytes) -> tuple[int, bytes]:
 def check_seed(seed: int, size: int, kernel: Callable[..., tuple[int, bytes] | None] | None = None) -> int:
     """Generate, compile, run and compare one program; the number of its instructions."""
     features = (frozenset(), frozenset({"atomics"}), frozenset({"atomics", "v4"}))[seed % 3]
-    module = Generator(seed, size, features).generate()
+    graph = seed % 7 == 3 and kernel is None  # the verifier wants to see where such loops end
+    module = Generator(seed, size, features, graph).generate()
     ctx, out = initial_data(seed)
     want = expected(module, ctx, out)
     compiled = compile_module(module, verify=True)

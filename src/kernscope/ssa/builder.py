@@ -384,17 +384,18 @@ class Builder:
     def _read(self, key: Hashable, start: Block, todo: list[tuple[Block, Hashable, Value]]) -> Value:
         defs = self._defs.setdefault(key, {})
         block = start
-        passed = []
+        most = len(self.function.blocks)
+        passed: list[Block] = []
         while (found := defs.get(block)) is None:
             passed.append(block)
             if block not in self._sealed:
                 found = self._new_phi(key, block)
                 self._incomplete.setdefault(block, []).append((key, found))
                 break
-            if len(block.preds) == 1 and block.preds[0] is not start:
+            if len(block.preds) == 1 and len(passed) <= most:  # more: a ring that nothing enters
                 block = block.preds[0]
                 continue
-            if not block.preds:
+            if not block.preds or len(passed) > most:
                 found = self.function.const(0)
                 break
             found = self._new_phi(key, block)

@@ -5,6 +5,8 @@ is dropped because of a range here is one the verifier does not miss. Arguments 
 by their operation alone.
 """
 
+from collections.abc import Callable
+
 from kernscope.ssa.ir import Function, Op, Value
 
 __all__ = ["FULL", "Range", "ranges"]
@@ -41,29 +43,49 @@ def _union(parts: list[Range | None]) -> Range | None:
     return low, high
 
 
+def _unsigned(v: Value) -> Range | None:
+    return (0, (1 << v.width) - 1) if v.width < 64 else None
+
+
+def _signed(v: Value) -> Range | None:
+    half = 1 << (v.width - 1)
+    return -half, half - 1
+
+
+def _loaded(v: Value) -> Range | None:
+    return _signed(v) if isinstance(v.aux, tuple) and v.aux[0] else _unsigned(v)
+
+
+def _masked(v: Value) -> Range | None:
+    mask = v.args[1]
+    return (0, mask.imm) if mask.op == Op.CONST and mask.imm >= 0 else _low_half(v)
+
+
+def _low_half(v: Value) -> Range | None:
+    return (0, 0xFFFF_FFFF) if v.width == 32 else None
+
+
+def _shifted_right(v: Value) -> Range | None:
+    count = v.args[1].imm & 63 if v.args[1].op == Op.CONST else 0
+    return (0, (1 << (64 - count)) - 1) if count else None
+
+
+_BY_OPERATION: dict[int, Callable[[Value], Range | None]] = {
+    **dict.fromkeys(range(Op.ADD, Op.NEG + 1), _low_half),
+    Op.ZEXT: _unsigned,
+    Op.BSWAP: _unsigned,
+    Op.SEXT: _signed,
+    Op.LOAD: _loaded,
+    Op.AND: _masked,
+    Op.LSHR: _shifted_right,
+    Op.CMP: lambda v: (0, 1),
+}
+
+
 def _shallow(v: Value) -> Range | None:
     """What the operation alone says."""
-    width = v.width
-    match v.op:
-        case Op.ZEXT:
-            return 0, (1 << width) - 1
-        case Op.SEXT:
-            return -(1 << (width - 1)), (1 << (width - 1)) - 1
-        case Op.LOAD if width < 64:
-            if isinstance(v.aux, tuple) and v.aux[0]:
-                return -(1 << (width - 1)), (1 << (width - 1)) - 1
-            return 0, (1 << width) - 1
-        case Op.AND if v.args[1].op == Op.CONST and v.args[1].imm >= 0:
-            return 0, v.args[1].imm
-        case Op.CMP:
-            return 0, 1
-        case Op.BSWAP if width < 64:
-            return 0, (1 << width) - 1
-        case Op.LSHR if v.args[1].op == Op.CONST and v.args[1].imm & 63:
-            return 0, (1 << (64 - (v.args[1].imm & 63))) - 1
-    if width == 32 and Op.ADD <= v.op <= Op.NEG:
-        return 0, 0xFFFF_FFFF
-    return None
+    by_operation = _BY_OPERATION.get(v.op)
+    return by_operation(v) if by_operation is not None else None
 
 
 def _range(v: Value, known: list[Range | None]) -> Range | None:

@@ -22,7 +22,8 @@ def run(f: Function) -> None:
         return
     # One after the other: a range holds for a value all of whose bits are still what they were.
     _drop_by_range(f)
-    _drop_by_need(f)
+    if any(v.op in (Op.ZEXT, Op.SEXT) for block in f.blocks for v in block.insns):
+        _drop_by_need(f)
 
 
 def _drop_by_range(f: Function) -> None:
