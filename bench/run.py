@@ -69,6 +69,9 @@ def main(arguments: list[str] | None = None) -> int:
     if os.geteuid() != 0:
         print("bench: left out, tracing needs root", file=sys.stderr)
         return 2
+    # Installed programs have their byte code cached; a shell that forbids it would have us measure Python's
+    # compiler instead.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="kernscope-bench-") as folder:
         setup, left_out = prepare(Path(folder), options.quick)
