@@ -216,13 +216,25 @@ class UserMap:
     - `percpu_hash`: the same, one aggregation cell per CPU;
     - `cells`: an area of the memory-mapped array `kernel_map`: for each CPU (`stride` bytes apart) `count`
       cells of `value.size` bytes from `offset` on; `domain` says which key index i stands for: `domain[i]` is
-      the key's value as Python sees it (a probe's name, a constant), or None where i is unused;
-      a scalar has one cell and domain `(None,)`;
+      the key's value as Python sees it (a probe's name, a number), or None where i is unused;
+      a scalar has one cell and domain `(None,)`. Keys outside the domain, where there can be any, are in the
+      kernel map `overflow`, stored as in `percpu_hash`;
     - `global`: one value in the memory-mapped array `kernel_map` at `offset`, followed at `offset + value size rounded
       up to 8` by a u64 that is 1 once it has been assigned.
     """
 
-    __slots__ = ("count", "domain", "kernel_map", "key", "name", "offset", "storage", "stride", "value")
+    __slots__ = (
+        "count",
+        "domain",
+        "kernel_map",
+        "key",
+        "name",
+        "offset",
+        "overflow",
+        "storage",
+        "stride",
+        "value",
+    )
 
     def __init__(
         self,
@@ -236,10 +248,12 @@ class UserMap:
         stride: int = 0,
         count: int = 1,
         domain: tuple[object, ...] = (None,),
+        overflow: str = "",
     ) -> None:
         self.name, self.key, self.value = name, key, value
         self.storage, self.kernel_map = storage, kernel_map
         self.offset, self.stride, self.count, self.domain = offset, stride, count, domain
+        self.overflow = overflow
 
 
 class Counter:

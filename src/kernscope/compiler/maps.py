@@ -6,7 +6,7 @@ from kernscope.bundle import UserMap
 from kernscope.bundle.globals_layout import CELLS_MAP, GLOBALS_MAP
 from kernscope.catalog.aggregations import AGGREGATIONS
 from kernscope.sema.rules import is_scalar
-from kernscope.ssa import Cond, Value
+from kernscope.ssa import Block, Cond, Value
 from kernscope.syntax.ast import Call, Expr, MapRef
 from kernscope.tables.helpers import HELPER_IDS
 from kernscope.types import INT64, UINT64, Aggregate, Tuple, Type, align_up
@@ -52,9 +52,8 @@ class MapAccess(Values):
             self.clear(place, t.size)
 
     def _lookup(self, user_map: UserMap, key: Value) -> Value:
-        return self.b.call(
-            HELPER_IDS["map_lookup_elem"], self.b.map_fd(user_map.kernel_map), key, pointer=True
-        )
+        name = user_map.overflow or user_map.kernel_map
+        return self.b.call(HELPER_IDS["map_lookup_elem"], self.b.map_fd(name), key, pointer=True)
 
     def _global(self, user_map: UserMap) -> tuple[Value, Value]:
         """Addresses of a scalar map's value and of the mark that it has been assigned."""
@@ -66,17 +65,26 @@ class MapAccess(Values):
         number = self.b.call(HELPER_IDS["get_smp_processor_id"], pure=True)
         return self.b.and_(number, self.storage.cpu_slots - 1)
 
-    def _dense_cell(self, node: MapRef, user_map: UserMap) -> Value:
-        """This CPU's cell of a dense map."""
+    def _first_cell(self, node: MapRef, user_map: UserMap, outside: Block) -> Value:
+        """The first CPU's cell of a dense map; goes to `outside` for a key that is not in its domain."""
         b = self.b
         cell = b.map_value(CELLS_MAP, user_map.offset)
-        if user_map.key is not None:
-            assert node.keys is not None
-            index = self.value(node.keys[0])
-            cell = b.ptr_add(cell, b.mul(index, user_map.value.size))
-        if self.storage.cpu_slots > 1:
-            cell = b.ptr_add(cell, b.mul(self._cpu(), user_map.stride))
-        return cell
+        if user_map.key is None:
+            return cell
+        assert node.keys is not None
+        index = self.value(node.keys[0])
+        if user_map.overflow:
+            inside = b.block("inside")
+            b.branch_cmp(Cond.ULT, index, user_map.count, inside, outside)
+            b.seal(inside)
+            b.position(inside)
+        return b.ptr_add(cell, b.mul(index, user_map.value.size))
+
+    def _this_cpu(self, cell: Value, user_map: UserMap) -> Value:
+        """From the first CPU's cell to this CPU's."""
+        if self.storage.cpu_slots == 1:
+            return cell
+        return self.b.ptr_add(cell, self.b.mul(self._cpu(), user_map.stride))
 
     # --- aggregations --------------------------------------------------------------------------------------
 
@@ -92,10 +100,20 @@ class MapAccess(Values):
         def update(cell: Value) -> None:
             entry.update(self.b, agg, cell, value, shared)
 
-        if user_map.storage == "cells":
-            update(self._dense_cell(node, user_map))
-        else:
+        if user_map.storage != "cells":
             self._update_in_hash(node, user_map, update)
+            return
+        b = self.b
+        outside, done = b.block("outside", likely=False), b.block("counted")
+        update(self._this_cpu(self._first_cell(node, user_map, outside), user_map))
+        b.jump(done)
+        b.seal(outside)
+        b.position(outside)
+        if user_map.overflow:
+            self._update_in_hash(node, user_map, update)
+        b.jump(done)
+        b.seal(done)
+        b.position(done)
 
     def _update_in_hash(self, node: MapRef, user_map: UserMap, update: Callable[[Value], None]) -> None:
         """Update the entry's cell; make the entry first where there is none."""
@@ -109,7 +127,8 @@ class MapAccess(Values):
         b.seal(missing)
         b.position(missing)
         zeros = self.global_address(self.storage.zeros(user_map.value.size))
-        b.call(HELPER_IDS["map_update_elem"], b.map_fd(user_map.kernel_map), key, zeros, _NOEXIST)
+        name = user_map.overflow or user_map.kernel_map
+        b.call(HELPER_IDS["map_update_elem"], b.map_fd(name), key, zeros, _NOEXIST)
         second = self._lookup(user_map, key)
         b.write_var(cell, second)
         b.branch_cmp(Cond.NE, second, 0, found, again)
@@ -166,20 +185,29 @@ class MapAccess(Values):
 
     def _read_aggregate(self, node: MapRef, user_map: UserMap) -> Value:
         b = self.b
-        if user_map.storage == "cells":
-            base = b.map_value(CELLS_MAP, user_map.offset)
-            if user_map.key is not None:
-                assert node.keys is not None
-                index = self.value(node.keys[0])
-                base = b.ptr_add(base, b.mul(index, user_map.value.size))
-            return self.fold(user_map, lambda cpu: b.ptr_add(base, b.mul(cpu, user_map.stride)), False)
+        if user_map.storage != "cells":
+            return self._read_in_hash(node, user_map)
+        result = object()
+        outside, done = b.block("outside", likely=False), b.block("read")
+        first = self._first_cell(node, user_map, outside)
+        total = self.fold(user_map, lambda cpu: b.ptr_add(first, b.mul(cpu, user_map.stride)), False)
+        b.write_var(result, total)
+        b.jump(done)
+        b.seal(outside)
+        b.position(outside)
+        b.write_var(result, self._read_in_hash(node, user_map) if user_map.overflow else 0)
+        b.jump(done)
+        b.seal(done)
+        b.position(done)
+        return b.read_var(result)
+
+    def _read_in_hash(self, node: MapRef, user_map: UserMap) -> Value:
         key = self.key_address(node, user_map)
         return self.fold(user_map, lambda cpu: self._lookup_percpu(user_map, key, cpu), True)
 
     def _lookup_percpu(self, user_map: UserMap, key: Value, cpu: Value) -> Value:
-        return self.b.call(
-            HELPER_IDS["map_lookup_percpu_elem"], self.b.map_fd(user_map.kernel_map), key, cpu, pointer=True
-        )
+        name = user_map.overflow or user_map.kernel_map
+        return self.b.call(HELPER_IDS["map_lookup_percpu_elem"], self.b.map_fd(name), key, cpu, pointer=True)
 
     # --- plain values --------------------------------------------------------------------------------------
 

@@ -112,6 +112,8 @@ class Storage:
                 user_map = UserMap(
                     name, info.key, value, "cells", CELLS_MAP, offset=offset, count=len(domain), domain=domain
                 )
+                if info.domain:
+                    user_map.overflow = self._place_hash(info, name, most_keys).kernel_map
                 self._cells.append(user_map)
                 return user_map
         return self._place_hash(info, name, most_keys)
@@ -124,6 +126,8 @@ class Storage:
             return (None,)
         if isinstance(info.key, Symbolic) and info.key.kind == "probe":
             return tuple(name or None for name in probe_names)
+        if info.domain:
+            return tuple(range(info.domain))
         return None
 
     def _place_hash(self, info: MapInfo, name: str, most_keys: int) -> UserMap:

@@ -41,7 +41,6 @@ from kernscope.syntax.ast import (
     Variable,
 )
 from kernscope.types import (
-    INT64,
     Aggregate,
     Array,
     Bool,
@@ -251,7 +250,9 @@ class Values(Memory, ConstantReader):
         return b.read_var(result)
 
     def _types(self, left: Expr, right: Expr) -> Integer:
-        a, c = (INT64 if isinstance(t, Aggregate) else t for t in (self.type_of(left), self.type_of(right)))
+        a, c = (
+            t.number if isinstance(t, Aggregate) else t for t in (self.type_of(left), self.type_of(right))
+        )
         return arithmetic(a, c, self.constant(left), self.constant(right))
 
     def _comparison(self, node: Binary) -> Value:
@@ -338,7 +339,7 @@ class Values(Memory, ConstantReader):
         """Division; by zero it gives 1, as in bpftrace, and is reported."""
         b = self.b
         quotient = (b.sdiv if signed else b.udiv) if op == "/" else (b.smod if signed else b.umod)
-        if y.op == Op.CONST:
+        if y.op == Op.CONST and y.imm != 0:
             return quotient(x, y)
         result = object()
         divide, zero, done = b.block("divide"), b.block("zero", likely=False), b.block("divided")

@@ -32,6 +32,12 @@ __all__ = ["SYSCALL_ENTER", "SYSCALL_EXIT", "kind_for", "number_of"]
 ANY = -1
 """The number that stands for `raw_syscalls`: every system call, even one that does not exist."""
 
+NUMBER_DOMAIN = 512
+"""System calls that exist have numbers below (the newest of x86_64 and arm64 are around 470)."""
+
+_NUMBER_FIELDS = ("__syscall_nr", "id")
+"""What the tracepoints of `syscalls` and of `raw_syscalls` call the number."""
+
 _FEW = 5
 """Up to so many numbers are compared one by one; more are looked up in a table of bits."""
 
@@ -74,7 +80,11 @@ class _Syscalls(ProbeKind):
         from .tracepoint import tracepoint_args
 
         category, name = str(target.key[0]), str(target.key[1])
-        return tracepoint_args(kernel, category, name, "user")
+        args = tracepoint_args(kernel, category, name, "user")
+        for field in args.fields.values():
+            if field.name in _NUMBER_FIELDS:
+                field.domain = NUMBER_DOMAIN
+        return args
 
     def group(self, target: Target, *, needs_args: bool, needs_probe: bool) -> tuple[object, ...]:
         return self.providers
@@ -170,7 +180,7 @@ class _Syscalls(ProbeKind):
     def load_arg(self, reader: EventReader, event: object, field: StructField, target: Target) -> "Value":
         assert isinstance(event, _Event)
         b = reader.builder
-        if field.name in ("__syscall_nr", "id"):
+        if field.name in _NUMBER_FIELDS:
             return self._narrow(b, event.number, field)
         if field.name == "ret" and event.result is not None:
             return self._narrow(b, event.result, field)

@@ -25,9 +25,17 @@ class MapView(Mapping["Any", "Any"]):
     Keys and values: int, bool, str, bytes, tuple; of `stats()` and histograms `Stats` and `Histogram`.
     """
 
-    def __init__(self, user_map: UserMap, map: "Map", possible_cpus: int, facts: SymbolFacts) -> None:
+    def __init__(
+        self,
+        user_map: UserMap,
+        map: "Map",
+        possible_cpus: int,
+        facts: SymbolFacts,
+        overflow: "Map | None" = None,
+    ) -> None:
         self.name = user_map.name
-        self._storage: Storage | None = STORAGES[user_map.storage](user_map, map, possible_cpus, facts)
+        storage = STORAGES[user_map.storage]
+        self._storage: Storage | None = storage(user_map, map, possible_cpus, facts, overflow)
         self.shape = MapShape(user_map.name, user_map.key, user_map.value, self._storage.aggregation)
         self._final: dict[Any, Any] = {}
 

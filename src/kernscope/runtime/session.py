@@ -297,7 +297,8 @@ class Session:
         cpus = kernel.possible_cpus if bundle.user_maps else 0
         for user_map in bundle.user_maps:
             kernel_map = live.maps[user_map.kernel_map]
-            self.maps[user_map.name] = MapView(user_map, kernel_map, cpus, self.facts)
+            overflow = live.maps[user_map.overflow] if user_map.overflow else None
+            self.maps[user_map.name] = MapView(user_map, kernel_map, cpus, self.facts, overflow)
         self._drain = Drain(live.events, live.control, bundle.records, self, self._deliver)
         for ring in self._drain.rings():
             self._waiter.add(ring.fileno())

@@ -17,9 +17,18 @@ __all__ = ["STORAGES", "Storage"]
 
 
 class Storage:
-    """One user map in the kernel. `possible_cpus` is how many copies a per-CPU value has."""
+    """One user map in the kernel. `possible_cpus` is how many copies a per-CPU value has; `overflow` is
+    the kernel map of that role in `UserMap`, if there is one.
+    """
 
-    def __init__(self, user_map: UserMap, map: "Map", possible_cpus: int, facts: SymbolFacts) -> None:
+    def __init__(
+        self,
+        user_map: UserMap,
+        map: "Map",
+        possible_cpus: int,
+        facts: SymbolFacts,
+        overflow: "Map | None" = None,
+    ) -> None:
         self.user_map, self.map, self.cpus = user_map, map, possible_cpus
         self.key_of: Callable[[bytes], Any] | None = None
         if user_map.key is not None:
@@ -87,9 +96,17 @@ class CellsStorage(Storage):
     written to: what they held is remembered and subtracted from then on. Others are zeroed in place.
     """
 
-    def __init__(self, user_map: UserMap, map: "Map", possible_cpus: int, facts: SymbolFacts) -> None:
+    def __init__(
+        self,
+        user_map: UserMap,
+        map: "Map",
+        possible_cpus: int,
+        facts: SymbolFacts,
+        overflow: "Map | None" = None,
+    ) -> None:
         super().__init__(user_map, map, possible_cpus, facts)
         assert self.aggregation is not None, "cells hold aggregations"
+        self._rest = None if overflow is None else HashStorage(user_map, overflow, possible_cpus, facts)
         view = map.mmap()
         length = user_map.count * user_map.value.size
         starts = [user_map.offset + cpu * user_map.stride for cpu in range(possible_cpus)]
@@ -107,7 +124,7 @@ class CellsStorage(Storage):
         # One copy per CPU, so that a cell is not read word by word while it changes.
         areas = [bytes(area) for area in self._areas]
         nothing = bytes(size)
-        found: dict[Any, Any] = {}
+        found: dict[Any, Any] = {} if self._rest is None else self._rest.read()
         for index in self._indices:
             start = index * size
             cells = [area[start : start + size] for area in areas]
@@ -135,12 +152,16 @@ class CellsStorage(Storage):
     def clear(self) -> None:
         self._zeroed.clear()
         self._forget()
+        if self._rest is not None:
+            self._rest.clear()
 
     def zero(self) -> None:
         present = self.read()
         keyed = self.user_map.key is not None
         self._zeroed |= {i for i in self._indices if (self.user_map.domain[i] if keyed else None) in present}
         self._forget()
+        if self._rest is not None:
+            self._rest.zero()
 
     def _forget(self) -> None:
         assert self.aggregation is not None
@@ -154,7 +175,14 @@ class CellsStorage(Storage):
 class GlobalStorage(Storage):
     """One value in a memory-mapped array, followed by a word that is 1 once it has been assigned."""
 
-    def __init__(self, user_map: UserMap, map: "Map", possible_cpus: int, facts: SymbolFacts) -> None:
+    def __init__(
+        self,
+        user_map: UserMap,
+        map: "Map",
+        possible_cpus: int,
+        facts: SymbolFacts,
+        overflow: "Map | None" = None,
+    ) -> None:
         super().__init__(user_map, map, possible_cpus, facts)
         size = user_map.value.size
         view, flag = map.mmap(), user_map.offset + align_up(size, 8)

@@ -11,7 +11,6 @@ from kernscope.syntax.ast import (
     TypeExpr,
 )
 from kernscope.types import (
-    INT64,
     UINT64,
     Aggregate,
     Bool,
@@ -124,7 +123,7 @@ class ClauseContext(ConstantReader):
     def aggregate_number(self, t: Aggregate, expr: Expr) -> Integer | None:
         """The type of an aggregation's number, where it has one."""
         if AGGREGATIONS[t.kind].scalar:
-            return INT64 if t.signed else UINT64
+            return t.number
         self.report(error("type-mismatch", f"a `{t.kind}()` map has no single number to use here", expr.span))
         return None
 

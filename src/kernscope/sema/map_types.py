@@ -2,11 +2,7 @@
 
 from kernscope.catalog.aggregations import AGGREGATIONS
 from kernscope.diagnostics import error
-from kernscope.syntax.ast import (
-    Call,
-    Expr,
-    MapRef,
-)
+from kernscope.syntax.ast import Call, Expr, FieldAccess, MapRef
 from kernscope.types import (
     NONE,
     Aggregate,
@@ -35,11 +31,24 @@ class MapTypes(ClauseContext):
             if how in ("read", "write") or (how == "delete"):
                 self._set_keyed(info, False, ref)
         else:
-            types = [self.type_of(key) for key in ref.keys]
+            types = [self._key_type(key) for key in ref.keys]
+            self._note_domain(info, ref.keys)
             if self._set_keyed(info, True, ref) and all(t is not None for t in types):
                 known = [t for t in types if t is not None]
                 self._widen_key(info, stored(known[0] if len(known) == 1 else Tuple(tuple(known))), ref)
         return info
+
+    def _key_type(self, key: Expr) -> Type | None:
+        t = self.type_of(key)
+        return self.aggregate_number(t, key) if isinstance(t, Aggregate) else t
+
+    def _note_domain(self, info: MapInfo, keys: list[Expr]) -> None:
+        """Keep in mind whether all keys are members of `args` with a small range, such as a system call's number."""
+        domain = 0
+        if len(keys) == 1 and isinstance(keys[0], FieldAccess) and self.clause.args is not None:
+            field = self.clause.args.fields.get(keys[0].name)
+            domain = field.domain if field is not None else 0
+        info.domain = domain if info.domain in (None, domain) else 0
 
     def _set_keyed(self, info: MapInfo, keyed: bool, ref: MapRef) -> bool:
         if info.keyed is None:

@@ -31,12 +31,15 @@ class Variable:
 class MapInfo:
     """One map of the program. `key` is None for a scalar map once `keyed` is False.
 
-    `uses` collects how it is used (see `CheckContext.use_map`); `clauses` the clauses that write it.
+    `domain` is the number that its keys are nearly always below (see `StructField.domain`), 0 where any use has
+    another kind of key. `uses` collects how it is used (see `CheckContext.use_map`); `clauses` the clauses that
+    write it.
     """
 
     __slots__ = (
         "clauses",
         "decl",
+        "domain",
         "first",
         "key",
         "key_span",
@@ -58,6 +61,7 @@ class MapInfo:
         self.uses: set[str] = set()
         self.clauses: set[int] = set()
         self.decl: MapDecl | None = None
+        self.domain: int | None = None
 
     def __repr__(self) -> str:
         return f"MapInfo(@{self.name}[{self.key}]: {self.value})"

@@ -203,7 +203,8 @@ class Operators(MapTypes):
         if then is None or orelse is None:
             return None
         a, b = (
-            INT64 if isinstance(t, Aggregate) and AGGREGATIONS[t.kind].scalar else t for t in (then, orelse)
+            t.number if isinstance(t, Aggregate) and AGGREGATIONS[t.kind].scalar else t
+            for t in (then, orelse)
         )
         joined = join(a, b)
         if joined is None:

@@ -192,9 +192,11 @@ class StructField:
     """One member of a struct: offset in bytes; `bits` is `(shift, width)` for a bit-field, else None.
 
     `data_loc` marks a tracepoint's `__data_loc` or `__rel_loc` member: the field holds where the bytes lie.
+    `domain`, if not 0, says that the value is nearly always below it, as a system call's number is: a map with
+    such keys can be an array.
     """
 
-    __slots__ = ("bits", "data_loc", "name", "offset", "type", "type_text")
+    __slots__ = ("bits", "data_loc", "domain", "name", "offset", "type", "type_text")
 
     def __init__(
         self,
@@ -205,9 +207,11 @@ class StructField:
         bits: tuple[int, int] | None = None,
         data_loc: str | None = None,
         type_text: str = "",
+        domain: int = 0,
     ) -> None:
         self.name, self.type, self.offset = name, type, offset
         self.bits, self.data_loc, self.type_text = bits, data_loc, type_text or str(type)
+        self.domain = domain
 
 
 class Struct(Type):
@@ -235,6 +239,11 @@ class Aggregate(Type):
     def __init__(self, kind: str, size: int, params: tuple[int, ...] = (), signed: bool = True) -> None:
         self.kind, self.params, self.signed = kind, params, signed
         self.size, self.align, self._key = size, 8, (kind, size, params, signed)
+
+    @property
+    def number(self) -> Integer:
+        """The type of its number in expressions, where it has one."""
+        return INT64 if self.signed else UINT64
 
     def __str__(self) -> str:
         return f"{self.kind}_t"
