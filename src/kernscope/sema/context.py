@@ -5,11 +5,7 @@ from collections.abc import Sequence
 from kernscope.catalog.aggregations import AGGREGATIONS
 from kernscope.diagnostics import Diagnostic, error
 from kernscope.probes import Target
-from kernscope.syntax.ast import (
-    Expr,
-    Node,
-    TypeExpr,
-)
+from kernscope.syntax.ast import Expr, Node, RecordExpr, TypeExpr
 from kernscope.types import (
     UINT64,
     Aggregate,
@@ -107,6 +103,17 @@ class ClauseContext(ConstantReader):
 
     def condition(self, expr: Expr) -> None:
         """An expression that is asked whether it is true: anything that can be compared with 0."""
+        if isinstance(expr, RecordExpr) and len(expr.fields) == 1:
+            field = expr.fields[0]
+            self.report(
+                error(
+                    "assignment-as-condition",
+                    f"`{expr.span.text}` assigns nothing and compares nothing",
+                    expr.span,
+                    help=f"to compare, write `{field.name} == {field.value.span.text}`",
+                )
+            )
+            return
         t = self.type_of(expr)
         if isinstance(t, Aggregate):
             self.aggregate_number(t, expr)
