@@ -9,7 +9,7 @@ from kernscope.sema.rules import is_scalar
 from kernscope.ssa import Block, Cond, Value
 from kernscope.syntax.ast import Call, Expr, MapRef
 from kernscope.tables.helpers import HELPER_IDS
-from kernscope.types import INT64, UINT64, Aggregate, Tuple, Type, align_up
+from kernscope.types import INT64, UINT64, Aggregate, Tuple, Type, align_up, stored_leaves
 
 from .values import Values
 
@@ -47,8 +47,8 @@ class MapAccess(Values):
         return place
 
     def _clear_gaps(self, place: Value, t: Type) -> None:
-        """Bytes between a tuple's elements are part of the key, so they must always be zero."""
-        if isinstance(t, Tuple) and t.size != sum(e.size for e in t.elements):
+        """Bytes between a tuple's leaves are part of the key, so they must always be zero."""
+        if isinstance(t, Tuple) and t.size != sum(leaf.size for _, leaf in stored_leaves(t)):
             self.clear(place, t.size)
 
     def _lookup(self, user_map: UserMap, key: Value) -> Value:

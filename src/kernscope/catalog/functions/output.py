@@ -9,7 +9,6 @@ from kernscope.ssa import Cond
 from kernscope.syntax.ast import Call, Expr, MapRef
 from kernscope.tables.helpers import HELPER_IDS
 from kernscope.types import (
-    INT64,
     NONE,
     UINT32,
     Aggregate,
@@ -30,7 +29,7 @@ __all__ = ["FUNCTIONS"]
 
 def _readable(t: Type) -> Type:
     """The type in which a value travels: an aggregation's integer instead of its cells."""
-    return INT64 if isinstance(t, Aggregate) else t
+    return t.number if isinstance(t, Aggregate) else t
 
 
 class _Printf(Function):

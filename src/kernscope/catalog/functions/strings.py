@@ -17,7 +17,7 @@ __all__ = ["FUNCTIONS"]
 class _Str(Function):
     name = "str"
     usage = ("str(POINTER)", "str(POINTER, LENGTH)")
-    doc = "The NUL-ended string that a pointer leads to, cut after LENGTH or `max_strlen` bytes."
+    doc = "The NUL-ended string that a pointer leads to, cut so that it fits LENGTH bytes with its NUL."
     arity = (1, 2)
 
     def check(self, cx: CheckContext, call: Call) -> Type | None:
@@ -33,11 +33,12 @@ class _Str(Function):
                 cx.report(error("wrong-arguments", "a length cannot be negative", call.args[1].span))
                 return None
             if length is not None:
-                size = min(length + 1, limit)
+                # bpftrace counts the NUL into LENGTH, but not of a parameter, whose text is known
+                size = max(1, min(length + isinstance(source, PositionalParam), limit))
         if isinstance(source, PositionalParam) and (len(call.args) == 1 or length is not None):
             text = cx.parameters[source.index - 1] if source.index <= len(cx.parameters) else ""
-            content = text.encode("utf-8", "surrogateescape")[: size - 1]
-            if len(text) >= limit:
+            content = text.encode("utf-8", "surrogateescape")[:length]
+            if len(content) >= limit:
                 cx.report(
                     error("string-too-long", f"this parameter has more than {limit - 1} bytes", source.span)
                 )
@@ -66,7 +67,7 @@ class _Str(Function):
         bound: Value | int = size
         if len(call.args) == 2 and lo.constant(call.args[1]) is None:
             b = lo.b
-            wanted = b.add(lo.value(call.args[1]), 1)
+            wanted = lo.value(call.args[1])
             bound = b.select(b.cmp(Cond.ULT, wanted, size), wanted, size)
         return StringSource(address, "kernel" if space == "ctx" else space, bound)
 
