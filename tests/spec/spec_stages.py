@@ -58,9 +58,7 @@ def diagnostics_stage(source: Source) -> str:
 
 
 def _check_compilation(source: Source) -> list[Diagnostic]:
-    warnings: list[Diagnostic] = []
-    compile_source(source, FixedKernel(), verify=True, warnings=warnings)
-    return warnings
+    return compile_source(source, FixedKernel(), verify=True).warnings
 
 
 def _compiled_stage(name: str) -> Callable[[Source], str]:

@@ -79,7 +79,7 @@ class CheckContext(Protocol):
         """The value of a string that is known when compiling, or None."""
 
     def use_map(self, ref: "MapRef", how: str) -> MapFacts:
-        """Record that a map is named: `read`, `write`, `whole`, `iterate`, `delete`, `has_key` or `len`."""
+        """Record that a map is named: `read`, `write`, `whole`, `reset`, `iterate`, `delete`, `has_key` or `len`."""
 
     def keep(self, node: "Expr", what: object) -> None:
         """Leave something for lowering, which gets it back from `kept`."""

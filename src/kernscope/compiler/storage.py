@@ -122,6 +122,8 @@ class Storage:
     def _dense_domain(info: MapInfo, probe_names: list[str]) -> tuple[object, ...] | None:
         if info.uses & {"iterate", "delete", "has_key", "len"} or info.decl is not None:
             return None
+        if {"reset", "read"} <= info.uses:
+            return None  # user space resets cells by remembering what they held: programs would not see it
         if info.key is None:
             return (None,)
         if isinstance(info.key, Symbolic) and info.key.kind == "probe":

@@ -23,7 +23,7 @@ class _Command(Function):
         self.usage = (f"{name}(@map)",)
 
     def check(self, cx: CheckContext, call: Call) -> Type | None:
-        facts = wants_map(cx, call, call.args[0], "whole", keyed=False)
+        facts = wants_map(cx, call, call.args[0], "reset", keyed=False)
         if facts is not None:
             cx.keep(call, f"@{facts.name}")
         return NONE
