@@ -83,10 +83,15 @@ class Edges:
         end = self.exits[pred.order]
         assert end is not None
         live = self.lv.live_in[block.order]
-        regs = [v if v is not None and (v.op <= _FLOATING or live >> v.id & 1) else None for v in end.regs]
-        return State(
-            regs, {v for v in end.stored if live >> v.id & 1}, {v for v in end.stale if live >> v.id & 1}
-        )
+        number = self.lv.number
+        regs = [
+            v
+            if v is not None and (v.op <= _FLOATING or ((n := number[v.id]) >= 0 and live >> n & 1))
+            else None
+            for v in end.regs
+        ]
+        stored = {v for v in end.stored if (n := number[v.id]) >= 0 and live >> n & 1}
+        return State(regs, stored, end.stale & stored)
 
     # --- joins -------------------------------------------------------------------------------------------
 

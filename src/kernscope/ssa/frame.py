@@ -65,18 +65,19 @@ def layout(f: Function, lv: Liveness, allocation: Allocation) -> Frame:
 
 def _place_objects(lives: dict[FrameSlot, int]) -> int:
     """Largest first, each as near to the top as those allow that live at the same time."""
-    placed: list[tuple[int, int, int]] = []  # life, first and last byte below r10
+    placed: dict[tuple[int, int], int] = {}  # when bytes are taken, by first and last byte below r10
     total = 0
     for slot in sorted(lives, key=lambda s: (-s.size, s.id)):
         life = lives[slot]
         align = max(slot.align, 1)
         bottom = _round_up(slot.size, align)
-        for top, end in sorted((top, end) for other, top, end in placed if other & life):
+        for top, end in sorted(span for span, other in placed.items() if other & life):
             if bottom <= top:
                 break
             bottom = max(bottom, _round_up(end + slot.size, align))
         slot.offset = -bottom
-        placed.append((life, bottom - slot.size, bottom))
+        span = bottom - slot.size, bottom
+        placed[span] = placed.get(span, 0) | life
         total = max(total, bottom)
     return _round_up(total, 8)
 

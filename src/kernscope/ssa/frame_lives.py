@@ -21,7 +21,8 @@ def spill_lives(f: Function, lv: Liveness, spilled: set[Value]) -> dict[Value, i
     lives = dict.fromkeys(spilled, 0)
     bits = 0
     for v in spilled:
-        bits |= 1 << v.id
+        if lv.number[v.id] >= 0:
+            bits |= 1 << lv.number[v.id]
         if v.op == Op.PHI and v.block is not None:
             for pred in v.block.preds:
                 lives[v] |= 1 << lv.end[pred.order]

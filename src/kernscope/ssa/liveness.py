@@ -1,7 +1,8 @@
 """Where values live: one walk backwards over the function gives all that register allocation asks about.
 
-Floating values (constants, references) never live: they are made where they are used. Sets of values are
-integers used as bit sets, by value id. Positions number all instructions in block order.
+Floating values (constants, references) never live: they are made where they are used. Sets of
+values are integers used as bit sets; only values that live in more than one block have a number in them.
+Positions number all instructions in block order.
 """
 
 from kernscope.ssa.ir import Block, Function, Op, Value
@@ -15,12 +16,13 @@ _TWO_ADDRESS = frozenset((*range(Op.ADD, Op.BSWAP + 1), Op.PTR_ADD))
 class Liveness:
     """The answers. All by block order or value id.
 
-    `live_in`, `live_out`: bit sets by block order; phis count as defined at the start of their block, phi
-    arguments as used at the end of the predecessor. `deaths`: by block order, for each instruction and the
-    terminator the values whose last use (or unused definition) it is. `uses`: positions of all uses,
-    falling, so that the next one is last. `crosses`: whether a value lives across a call. `hints`: register
-    it is wanted in by a call or return, or -1. `affinity`: the phi it flows into. `start`, `end`: positions
-    by block order. `pressure`: most values alive at once in the block. `has_call`: by block order.
+    `number`: of a value in bit sets, -1 if it lives in one block; `values`: the reverse. `live_in`,
+    `live_out`: bit sets by block order; phis count as defined at the start of their block, phi arguments as
+    used at the end of the predecessor. `deaths`: by block order, for each instruction and the terminator
+    the values whose last use (or unused definition) it is. `uses`: positions of all uses, falling, so that
+    the next one is last. `crosses`: whether a value lives across a call. `hints`: register it is wanted in
+    by a call or return, or -1. `affinity`: the phi it flows into. `start`, `end`: positions by block order.
+    `pressure`: most values alive at once in the block. `has_call`: by block order.
     """
 
     __slots__ = (
@@ -32,6 +34,7 @@ class Liveness:
         "hints",
         "live_in",
         "live_out",
+        "number",
         "pressure",
         "start",
         "uses",
@@ -39,6 +42,8 @@ class Liveness:
     )
 
     def __init__(self, blocks: int, values: int) -> None:
+        self.number = [-1] * values
+        self.values: list[Value] = []
         self.live_in = [0] * blocks
         self.live_out = [0] * blocks
         self.deaths: list[list[tuple[Value, ...]]] = [[]] * blocks
@@ -50,7 +55,6 @@ class Liveness:
         self.end = [0] * blocks
         self.pressure = [0] * blocks
         self.has_call = bytearray(blocks)
-        self.values: list[Value | None] = [None] * values
 
     def members(self, bits: int) -> list[Value]:
         """The values in a bit set."""
@@ -58,9 +62,7 @@ class Liveness:
         found = []
         while bits:
             low = bits & -bits
-            value = values[low.bit_length() - 1]
-            assert value is not None
-            found.append(value)
+            found.append(values[low.bit_length() - 1])
             bits ^= low
         return found
 
@@ -81,38 +83,38 @@ def find_liveness(f: Function) -> Liveness:
 
 
 def _find_live_sets(f: Function, lv: Liveness) -> None:
-    upward: list[int] = []
-    defined: list[int] = []
+    upward = [0] * len(f.blocks)
     at_end = [0] * len(f.blocks)  # phi arguments of successors
-    values = lv.values
+    number, values = lv.number, lv.values
+
+    def bit(v: Value) -> int:
+        n = number[v.id]
+        if n < 0:
+            n = number[v.id] = len(values)
+            values.append(v)
+        return 1 << n
+
     for block in f.blocks:
-        used = 0
-        made = 0
         for phi in block.phis:
-            made |= 1 << phi.id
-            values[phi.id] = phi
             for arg, pred in zip(phi.args, block.preds):
-                if arg.op > Op.FRAME_ADDR:
-                    at_end[pred.order] |= 1 << arg.id
+                if arg.op > 4:
+                    at_end[pred.order] |= bit(arg)
                     if arg.id not in lv.affinity:
                         lv.affinity[arg.id] = phi
-        insns = block.insns if block.term is None else [*block.insns, block.term]
-        inside: set[int] = set()
-        outside: set[int] = set()
-        for v in insns:
+        used = 0
+        for v in block.insns:
             for arg in v.args:
-                if arg.op > 4 and arg.id not in inside:
-                    outside.add(arg.id)
-            inside.add(v.id)
-            values[v.id] = v
-        for ident in outside:
-            used |= 1 << ident
-        for ident in inside:
-            made |= 1 << ident
-        for phi in block.phis:
-            used &= ~(1 << phi.id)
-        upward.append(used)
-        defined.append(made)
+                if arg.block is not block and arg.op > 4:
+                    used |= bit(arg)
+        if block.term is not None:
+            for arg in block.term.args:
+                if arg.block is not block and arg.op > 4:
+                    used |= bit(arg)
+        upward[block.order] = used
+    defined = [0] * len(f.blocks)
+    for n, v in enumerate(values):
+        assert v.block is not None
+        defined[v.block.order] |= 1 << n
     _solve(f, lv, upward, defined, at_end)
 
 
