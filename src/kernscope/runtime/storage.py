@@ -38,6 +38,11 @@ class Storage:
             self.aggregation = aggregation_of(user_map.value)
         else:
             self.value_of = stored_decoder(user_map.value, facts)
+        self._rest = None if overflow is None else HashStorage(user_map, overflow, possible_cpus, facts)
+        self._open()
+
+    def _open(self) -> None:
+        """What a way of storing needs to read the map."""
 
     def read(self) -> "dict[Any, Any]":
         """Keys and values now, in no particular order; the key of a scalar is None."""
@@ -96,20 +101,11 @@ class CellsStorage(Storage):
     written to: what they held is remembered and subtracted from then on. Others are zeroed in place.
     """
 
-    def __init__(
-        self,
-        user_map: UserMap,
-        map: "Map",
-        possible_cpus: int,
-        facts: SymbolFacts,
-        overflow: "Map | None" = None,
-    ) -> None:
-        super().__init__(user_map, map, possible_cpus, facts)
+    def _open(self) -> None:
         assert self.aggregation is not None, "cells hold aggregations"
-        self._rest = None if overflow is None else HashStorage(user_map, overflow, possible_cpus, facts)
-        view = map.mmap()
+        user_map, view = self.user_map, self.map.mmap()
         length = user_map.count * user_map.value.size
-        starts = [user_map.offset + cpu * user_map.stride for cpu in range(possible_cpus)]
+        starts = [user_map.offset + cpu * user_map.stride for cpu in range(self.cpus)]
         self._areas = [view[start : start + length] for start in starts]
         self._baseline: list[bytes] | None = None
         self._zeroed: set[int] = set()
@@ -175,17 +171,10 @@ class CellsStorage(Storage):
 class GlobalStorage(Storage):
     """One value in a memory-mapped array, followed by a word that is 1 once it has been assigned."""
 
-    def __init__(
-        self,
-        user_map: UserMap,
-        map: "Map",
-        possible_cpus: int,
-        facts: SymbolFacts,
-        overflow: "Map | None" = None,
-    ) -> None:
-        super().__init__(user_map, map, possible_cpus, facts)
+    def _open(self) -> None:
+        user_map, view = self.user_map, self.map.mmap()
         size = user_map.value.size
-        view, flag = map.mmap(), user_map.offset + align_up(size, 8)
+        flag = user_map.offset + align_up(size, 8)
         self._value = view[user_map.offset : user_map.offset + size]
         self._assigned = view[flag : flag + 8]
 
