@@ -1,11 +1,11 @@
 """Register allocation: one walk over the blocks in order, with what is in each register known at every point.
 
 Each value is in a register or in its own spill slot. When registers run out, the value whose next use is
-farthest makes room (Belady's rule); its slot is written then, and not again unless a branch has since
-taught the verifier something about the register that the slot does not know. A block with one predecessor
-goes on where that one ended; at a join a common state is chosen and each incoming edge is made to agree
-(`edges`). At a call, what lives on moves to r6-r9 or its slot. Floating values are made where they are used
-and forgotten freely. Every function can be allocated: at most five registers are wanted at once.
+farthest makes room (Belady's rule); its slot is written then, and not again unless a branch has since taught
+the verifier something about the register that the slot does not know. A block with one predecessor goes on
+where that one ended; at a join a common state is chosen and each incoming edge is made to agree (`edges`). At
+a call, what lives on moves to r6-r9 or its slot. Floating values are made where they are used and forgotten
+freely. Every function can be allocated: at most five registers are wanted at once.
 
 Known weakness: decisions are never revised, so that a value may move between registers around a loop.
 """

@@ -1,8 +1,8 @@
 """Building a function: one method per operation, light folding on the way, SSA form on the fly.
 
 Variables (`write_var`, `read_var`) become SSA values by the method of Braun, Buchwald, Hack et al., "Simple
-and Efficient Construction of Static Single Assignment Form" (CC 2013), with worklists for its recursion.
-Phis that turn out to be trivial late are left for the first clean-up pass.
+and Efficient Construction of Static Single Assignment Form" (CC 2013), with worklists for its recursion. Phis
+that turn out to be trivial late are left for the first clean-up pass.
 """
 
 from collections.abc import Hashable

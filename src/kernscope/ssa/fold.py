@@ -1,7 +1,7 @@
 """What an operation on constants gives, and which operations are no work at all.
 
-The arithmetic is that of the BPF machine: 64-bit wraparound, x / 0 = 0, x % 0 = x, shift counts taken
-modulo the width (Linux Documentation/bpf/standardization/instruction-set.rst).
+The arithmetic is that of the BPF machine: 64-bit wraparound, x / 0 = 0, x % 0 = x, shift counts taken modulo
+the width (Linux Documentation/bpf/standardization/instruction-set.rst).
 """
 
 from collections.abc import Callable

@@ -1,12 +1,12 @@
 """The intermediate form: modules, functions, blocks and values in static single assignment.
 
-Every value is 64 bits wide. A value is the instruction that computes it. Constants, map references,
-function references and frame addresses *float*: they belong to no block, exist once per function, and are
-materialised by the register allocator where they are used, which costs one instruction and never a spill.
+Every value is 64 bits wide. A value is the instruction that computes it. Constants, map references, function
+references and frame addresses *float*: they belong to no block, exist once per function, and are materialised
+by the register allocator where they are used, which costs one instruction and never a spill.
 
 No def-use chains are kept. A pass walks the blocks in reverse postorder, rewrites arguments through
-`Value.fwd` (set on a replaced value) as it meets them, and so sees every definition before its uses; only
-phi arguments along back edges need a second look (`Function.forward_phis`).
+`Value.fwd` (set on a replaced value) as it meets them, and so sees every definition before its uses; only phi
+arguments along back edges need a second look (`Function.forward_phis`).
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
 """Where values live: one walk backwards over the function gives all that register allocation asks about.
 
-Floating values (constants, references) never live: they are made where they are used. Sets of
-values are integers used as bit sets; only values that live in more than one block have a number in them.
-Positions number all instructions in block order.
+Floating values (constants, references) never live: they are made where they are used. Sets of values are
+integers used as bit sets; only values that live in more than one block have a number in them. Positions
+number all instructions in block order.
 """
 
 from kernscope.ssa.ir import Block, Function, Op, Value

@@ -9,7 +9,7 @@ from kernscope.ssa.emit import emit
 from kernscope.ssa.frame import Frame, called_functions, check_call_chains, layout
 from kernscope.ssa.ir import Function, Module
 from kernscope.ssa.liveness import find_liveness
-from kernscope.ssa.passes import cfg, dce, gvn, legalize, narrow, shape, simplify
+from kernscope.ssa.passes import cfg, dce, gvn, legalize, narrow, order, shape, simplify
 
 __all__ = ["DEFAULT", "Pass", "compile_module", "optimize"]
 
@@ -17,7 +17,7 @@ Pass = tuple[str, Callable[[Function], None]]
 Dump = Callable[[str, str, str], None]
 
 DEFAULT: Sequence[Pass] = (
-    ("dominators", shape.dominators),  # sorts: all walks below rely on definitions before uses
+    ("order", order.run),  # sorts: all walks below rely on definitions before uses
     ("simplify", simplify.run),  # first, so that equal things look equal to gvn
     ("gvn", gvn.run),
     ("legalize", legalize.run),  # after gvn: a division is expanded once for equal ones

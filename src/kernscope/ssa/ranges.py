@@ -1,8 +1,8 @@
 """Bounds of values: signed 64-bit intervals, one forward walk, no fixed point.
 
-Only what the verifier knows as well is used (no bounds of remainders or quotients): an extension that
-is dropped because of a range here is one the verifier does not miss. Arguments of phis along back edges count
-by their operation alone.
+Only what the verifier knows as well is used (no bounds of remainders or quotients): an extension that is
+dropped because of a range here is one the verifier does not miss. Arguments of phis along back edges count by
+their operation alone.
 """
 
 from collections.abc import Callable

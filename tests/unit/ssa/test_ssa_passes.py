@@ -1,15 +1,17 @@
 """Each pass on functions just large enough to show what it does, and what it must leave alone."""
 
+import sys
+
 import pytest
 from ssa_forms import function, text, text_after
 
-from kernscope.ssa import Builder, Cond, Op
-from kernscope.ssa.passes import cfg, dce, gvn, legalize, narrow, shape, simplify
+from kernscope.ssa import DEFAULT, Builder, Cond, Op
+from kernscope.ssa.passes import cfg, dce, gvn, legalize, narrow, order, shape, simplify
 from kernscope.ssa.verify import verify_function
 
 
 def sorted_simplify(build, **options) -> list[str]:  # type: ignore[no-untyped-def]
-    return text_after(build, shape.dominators, simplify.run, dce.run, **options)
+    return text_after(build, order.run, simplify.run, dce.run, **options)
 
 
 # --- simplify --------------------------------------------------------------------------------------------
@@ -102,7 +104,7 @@ def test_equal_operations_are_done_once_where_the_first_dominates() -> None:
         b.position(orelse)
         b.ret(b.mul(first, 5))
 
-    lines = text_after(build, shape.dominators, gvn.run)
+    lines = text_after(build, order.run, gvn.run)
     assert sum(" add " in line for line in lines) == 1
     assert sum(" mul " in line and ", 3" in line for line in lines) == 1
 
@@ -115,7 +117,7 @@ def test_nothing_is_shared_between_siblings() -> None:
             b.position(block)
             b.ret(b.mul(b.param(1), 3))
 
-    assert sum(" mul " in line for line in text_after(build, shape.dominators, gvn.run)) == 2
+    assert sum(" mul " in line for line in text_after(build, order.run, gvn.run)) == 2
 
 
 def test_loads_that_are_not_volatile_are_shared_up_to_the_next_store() -> None:
@@ -128,7 +130,7 @@ def test_loads_that_are_not_volatile_are_shared_up_to_the_next_store() -> None:
         w = b.load(8, p)
         b.ret(b.add(b.add(x, y), b.add(z, w)))
 
-    lines = text_after(build, shape.dominators, gvn.run)
+    lines = text_after(build, order.run, gvn.run)
     assert sum("load" in line for line in lines) == 3
 
 
@@ -138,7 +140,7 @@ def test_pure_calls_are_made_once_and_others_as_often_as_written() -> None:
         times = [b.call(5) for _ in range(2)]
         b.ret(b.add(b.add(*pids), b.sub(*times)))
 
-    lines = text_after(build, shape.dominators, gvn.run)
+    lines = text_after(build, order.run, gvn.run)
     assert sum("call #14" in line for line in lines) == 1
     assert sum("call #5" in line for line in lines) == 2
 
@@ -151,7 +153,7 @@ def test_extensions_of_what_is_in_range_go_and_masks_stay() -> None:
         byte = b.load(1, b.param(0, pointer=True))
         b.ret(b.ext(b.add(b.ext(byte, 32, True), b.and_(byte, 0x7F)), 16, False))
 
-    assert text_after(build, shape.dominators, narrow.run) == [
+    assert text_after(build, order.run, narrow.run) == [
         "v1 = load.u8 v0",
         "v2 = and v1, 127",
         "v3 = add v1, v2",
@@ -164,7 +166,7 @@ def test_32_bit_operations_extend_by_themselves() -> None:
         x = b.ext(b.mul(b.param(0), b.param(1)), 32, False)
         b.ret(b.ext(b.sub(x, 3), 32, False))
 
-    assert text_after(build, shape.dominators, narrow.run) == [
+    assert text_after(build, order.run, narrow.run) == [
         "v2 = mul.32 v0, v1",
         "v3 = sub.32 v2, 3",
         "ret v3",
@@ -176,7 +178,7 @@ def test_inner_extensions_of_sums_are_not_needed() -> None:
         x = b.ext(b.add(b.param(0), b.param(1)), 32, True)
         b.ret(b.ext(b.add(x, b.param(1)), 32, True))
 
-    lines = text_after(build, shape.dominators, narrow.run)
+    lines = text_after(build, order.run, narrow.run)
     assert sum("sext" in line for line in lines) == 1
 
 
@@ -185,7 +187,7 @@ def test_an_extension_before_a_comparison_or_division_stays() -> None:
         x = b.ext(b.param(0), 32, True)
         b.ret(b.ext(b.udiv(x, b.ext(b.param(1), 16, False)), 32, True))
 
-    lines = text_after(build, shape.dominators, narrow.run)
+    lines = text_after(build, order.run, narrow.run)
     assert sum("ext" in line for line in lines) == 3
 
 
@@ -196,7 +198,7 @@ def test_range_and_need_do_not_justify_each_other() -> None:
         x, y = b.ext(b.param(0), 8, False), b.ext(b.param(1), 8, False)
         b.ret(b.ext(b.or_(x, y), 8, False))
 
-    lines = text_after(build, shape.dominators, narrow.run)
+    lines = text_after(build, order.run, narrow.run)
     assert sum("zext.8" in line for line in lines) == 2
 
 
@@ -204,8 +206,8 @@ def test_signed_loads_with_instruction_set_v4_only() -> None:
     def build(b: Builder) -> None:
         b.ret(b.ext(b.load(4, b.param(0, pointer=True)), 32, True))
 
-    assert "v1 = load.u32 v0" in text_after(build, shape.dominators, narrow.run)
-    lines = text_after(build, shape.dominators, narrow.run, features=frozenset({"v4"}))
+    assert "v1 = load.u32 v0" in text_after(build, order.run, narrow.run)
+    lines = text_after(build, order.run, narrow.run, features=frozenset({"v4"}))
     assert lines == ["v1 = load.s32 v0", "ret v1"]
 
 
@@ -216,11 +218,11 @@ def test_signed_division_of_what_cannot_be_negative_is_unsigned() -> None:
     def build(b: Builder) -> None:
         b.ret(b.sdiv(b.ext(b.param(0), 32, False), 10))
 
-    assert text_after(build, shape.dominators, legalize.run)[1] == "v2 = udiv v1, 10"
+    assert text_after(build, order.run, legalize.run)[1] == "v2 = udiv v1, 10"
 
 
 def test_signed_division_is_expanded_where_it_does_not_exist() -> None:
-    lines = text_after(lambda b: b.ret(b.sdiv(b.param(0), 10)), shape.dominators, legalize.run)
+    lines = text_after(lambda b: b.ret(b.sdiv(b.param(0), 10)), order.run, legalize.run)
     assert not any("sdiv" in line for line in lines)
     assert lines == [
         "v1 = ashr v0, 63",
@@ -241,7 +243,7 @@ def test_native_signed_division_only_by_constants_that_cannot_trap() -> None:
             y = b.param(1) if divisor is None else b.const(divisor)
             b.ret(b.binary(Op.SMOD, b.param(0), y))
 
-        return "\n".join(text_after(build, shape.dominators, legalize.run, features=v4))
+        return "\n".join(text_after(build, order.run, legalize.run, features=v4))
 
     assert "smod" in by(10)
     assert "smod" not in by(-1)
@@ -336,7 +338,7 @@ def test_a_condition_made_of_two_tests_branches_without_a_phi() -> None:
         b.position(no)
         b.ret(0)
 
-    lines = text_after(build, shape.dominators, cfg.run, simplify.run, dce.run)
+    lines = text_after(build, order.run, cfg.run, simplify.run, dce.run)
     assert lines == [
         "branch_cmp.ne v0, 0, second.1, no.3",
         "second.1:",
@@ -372,7 +374,7 @@ def test_endless_loops_survive() -> None:
         b.position(loop)
         b.jump(loop)
 
-    assert "jump loop.1" in text_after(build, shape.dominators, cfg.run)
+    assert "jump loop.1" in text_after(build, order.run, cfg.run)
 
 
 # --- shape -----------------------------------------------------------------------------------------------
@@ -395,3 +397,16 @@ def test_shape_splits_critical_edges() -> None:
         if len(block.succs) > 1:
             assert all(len(s.preds) == 1 for s in block.succs)
     assert "edge" in "\n".join(text(f))
+
+
+# --- the pipeline ----------------------------------------------------------------------------------------
+
+
+def test_every_pass_finds_what_it_requires() -> None:
+    facts: set[str] = set()
+    for name, run in DEFAULT:
+        module = sys.modules[run.__module__]
+        assert facts >= set(module.REQUIRES), name
+        facts -= set(module.BREAKS)
+        facts |= set(module.GIVES)
+    assert {"sorted", "loops", "shape"} <= facts

@@ -1,14 +1,17 @@
 """Control flow: constant branches, empty blocks, chains, equal returns, branches on a phi of constants.
 
-Requires: no block twice among the predecessors of another. Breaks: order, dominators and loops, except that
-the blocks are sorted.
+No block is twice among the predecessors of another, before and after. Blocks come out sorted.
 """
 
 from kernscope.ssa.analysis import sort_blocks, use_counts
 from kernscope.ssa.fold import compare
 from kernscope.ssa.ir import NO_RESULT, Block, Function, Op, Value, resolve
 
-__all__ = ["run"]
+__all__ = ["BREAKS", "GIVES", "REQUIRES", "run"]
+
+REQUIRES: tuple[str, ...] = ()
+GIVES: tuple[str, ...] = ("sorted",)
+BREAKS: tuple[str, ...] = ("dominators",)
 
 _ROUNDS = 4  # each round is linear; what four do not reach is not worth a fifth
 

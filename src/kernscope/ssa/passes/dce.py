@@ -1,11 +1,15 @@
 """Dead code: values whose result nothing needs, and stores to stack objects that nothing reads.
 
-Requires nothing; breaks nothing. Loads have no effect of their own, whatever their volatility.
+Loads have no effect of their own, whatever their volatility.
 """
 
 from kernscope.ssa.ir import OPS, FrameSlot, Function, Op, Value
 
-__all__ = ["run"]
+__all__ = ["BREAKS", "GIVES", "REQUIRES", "run"]
+
+REQUIRES: tuple[str, ...] = ()
+GIVES: tuple[str, ...] = ()
+BREAKS: tuple[str, ...] = ()
 
 
 def run(f: Function) -> None:

@@ -1,14 +1,18 @@
 """Global value numbering: a pure operation is not done again where an equal one already dominates it.
 
-Requires: blocks sorted, dominators. Breaks nothing. Nothing is hoisted: a value that a check has bounded
-stays computed where it was. Loads that are not volatile are shared within their block up to the next effect.
-Known weakness: of several equal values in sibling blocks only the last seen is remembered.
+Nothing is hoisted: a value that a check has bounded stays computed where it was. Loads that are not volatile
+are shared within their block up to the next effect. Known weakness: of several equal values in sibling blocks
+only the last seen is remembered.
 """
 
 from kernscope.ssa.analysis import dominates
 from kernscope.ssa.ir import OPS, Block, Function, Op, Value, resolve
 
-__all__ = ["run"]
+__all__ = ["BREAKS", "GIVES", "REQUIRES", "run"]
+
+REQUIRES: tuple[str, ...] = ("sorted", "dominators")
+GIVES: tuple[str, ...] = ()
+BREAKS: tuple[str, ...] = ()
 
 _COMMUTATIVE = frozenset((Op.ADD, Op.MUL, Op.AND, Op.OR, Op.XOR))
 _SHARED = frozenset(i for i, row in enumerate(OPS) if row.pure and Op.ADD <= i < Op.LOAD)

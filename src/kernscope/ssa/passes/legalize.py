@@ -1,15 +1,19 @@
 """Operations the target kernel lacks: signed division and remainder before ISA v4, by explicit signs.
 
-Requires: blocks sorted. Breaks nothing. With s = x >> 63, |x| = (x ^ s) - s; the result gets its sign back
-the same way. Division by zero comes out right by itself: 0, and the dividend with its sign. The v4
-instruction is used only for constant divisors other than 0 and -1: some kernels trap on INT64_MIN / -1.
+With s = x >> 63, |x| = (x ^ s) - s; the result gets its sign back the same way. Division by zero comes out
+right by itself: 0, and the dividend with its sign. The v4 instruction is used only for constant divisors
+other than 0 and -1: some kernels trap on INT64_MIN / -1.
 """
 
 from kernscope.ssa.fold import simplify_binary
 from kernscope.ssa.ir import SCALAR, Block, Function, Op, Value, resolve
 from kernscope.ssa.ranges import Range, ranges
 
-__all__ = ["run"]
+__all__ = ["BREAKS", "GIVES", "REQUIRES", "run"]
+
+REQUIRES: tuple[str, ...] = ("sorted",)
+GIVES: tuple[str, ...] = ()
+BREAKS: tuple[str, ...] = ()
 
 
 def run(f: Function) -> None:

@@ -1,8 +1,8 @@
 """Extensions that change nothing: the value is in range already, or nobody looks at the bits they set.
 
-Requires: blocks sorted. Breaks nothing. Also turns an operation whose result is only wanted zero-extended
-from 32 bits into its 32-bit form, which extends for nothing, and with ISA v4 a sign-extended load into one.
-Masks (`and`) stay: the verifier takes bounds from them.
+Also turns an operation whose result is only wanted zero-extended from 32 bits into its 32-bit form, which
+extends for nothing, and with ISA v4 a sign-extended load into one. Masks (`and`) stay: the verifier takes
+bounds from them.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,11 @@ from kernscope.ssa.analysis import use_counts
 from kernscope.ssa.ir import Function, Op, Value, resolve
 from kernscope.ssa.ranges import Range, ranges
 
-__all__ = ["run"]
+__all__ = ["BREAKS", "GIVES", "REQUIRES", "run"]
+
+REQUIRES: tuple[str, ...] = ("sorted",)
+GIVES: tuple[str, ...] = ()
+BREAKS: tuple[str, ...] = ()
 
 _LOW_BITS = frozenset((Op.ADD, Op.SUB, Op.MUL, Op.AND, Op.OR, Op.XOR, Op.NEG))
 

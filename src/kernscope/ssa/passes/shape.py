@@ -1,31 +1,28 @@
-"""The forms of the graph that other stages ask for.
+"""The form that register allocation needs: no phi with one argument, no critical edge, loop bodies together.
 
-`dominators`: sorts the blocks and finds dominators; breaks nothing. `run`: what register allocation
-requires, that is no phi with one argument, no critical edge, loop depths, blocks sorted with loop bodies
-together. Breaks: other passes may split or merge again, so it comes last.
+It comes last, since other passes may split or merge again.
 """
 
 from kernscope.ssa import analysis
-from kernscope.ssa.ir import Function, Op, Value, resolve
+from kernscope.ssa.ir import Cond, Function, Op, Value, resolve
+from kernscope.ssa.passes import order
 
-__all__ = ["dominators", "run"]
+__all__ = ["BREAKS", "GIVES", "REQUIRES", "run"]
 
-
-def dominators(f: Function) -> None:
-    """Sort blocks and find dominators."""
-    analysis.sort_blocks(f)
-    analysis.find_dominators(f)
+REQUIRES: tuple[str, ...] = ()
+GIVES: tuple[str, ...] = ("sorted", "dominators", "loops", "shape")
+BREAKS: tuple[str, ...] = ()
 
 
 def run(f: Function) -> None:
     """Make `f` ready for allocation."""
     _resolve_single_phis(f)
     _expand_plain_conditions(f)
-    dominators(f)
+    order.run(f)
     analysis.find_loops(f)
     _mark_unlikely(f)
     analysis.split_critical_edges(f)
-    dominators(f)
+    order.run(f)
     analysis.find_loops(f)
 
 
@@ -48,19 +45,16 @@ def _expand_plain_conditions(f: Function) -> None:
         for v in block.insns:
             if v.op == Op.SELECT:
                 v.op = Op.SELECT_CMP
-                v.imm = _NE
+                v.imm = Cond.NE
                 v.args.insert(1, f.const(0))
         term = block.term
         if term is not None and term.op == Op.BRANCH:
             _compare_with_zero(f, term)
 
 
-_NE = 1
-
-
 def _compare_with_zero(f: Function, term: Value) -> None:
     term.op = Op.BRANCH_CMP
-    term.imm = _NE
+    term.imm = Cond.NE
     term.args.append(f.const(0))
 
 

@@ -1,7 +1,7 @@
 """Constant folding, algebraic identities, and fusing: comparisons into branches and selects, constant offsets
 into loads and stores, masks into bit tests.
 
-Requires: blocks sorted. Breaks: nothing; branches that became constant are left for `cfg`.
+Branches that became constant are left for `cfg`.
 
 A rule gets the value and either returns one that replaces it, or changes it in place. What a check has
 bounded must stay the register that is used after the check, so sums are only regrouped, and masks only
@@ -14,7 +14,11 @@ from kernscope.ssa.analysis import use_counts
 from kernscope.ssa.fold import compare, fold_bswap, fold_ext, is_commutative, simplify_binary
 from kernscope.ssa.ir import NEGATED, SWAPPED, Cond, Function, Op, Value, resolve, s64
 
-__all__ = ["run"]
+__all__ = ["BREAKS", "GIVES", "REQUIRES", "run"]
+
+REQUIRES: tuple[str, ...] = ("sorted",)
+GIVES: tuple[str, ...] = ()
+BREAKS: tuple[str, ...] = ()
 
 Rule = Callable[[Function, Value, list[int]], Value | None]
 
