@@ -5,7 +5,7 @@ and Efficient Construction of Static Single Assignment Form" (CC 2013), with wor
 that turn out to be trivial late are left for the first clean-up pass.
 """
 
-from collections.abc import Hashable
+from __future__ import annotations
 
 from kernscope.ssa import fold
 from kernscope.ssa.ir import (
@@ -22,6 +22,10 @@ from kernscope.ssa.ir import (
     Value,
     resolve,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # `typing` and `collections.abc` cost as much start-up time as this whole room
+    from collections.abc import Hashable
 
 __all__ = ["Builder"]
 

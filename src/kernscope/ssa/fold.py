@@ -4,9 +4,13 @@ The arithmetic is that of the BPF machine: 64-bit wraparound, x / 0 = 0, x % 0 =
 the width (Linux Documentation/bpf/standardization/instruction-set.rst).
 """
 
-from collections.abc import Callable
+from __future__ import annotations
 
 from kernscope.ssa.ir import Function, Op, Value, s64
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # `typing` and `collections.abc` cost as much start-up time as this whole room
+    from collections.abc import Callable
 
 __all__ = ["compare", "fold_binary", "fold_bswap", "fold_ext", "is_commutative", "simplify_binary"]
 

@@ -1,16 +1,20 @@
 """Running a function as it stands in SSA form: the oracle for passes, allocation and emission in tests."""
 
-from collections.abc import Callable
+from __future__ import annotations
 
 from kernscope.ssa.fold import compare, fold_binary, fold_bswap, fold_ext
 from kernscope.ssa.ir import Block, FrameSlot, Function, Op, Value, s64
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # `typing` and `collections.abc` cost as much start-up time as this whole room
+    from collections.abc import Callable
+
+    #: Called as (kind, which, arguments): op number, helper id or function or name, signed 64-bit integers.
+    CallHook = Callable[[int, object, list[int]], int]
+
 __all__ = ["OutOfSteps", "Run", "interpret"]
 
 _MASK = 0xFFFF_FFFF_FFFF_FFFF
-
-#: Called as (kind, which, arguments): op number, helper id or function or name, signed 64-bit integers.
-CallHook = Callable[[int, object, list[int]], int]
 
 
 class OutOfSteps(Exception):

@@ -9,8 +9,14 @@ No def-use chains are kept. A pass walks the blocks in reverse postorder, rewrit
 arguments along back edges need a second look (`Function.forward_phis`).
 """
 
-from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # `typing` and `collections.abc` cost as much start-up time as this whole room
+    from collections.abc import Iterator
+    from typing import Protocol
+else:
+    Protocol = object
 
 __all__ = [
     "COND_NAMES",
@@ -105,7 +111,7 @@ class Op:
     RET = 38
 
 
-class OpRow(NamedTuple):
+class OpRow:
     """What one operation is.
 
     `kind`: of the result. `effects`: must be kept and kept in order. `pure`: equal arguments give equal
@@ -113,12 +119,15 @@ class OpRow(NamedTuple):
     the fields `imm`, `aux` and `width` are used, and what the kernel's verifier makes of it.
     """
 
-    name: str
-    kind: int
-    effects: bool
-    pure: bool
-    foldable: bool
-    note: str
+    __slots__ = ("effects", "foldable", "kind", "name", "note", "pure")
+
+    def __init__(self, name: str, kind: int, effects: bool, pure: bool, foldable: bool, note: str) -> None:
+        self.name = name
+        self.kind = kind
+        self.effects = effects
+        self.pure = pure
+        self.foldable = foldable
+        self.note = note
 
 
 _MATH = (SCALAR, False, True, True)
@@ -179,7 +188,7 @@ class Value:
         self,
         ident: int,
         op: int,
-        args: "list[Value]",
+        args: list[Value],
         kind: int,
         imm: int = 0,
         aux: object = None,
@@ -219,7 +228,7 @@ class Block:
         "term",
     )
 
-    def __init__(self, function: "Function", ident: int, name: str) -> None:
+    def __init__(self, function: Function, ident: int, name: str) -> None:
         self.function = function
         self.id = ident
         self.name = name
@@ -233,7 +242,7 @@ class Block:
         self.idom: Block | None = None  # set by analyses
 
     @property
-    def succs(self) -> "list[Block]":
+    def succs(self) -> list[Block]:
         """The blocks that control may go to next."""
         return self.term.targets if self.term is not None else []
 
@@ -275,7 +284,7 @@ class Function:
         "slots",
     )
 
-    def __init__(self, module: "Module", name: str, params: int) -> None:
+    def __init__(self, module: Module, name: str, params: int) -> None:
         if not 0 <= params <= 5:
             raise ValueError(f"a BPF function takes 0 to 5 parameters, not {params}")
         self.module = module
@@ -365,7 +374,7 @@ class Module:
 
     __slots__ = ("features", "functions", "name")
 
-    def __init__(self, name: str, features: "set[str] | frozenset[str]" = frozenset()) -> None:
+    def __init__(self, name: str, features: set[str] | frozenset[str] = frozenset()) -> None:
         self.name = name
         self.features = set(features)
         self.functions: list[Function] = []

@@ -9,9 +9,13 @@ A step is (kind, value, dst, srcs):
     REMAT  dst = the floating value `value`, made anew
 """
 
-from collections.abc import Callable
+from __future__ import annotations
 
 from kernscope.ssa.ir import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # `typing` and `collections.abc` cost as much start-up time as this whole room
+    from collections.abc import Callable
 
 __all__ = ["LOAD", "MOVE", "OP", "REMAT", "STORE", "Step", "parallel_moves"]
 

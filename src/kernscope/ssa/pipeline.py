@@ -1,6 +1,6 @@
 """The back end on one screen: SSA form in, BPF instructions out."""
 
-from collections.abc import Callable, Sequence
+from __future__ import annotations
 
 from kernscope.asm.instruction import Insn, Label
 from kernscope.ssa import analysis
@@ -11,10 +11,15 @@ from kernscope.ssa.ir import Function, Module
 from kernscope.ssa.liveness import find_liveness
 from kernscope.ssa.passes import cfg, dce, gvn, legalize, narrow, order, shape, simplify
 
-__all__ = ["DEFAULT", "Pass", "compile_module", "optimize"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # `typing` and `collections.abc` cost as much start-up time as this whole room
+    from collections.abc import Callable, Sequence
 
-Pass = tuple[str, Callable[[Function], None]]
-Dump = Callable[[str, str, str], None]
+    Pass = tuple[str, Callable[[Function], None]]
+    Dump = Callable[[str, str, str], None]
+
+__all__ = ["DEFAULT", "compile_module", "optimize"]
+
 
 DEFAULT: Sequence[Pass] = (
     ("order", order.run),  # sorts: all walks below rely on definitions before uses

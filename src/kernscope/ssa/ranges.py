@@ -5,9 +5,13 @@ dropped because of a range here is one the verifier does not miss. Arguments of 
 their operation alone.
 """
 
-from collections.abc import Callable
+from __future__ import annotations
 
 from kernscope.ssa.ir import Function, Op, Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # `typing` and `collections.abc` cost as much start-up time as this whole room
+    from collections.abc import Callable
 
 __all__ = ["FULL", "Range", "ranges"]
 

@@ -5,11 +5,15 @@ extends for nothing, and with ISA v4 a sign-extended load into one. Masks (`and`
 bounds from them.
 """
 
-from collections.abc import Callable
+from __future__ import annotations
 
 from kernscope.ssa.analysis import use_counts
 from kernscope.ssa.ir import Function, Op, Value, resolve
 from kernscope.ssa.ranges import Range, ranges
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # `typing` and `collections.abc` cost as much start-up time as this whole room
+    from collections.abc import Callable
 
 __all__ = ["BREAKS", "GIVES", "REQUIRES", "run"]
 

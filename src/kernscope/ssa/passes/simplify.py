@@ -8,11 +8,17 @@ bounded must stay the register that is used after the check, so sums are only re
 merged, where the inner one has no other use.
 """
 
-from collections.abc import Callable
+from __future__ import annotations
 
 from kernscope.ssa.analysis import use_counts
 from kernscope.ssa.fold import compare, fold_bswap, fold_ext, is_commutative, simplify_binary
 from kernscope.ssa.ir import NEGATED, SWAPPED, Cond, Function, Op, Value, resolve, s64
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # `typing` and `collections.abc` cost as much start-up time as this whole room
+    from collections.abc import Callable
+
+    Rule = Callable[[Function, Value, list[int]], Value | None]
 
 __all__ = ["BREAKS", "GIVES", "REQUIRES", "run"]
 
@@ -20,7 +26,6 @@ REQUIRES: tuple[str, ...] = ("sorted",)
 GIVES: tuple[str, ...] = ()
 BREAKS: tuple[str, ...] = ()
 
-Rule = Callable[[Function, Value, list[int]], Value | None]
 
 _CMP_CONDS = (Cond.EQ, Cond.NE)
 
