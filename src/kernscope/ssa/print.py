@@ -7,6 +7,9 @@ from kernscope.ssa.ir import COND_NAMES, OPS, Block, FrameSlot, Function, Module
 __all__ = ["print_allocation", "print_function", "print_module", "print_value"]
 
 
+_MEMORY = (Op.LOAD, Op.STORE, Op.ATOMIC)
+
+
 def _ref(value: Value) -> str:
     match value.op:
         case Op.CONST:
@@ -26,6 +29,10 @@ def _ref(value: Value) -> str:
 
 def _label(block: Block) -> str:
     return f"{block.name}.{block.id}"
+
+
+def _offset(n: int) -> str:
+    return f" + {n}" if n > 0 else f" - {-n}"
 
 
 def _operation(v: Value) -> str:
@@ -62,8 +69,8 @@ def print_value(v: Value) -> str:
         operands = [f"[{', '.join(pairs)}]"]
     else:
         operands = [_ref(a) for a in v.args]
-        if v.op in (Op.LOAD, Op.STORE, Op.ATOMIC) and v.imm:
-            operands[0] += f" + {v.imm}" if v.imm > 0 else f" - {-v.imm}"
+        if v.op in _MEMORY and v.imm:
+            operands[0] += _offset(v.imm)
     operands += [_label(t) for t in v.targets]
     text = _operation(v) + (" " + ", ".join(operands) if operands else "")
     row = OPS[v.op]
@@ -106,7 +113,9 @@ def _step(kind: int, value: Value, dst: int, srcs: tuple[int, ...]) -> str:
             return f"s{value.id} = r{srcs[0]}"
         case location.REMAT:
             return f"r{dst} = {_ref(value)}"
-    places = [_ref(a) if r < 0 else f"r{r}" for a, r in zip(value.args, srcs)]
+    places = [f"r{r}" if 0 <= r < 10 else _ref(a) for a, r in zip(value.args, srcs)]
+    if value.op in _MEMORY and value.imm:
+        places[0] += _offset(value.imm)
     result = f"r{dst} = " if dst >= 0 else ""
     targets = [_label(t) for t in value.targets]
     return f"{result}{_operation(value)} {', '.join(places + targets)}".rstrip() + (
