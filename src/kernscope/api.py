@@ -1,12 +1,14 @@
 """The public functions: what a program can do with Kernscope in one call each."""
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 
 from kernscope.kernel import Kernel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
     from kernscope.bundle import Bundle
     from kernscope.output.sink import Sink
     from kernscope.runtime import Session
@@ -30,47 +32,54 @@ def _kernel() -> Kernel:
 
 
 def run(
-    text: str,
+    program: "str | Bundle",
     *,
     name: str = "<program>",
     args: Sequence[str] = (),
     command: Sequence[str] | None = None,
     pid: int | None = None,
+    only_pid: bool = False,
     sinks: "Sequence[Sink]" = (),
     duration: float | None = None,
     print_maps: bool = True,
+    settings: "Mapping[str, int | str | bool] | None" = None,
+    dump: "Callable[[str, str], None] | None" = None,
 ) -> "Session":
     """Compile a program and prepare its run; entering the session, or iterating over it, starts it.
 
     Args:
-        text: the program, in the bpftrace language.
+        program: its text, in the bpftrace language, or what `compile` or `load` returned.
         name: what messages call it.
         args: its positional parameters `$1`, `$2`, …
         command: arguments of a command to start, trace from its first instruction, and end with.
         pid: a process to end with.
+        only_pid: leave out events of other processes than `pid`.
         sinks: where output goes, besides the events that iterating yields.
         duration: seconds until the end.
         print_maps: hand the maps to the sinks at the end.
+        settings: what a command line decides, see `kernscope.sema.check`: `{"unsafe": True}` for instance.
+        dump: called with a stage's name and its text as the program is compiled.
 
     Raises: CompileError; when it starts, KernelError, AttachError, NotSupportedError, SessionError.
     """
-    import os
-
-    from kernscope.compiler import compile_source
-    from kernscope.diagnostics import Source
     from kernscope.runtime import Session
 
     kernel = _kernel()
     started = kernel.start_command(command) if command is not None else None
     try:
-        # the command's process exists (it waits), so that `cpid` is a constant of the program
-        bundle = compile_source(
-            Source(name, text),
-            kernel,
-            parameters=args,
-            environment=os.environ,
-            cpid=started.pid if started is not None else 0,
-        )
+        if isinstance(program, str):
+            # the command's process exists (it waits), so that `cpid` is a constant of the program
+            bundle = _compile(
+                program,
+                name,
+                args,
+                cpid=started.pid if started is not None else 0,
+                pid=(pid or 0) if only_pid else 0,
+                settings=settings,
+                dump=dump,
+            )
+        else:
+            bundle = program
         return Session(
             bundle,
             kernel,
@@ -86,14 +95,24 @@ def run(
         raise
 
 
-def compile(text: str, *, name: str = "<program>", args: Sequence[str] = ()) -> "Bundle":
-    """Compile a program for this kernel. Raises CompileError."""
+def _compile(text: str, name: str, args: Sequence[str], **options: "Any") -> "Bundle":
     import os
 
     from kernscope.compiler import compile_source
     from kernscope.diagnostics import Source
 
-    return compile_source(Source(name, text), _kernel(), parameters=args, environment=os.environ)
+    return compile_source(Source(name, text), _kernel(), parameters=args, environment=os.environ, **options)
+
+
+def compile(
+    text: str,
+    *,
+    name: str = "<program>",
+    args: Sequence[str] = (),
+    settings: "Mapping[str, int | str | bool] | None" = None,
+) -> "Bundle":
+    """Compile a program for this kernel. Raises CompileError."""
+    return _compile(text, name, args, settings=settings)
 
 
 def dump(text: str, stage: str, *, name: str = "<program>", args: Sequence[str] = ()) -> str:
@@ -101,11 +120,6 @@ def dump(text: str, stage: str, *, name: str = "<program>", args: Sequence[str] 
 
     Raises: CompileError; ValueError if there is no such stage.
     """
-    import os
-
-    from kernscope.compiler import compile_source
-    from kernscope.diagnostics import Source
-
     if stage not in DUMP_STAGES:
         raise ValueError(f"there is no stage {stage!r}: the stages are {', '.join(DUMP_STAGES)}")
     parts: list[str] = []
@@ -114,7 +128,7 @@ def dump(text: str, stage: str, *, name: str = "<program>", args: Sequence[str] 
         if name == stage:
             parts.append(text)
 
-    compile_source(Source(name, text), _kernel(), parameters=args, environment=os.environ, dump=keep)
+    _compile(text, name, args, dump=keep)
     return "\n".join(parts)
 
 
@@ -123,6 +137,8 @@ def list_probes(pattern: str = "*") -> list[str]:
 
     A pattern without `*`, `?`, `[` or `:` matches all names that contain it.
     """
+    from fnmatch import fnmatchcase
+
     from kernscope.probes import KINDS
 
     if not any(c in pattern for c in "*?[:"):

@@ -30,20 +30,29 @@ def compile_source(
     parameters: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
     cpid: int = 0,
+    pid: int = 0,
+    settings: Mapping[str, int | str | bool] | None = None,
     verify: bool = False,
     dump: Dump | None = None,
 ) -> Bundle:
     """Compile a program.
 
-    `verify` checks every intermediate form (slow; for tests). `dump` receives the text form of each stage.
+    `pid`, if not 0, is the only process whose events count (see `compiler.process_filter`). `settings` are
+    what the command line decides (see `sema.check`). `verify` checks every intermediate form (slow; for tests). `dump` receives the text form of each stage.
 
     Raises CompileError with all that is wrong in the first stage that finds something.
     """
     program = syntax.parse(source)
     if dump is not None:
         dump("ast", syntax.dump(program))
+    if pid:
+        from kernscope.compiler.process_filter import only_process
+
+        only_process(program, pid)
     try:
-        checked = sema.check(program, kernel, parameters=parameters, environment=environment, cpid=cpid)
+        checked = sema.check(
+            program, kernel, parameters=parameters, environment=environment, cpid=cpid, settings=settings
+        )
     except RecursionError:
         raise CompileError([_nesting_error(source)]) from None
     if dump is not None:

@@ -90,6 +90,9 @@ class ProbeKind:
     """Whether `arg0`, `arg1`, … are the 64-bit words of its context."""
     doc = ""
 
+    of_processes = True
+    """Whether its events happen in processes, so that `-p PID` leaves out those of others."""
+
     seldom = False
     """Whether it fires so seldom that a small event ring is enough (timers, `begin`)."""
 

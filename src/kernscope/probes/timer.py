@@ -28,6 +28,7 @@ class _Timer(ProbeKind):
 
     def __init__(self, providers: tuple[str, ...], every_cpu: bool, doc: str) -> None:
         self.providers, self.every_cpu, self.doc = providers, every_cpu, doc
+        self.of_processes = every_cpu  # an interval is a clock; a profile samples whatever runs
         name = providers[0]
         self.syntax = (f"{name}:s:N", f"{name}:ms:N", f"{name}:us:N", f"{name}:hz:N", f"{name}:1s")
 

@@ -23,17 +23,22 @@ def check(
     parameters: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
     cpid: int = 0,
+    settings: Mapping[str, int | str | bool] | None = None,
 ) -> Checked:
     """Check a program against a kernel.
 
     `parameters` are the values of `$1`, `$2`, …; `environment` may preset settings (`BPFTRACE_MAX_STRLEN` …);
-    `cpid` is the process id of the command that is traced.
+    `cpid` is the process id of the command that is traced. `settings` are what the command line decides, added
+    to the configuration: `unsafe` (functions that change the system are allowed), `named:NAME` (the text of the
+    program's own option `--NAME=TEXT`, True without a text), `include_dirs` and `includes` (headers before the
+    program's own; one per line), `warn_reads` (-k), `off_features` (kernel features not to be used, by commas).
 
     Raises CompileError with all findings.
     """
     found: list[Diagnostic] = []
     config = read_config(program.config, environment or {}, found)
     config["cpid"] = cpid
+    config |= settings or {}
     found += _unsupported(program)
     if not program.probes:
         found.append(
