@@ -183,6 +183,10 @@ class Builtin:
     def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
         raise NotImplementedError
 
+    def lower_into(self, lo: LowerContext, destination: "Value", size: int) -> bool:
+        """Write a value kept in memory to where it is wanted, zero behind its end; False where `lower` must do."""
+        return False
+
 
 class Function:
     """A call, such as `str()`. `usage` is its signature; `arity` the least and most arguments (None: any)."""

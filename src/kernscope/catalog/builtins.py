@@ -93,8 +93,12 @@ class _Comm(Builtin):
 
     def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
         destination = lo.place(self.type or String(COMM_BYTES))
-        lo.b.call(HELPER_IDS["get_current_comm"], destination, COMM_BYTES)
+        self.lower_into(lo, destination, COMM_BYTES)
         return destination
+
+    def lower_into(self, lo: LowerContext, destination: "Value", size: int) -> bool:
+        lo.b.call(HELPER_IDS["get_current_comm"], destination, size)  # it pads with zeros
+        return True
 
 
 class _Cpu(_Helper):

@@ -13,7 +13,7 @@ from kernscope.catalog.functions import FUNCTIONS
 from kernscope.diagnostics import Span
 from kernscope.sema.rules import is_scalar
 from kernscope.ssa import Cond, Value
-from kernscope.syntax.ast import Call, Expr, StringLiteral, TupleExpr
+from kernscope.syntax.ast import Call, Expr, Identifier, StringLiteral, TupleExpr
 from kernscope.tables.helpers import HELPER_IDS
 from kernscope.types import Buffer, String, Tuple, Type, align_up, stored_leaves
 
@@ -24,8 +24,9 @@ __all__ = ["RecordSender"]
 _PRODUCER_POSITION = 3
 """BPF_RB_PROD_POS, a flag of bpf_ringbuf_query()."""
 
-Part = Value | StringSource | bytes
-"""What goes into one leaf: a scalar, the address of a stored value, a string to be read, or constant bytes."""
+Part = Value | StringSource | Identifier | bytes
+"""What goes into one leaf: a scalar, the address of a stored value, a string to be read, a built-in that writes
+itself, or constant bytes."""
 
 
 class RecordSender(MapAccess):
@@ -80,6 +81,8 @@ class RecordSender(MapAccess):
             ]
         if isinstance(expr, StringLiteral):
             return [(t, expr.value.encode("utf-8", "surrogateescape").split(b"\0", 1)[0])]
+        if isinstance(expr, Identifier) and isinstance(t, String) and not in_tail(t):
+            return [(t, expr)]
         if isinstance(expr, Call) and isinstance(t, String) and in_tail(t):
             entry = FUNCTIONS.get(expr.name)
             source = entry.string_source(self.lowering, expr) if entry is not None else None
@@ -91,6 +94,10 @@ class RecordSender(MapAccess):
         """Write one leaf of the fixed part."""
         if isinstance(part, bytes):
             self.store_bytes(base, part + bytes(t.size - len(part)), offset)
+        elif isinstance(part, Identifier):
+            destination = self.b.ptr_add(base, offset)
+            if not self.builtin_into(part, destination, t):
+                self.copy(destination, self.value(part), t.size)
         elif isinstance(part, StringSource):
             destination = self.b.ptr_add(base, offset)
             self.clear(destination, t.size)
@@ -196,6 +203,7 @@ class RecordSender(MapAccess):
         if isinstance(part, StringSource):
             got = self.read_string(part.address, part.space, destination, part.size)
         else:
+            assert isinstance(part, Value)
             got = self.read_string(part, "kernel", destination, t.size)
         return b.sub(got, b.cmp(Cond.NE, got, 0))
 

@@ -138,12 +138,23 @@ class Values(Memory, ConstantReader):
         elif isinstance(expr, StringLiteral):
             content = expr.value.encode("utf-8", "surrogateescape")
             self.store_bytes(destination, content + bytes(t.size - len(content)))
-        elif isinstance(expr, Call) and isinstance(t, String) and self._string_into(expr, destination, t):
-            pass
+        elif self._written_in_place(expr, destination, t):
+            return
         elif is_scalar(t):
             self.b.store(t.size, destination, self.number(expr))
         else:
             self.convert(self.value(expr), have, destination, t)
+
+    def builtin_into(self, node: Identifier, destination: Value, t: Type) -> bool:
+        """Let a built-in that is kept in memory write itself to where it is wanted."""
+        entry = find_builtin(node.name)
+        return entry is not None and entry.lower_into(self.lowering, destination, t.size)
+
+    def _written_in_place(self, expr: Expr, destination: Value, t: Type) -> bool:
+        """Whether an expression could be made to write straight to where it is wanted."""
+        if isinstance(expr, Identifier):
+            return self.builtin_into(expr, destination, t)
+        return isinstance(expr, Call) and isinstance(t, String) and self._string_into(expr, destination, t)
 
     def _string_into(self, call: Call, destination: Value, t: Type) -> bool:
         entry = FUNCTIONS.get(call.name)
