@@ -259,15 +259,31 @@ class Btf:
                 return Member(name, inner.type_id, outer.bit_offset + inner.bit_offset, inner.bitfield_bits)
         return None
 
-    def enum_value(self, name: str) -> int | None:
-        """The value of an enumerator, of whichever enum (a scan of all enums; slow)."""
-        for id in range(1, len(self)):
-            type = self.type(id)
-            if type.kind in (Kind.ENUM, Kind.ENUM64):
-                for enumerator, value in self.enumerators(type):
-                    if enumerator == name:
-                        return value
+    def find_enumerator(self, name: str) -> "tuple[BtfType, int] | None":
+        """The enum that has an enumerator called `name`, and its value (a search through the bytes: some ms)."""
+        if self._base is not None and (found := self._base.find_enumerator(name)):
+            return found
+        place = bytes(self._strings).find(b"\0" + name.encode() + b"\0")
+        if place < 0 or not name:
+            return None
+        wanted, types = _WORD.pack(place + 1 + self._string_base), bytes(self._types)
+        offsets = self.index.offsets
+        position = types.find(wanted)
+        while position >= 0:
+            if position % 4 == 0:
+                own = _last_at_most(offsets, position)
+                type = self.type(own + self._base_types)
+                if type.kind in (Kind.ENUM, Kind.ENUM64):
+                    for enumerator, value in self.enumerators(type):
+                        if enumerator == name:
+                            return type, value
+            position = types.find(wanted, position + 1)
         return None
+
+    def enum_value(self, name: str) -> int | None:
+        """The value of an enumerator, of whichever enum."""
+        found = self.find_enumerator(name)
+        return None if found is None else found[1]
 
     # -- raw tracepoints ------------------------------------------------------------------------------
 
@@ -302,3 +318,15 @@ class Btf:
             found.add(strings[start:end].decode("utf-8", "replace"))
             position = strings.find(b"\0" + prefix, end)
         return sorted(name for name in found if self.find(Kind.TYPEDEF, _TRACEPOINT_PREFIX + name))
+
+
+def _last_at_most(offsets: "memoryview | list[int]", position: int) -> int:
+    """The index of the record that a byte of the type section lies in. Record 0, void, takes no bytes."""
+    low, high = 1, len(offsets)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if offsets[middle] <= position:
+            low = middle
+        else:
+            high = middle
+    return low

@@ -19,7 +19,7 @@ event ring when they were sent, so that a reader handles them in the order in wh
 """
 
 from kernscope.diagnostics import Diagnostic
-from kernscope.types import Aggregate, Buffer, String, Symbolic, Tuple, Type, align_up
+from kernscope.types import Aggregate, Array, Buffer, String, Struct, Symbolic, Tuple, Type, align_up
 
 __all__ = [
     "CONTROL_HEADER_BYTES",
@@ -170,7 +170,7 @@ class RecordLayout:
             if isinstance(t, Aggregate):
                 raise TypeError(f"{t} cannot be sent in a record")
             size = 4 if in_tail(t) else t.size
-            align = 8 if isinstance(t, Symbolic) else 4 if in_tail(t) else t.align
+            align = 8 if isinstance(t, Symbolic | Struct | Array) else 4 if in_tail(t) else t.align
             end = align_up(end, align)
             self.leaves.append((end, t))
             end += size

@@ -5,7 +5,13 @@ A type is a small immutable value, compared by content. `size` and `align` are i
 `kernscope.bundle.RecordLayout` instead.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+else:
+    Protocol = object
 
 __all__ = [
     "BOOL",
@@ -22,17 +28,21 @@ __all__ = [
     "Array",
     "Bool",
     "Buffer",
+    "Enum",
     "Integer",
+    "NamedTuple",
     "NoneType",
     "Pointer",
     "String",
     "Struct",
     "StructField",
+    "StructSource",
     "Symbolic",
     "Tuple",
     "Type",
     "align_up",
     "stored_leaves",
+    "without_targets",
 ]
 
 
@@ -85,6 +95,24 @@ class Integer(Type):
         return f"{'' if self.signed else 'u'}int{self.bits}"
 
 
+class Enum(Integer):
+    """An integer whose values have names; `names` maps values to names. `size` is that of the stored form."""
+
+    __slots__ = ("name", "names")
+
+    def __init__(self, name: str, names: Mapping[int, str], bits: int = 32, signed: bool = False) -> None:
+        super().__init__(bits, signed)
+        self.name, self.names = name, names
+        self._key = (name, bits, signed)
+
+    def with_bits(self, bits: int) -> "Enum":
+        """The same enum in another stored form."""
+        return self if bits == self.bits else Enum(self.name, self.names, bits, self.signed)
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Bool(Type):
     """True or false, one byte."""
 
@@ -133,15 +161,37 @@ class Tuple(Type):
         offsets = []
         end, align = 0, 1
         for element in elements:
-            end = align_up(end, element.align)
+            step = 8 if isinstance(element, Struct | Array) else element.align  # they are copied in words
+            end = align_up(end, step)
             offsets.append(end)
             end += element.size
-            align = max(align, element.align)
+            align = max(align, step)
         self.offsets = tuple(offsets)
         self.size, self.align, self._key = align_up(end, align), align, elements
 
+    def rebuilt(self, elements: "tuple[Type, ...]") -> "Tuple":
+        """The same kind of tuple with other elements."""
+        return Tuple(elements)
+
     def __str__(self) -> str:
         return f"({','.join(map(str, self.elements))})"
+
+
+class NamedTuple(Tuple):
+    """A record of the language, `(a = 1, b = "x")`: a tuple whose elements have names."""
+
+    __slots__ = ("names",)
+
+    def __init__(self, names: tuple[str, ...], elements: tuple[Type, ...]) -> None:
+        super().__init__(elements)
+        self.names = names
+        self._key = (names, elements)
+
+    def rebuilt(self, elements: tuple[Type, ...]) -> Tuple:
+        return NamedTuple(self.names, elements)
+
+    def __str__(self) -> str:
+        return f"record {{ {', '.join(f'.{n} = {t}' for n, t in zip(self.names, self.elements))} }}"
 
 
 class Symbolic(Type):
@@ -185,7 +235,12 @@ class Array(Type):
         self.size, self.align, self._key = element.size * count, element.align, (element, count)
 
     def __str__(self) -> str:
-        return f"{self.element}[{self.count}]"
+        base: Type = self
+        dimensions = ""
+        while isinstance(base, Array):
+            dimensions += f"[{base.count}]"
+            base = base.element
+        return f"{base}{dimensions}"
 
 
 class StructField:
@@ -214,14 +269,51 @@ class StructField:
         self.domain = domain
 
 
+class StructSource(Protocol):
+    """Where a struct's members come from when they are asked for: a kernel struct has hundreds, few are used."""
+
+    def member(self, name: str) -> StructField | None: ...
+
+    def fields(self) -> dict[str, StructField]: ...
+
+
 class Struct(Type):
-    """A named record with members at known offsets; compared by name."""
+    """A named record (`struct x`, `union x`) with members at known offsets; compared by name.
 
-    __slots__ = ("fields", "name")
+    Members of anonymous members stand among its own. With neither members nor a `source` it is a mere mention,
+    which sema completes by name.
+    """
 
-    def __init__(self, name: str, size: int, fields: dict[str, StructField], align: int = 8) -> None:
-        self.name, self.fields = name, fields
-        self.size, self.align, self._key = size, align, (name, size)
+    __slots__ = ("_fields", "_source", "name")
+
+    def __init__(
+        self,
+        name: str,
+        size: int,
+        fields: dict[str, StructField] | None,
+        align: int = 8,
+        source: StructSource | None = None,
+    ) -> None:
+        self.name, self._fields, self._source = name, fields, source
+        self.size, self.align, self._key = size, align, (name,)
+
+    @property
+    def fields(self) -> dict[str, StructField]:
+        """All members, in order."""
+        if self._fields is None:
+            self._fields = self._source.fields() if self._source is not None else {}
+        return self._fields
+
+    def member(self, name: str) -> StructField | None:
+        """One member, or None."""
+        if self._fields is None and self._source is not None:
+            return self._source.member(name)
+        return self.fields.get(name)
+
+    @property
+    def is_mention(self) -> bool:
+        """Whether only its name is known."""
+        return self._source is None and not self._fields and not self.size
 
     def __str__(self) -> str:
         return self.name
@@ -262,3 +354,23 @@ def stored_leaves(t: Type, offset: int = 0) -> Iterator[tuple[int, Type]]:
             yield from stored_leaves(element, offset + at)
     else:
         yield offset, t
+
+
+def without_targets(t: Type) -> Type:
+    """The type of the same stored form that says nothing of what its pointers lead to.
+
+    Records and maps need no more, and a kernel type followed through its pointers never ends.
+    """
+    if isinstance(t, Pointer):
+        return Pointer(NONE, t.space)
+    if isinstance(t, Tuple):
+        return t.rebuilt(tuple(without_targets(element) for element in t.elements))
+    if isinstance(t, Array):
+        return Array(without_targets(t.element), t.count)
+    if isinstance(t, Struct):
+        fields = {
+            f.name: StructField(f.name, without_targets(f.type), f.offset, bits=f.bits, type_text=f.type_text)
+            for f in t.fields.values()
+        }
+        return Struct(t.name, t.size, fields, t.align)
+    return t
