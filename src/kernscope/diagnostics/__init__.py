@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .diagnostic import CompileError, Diagnostic, error, note, warning
-from .source import NO_SPAN, Source, Span
+from .source import NO_SPAN, ExpandedSpan, Source, Span, root_span
 from .suggest import suggest  # here, as loading it later would put the module in the function's place
 
 TYPE_CHECKING = False  # typing costs 3 ms to import; checkers take the name for true
@@ -16,6 +16,7 @@ __all__ = [
     "NO_SPAN",
     "CompileError",
     "Diagnostic",
+    "ExpandedSpan",
     "Source",
     "Span",
     "UnknownCode",
@@ -24,6 +25,7 @@ __all__ = [
     "explain",
     "note",
     "render_text",
+    "root_span",
     "suggest",
     "to_json",
     "warning",

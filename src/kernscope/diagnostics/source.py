@@ -1,20 +1,21 @@
 """Program texts and places in them."""
 
-__all__ = ["NO_SPAN", "Source", "Span"]
+__all__ = ["NO_SPAN", "ExpandedSpan", "Source", "Span", "root_span"]
 
 
 class Source:
     """A program text and the name that diagnostics give it (a path, or `<command line>`).
 
     Offsets are indices into `text`. Bytes that are no valid UTF-8 are lone surrogates
-    (decode with `errors="surrogateescape"`).
+    (decode with `errors="surrogateescape"`). `imported` is the statement that brought the text into a program.
     """
 
-    __slots__ = ("_starts", "name", "text")
+    __slots__ = ("_starts", "imported", "name", "text")
 
-    def __init__(self, name: str, text: str) -> None:
+    def __init__(self, name: str, text: str, imported: "Span | None" = None) -> None:
         self.name = name
         self.text = text
+        self.imported = imported
         self._starts: list[int] | None = None
 
     def _line_starts(self) -> list[int]:
@@ -93,6 +94,23 @@ class Span:
     def __repr__(self) -> str:
         line, column = self.source.position(self.start)
         return f"Span({self.source.name}:{line}:{column}, {self.end - self.start} characters)"
+
+
+class ExpandedSpan(Span):
+    """A place in a macro's definition, as it stands for one use of the macro: `origin` is the use."""
+
+    __slots__ = ("origin",)
+
+    def __init__(self, source: Source, start: int, end: int, origin: Span) -> None:
+        super().__init__(source, start, end)
+        self.origin = origin
+
+
+def root_span(span: Span) -> Span:
+    """The place in the program itself: for a place in an imported text, the import."""
+    while (imported := span.source.imported) is not None:
+        span = imported
+    return span
 
 
 NO_SPAN = Span(Source("<none>", ""), 0, 0)

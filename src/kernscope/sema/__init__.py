@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from kernscope.diagnostics import CompileError, Diagnostic, error
-from kernscope.syntax.ast import Program
+from kernscope.syntax.ast import Define, Program
 
 from .checker import Checker
 from .config import read_config
+from .expand import expand
 from .model import Checked, Clause, MapInfo, Variable
 
 TYPE_CHECKING = False
@@ -49,6 +50,11 @@ def check(
                 help='write one, for instance `begin { printf("hello\\n"); }`',
             )
         )
+    expansion: list[Diagnostic] = []
+    program = expand(program, expansion)
+    found += expansion
+    if any(d.severity == "error" for d in expansion):
+        raise CompileError(found)  # what was not expanded would be reported again, as an unknown name
     checker = Checker(program, kernel, parameters, config)
     checker.check()
     diagnostics = found + checker.diagnostics
@@ -63,8 +69,7 @@ def _unsupported(program: Program) -> list[Diagnostic]:
     """Parts of the language that parse but cannot be compiled yet, each once."""
     parts = (
         ("`import`", program.imports),
-        ("C definitions", program.c_definitions),
-        ("macros", program.macros),
+        ("C definitions", [d for d in program.c_definitions if not isinstance(d, Define)]),
         ("functions of your own (`fn`)", program.subprogs),
     )
     return [

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from kernscope.catalog.aggregations import AGGREGATIONS
-from kernscope.diagnostics import Diagnostic, error
+from kernscope.diagnostics import Diagnostic, ExpandedSpan, error
 from kernscope.probes import Target
 from kernscope.syntax.ast import Expr, Node, RecordExpr, TypeExpr
 from kernscope.types import (
@@ -67,6 +67,9 @@ class ClauseContext(ConstantReader):
         key = (diagnostic.code, span.start if span else -1, span.end if span else -1)
         if key not in self.reported:
             self.reported.add(key)
+            while isinstance(span, ExpandedSpan):
+                span = span.origin
+                diagnostic.labels.append((span, "expanded here"))
             self.diagnostics.append(diagnostic)
 
     def not_yet(self, node: Node, what: str) -> None:

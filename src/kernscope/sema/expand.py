@@ -1,0 +1,298 @@
+"""Expansion of macros and of `#define`s: the tree of the program as if their bodies stood where they are used.
+
+Works on trees, before anything is checked. A use becomes a copy of the body: a block for a macro, an expression for
+a `#define`. Copies are hygienic: variables that a macro's body assigns get names of their own, maps must be passed
+in. Every copied node has an `ExpandedSpan`: its place in the definition, and the use it stands for.
+"""
+
+from collections.abc import Callable
+
+from kernscope.catalog.builtins import find_builtin
+from kernscope.diagnostics import CompileError, Diagnostic, ExpandedSpan, Span, error
+from kernscope.syntax.ast import (
+    BlockExpr,
+    Call,
+    Define,
+    Expr,
+    ForEach,
+    ForRange,
+    Identifier,
+    Let,
+    Macro,
+    MapRef,
+    Node,
+    Probe,
+    Program,
+    Return,
+    Variable,
+)
+
+from .defines import Defines
+from .macros import Macros
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["expand"]
+
+_MOST_NODES = 200_000
+"""Of all copies together: macros that use macros twice grow exponentially."""
+
+_DEEPEST = 50
+"""Macros within macros."""
+
+
+class _OwnName(str):
+    """The name of a variable that belongs to one expansion: it differs from all others that read the same."""
+
+    expansion = 0
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _OwnName) and self.expansion == other.expansion and str.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash((str.__hash__(self), self.expansion))
+
+
+class _Scope:
+    """What names mean in one copy. `origin` is the use; at the root, where nothing is replaced, None."""
+
+    __slots__ = ("chain", "expressions", "macro", "maps", "origin", "outer", "variables")
+
+    def __init__(self, outer: "_Scope | None", macro: Macro | None, origin: Span | None) -> None:
+        self.outer, self.macro, self.origin = outer, macro, origin
+        self.chain: tuple[str, ...] = outer.chain if outer is not None else ()
+        self.expressions: dict[str, Expr] = {}
+        """Parameters that stand for expressions; these are evaluated in `outer`."""
+        self.variables: dict[str, str] = {}
+        self.maps: dict[str, str] | None = None
+        """Parameters that stand for maps; None where every map may be named."""
+
+
+def expand(program: Program, found: list[Diagnostic]) -> Program:
+    """The program without uses of macros and `#define`s; what is wrong with them is added to `found`."""
+    defines = [d for d in program.c_definitions if isinstance(d, Define)]
+    if not program.macros and not defines:
+        return program
+    expander = _Expander(Macros(program.macros, found), Defines(defines, found), found)
+    root = _Scope(None, None, None)
+    try:
+        probes = [expander.probe(probe, root) for probe in program.probes]
+        subprogs = [expander.copy(subprog, root) for subprog in program.subprogs]
+    except CompileError as too_large:
+        found += too_large.diagnostics
+        return program
+    return Program(
+        program.config,
+        program.imports,
+        program.c_definitions,
+        program.macros,
+        program.map_decls,
+        subprogs,
+        probes,
+        program.span,
+    )
+
+
+class _Expander:
+    def __init__(self, macros: Macros, defines: Defines, found: list[Diagnostic]) -> None:
+        self.macros, self.defines, self.found = macros, defines, found
+        self.nodes = 0
+        self.expansions = 0
+
+    def report(self, finding: Diagnostic) -> None:
+        """Add a finding once, however often the macro that it is in is used."""
+        if all(f.code != finding.code or f.span != finding.span for f in self.found):
+            self.found.append(finding)
+
+    def probe(self, probe: Probe, scope: _Scope) -> Probe:
+        predicate = self.copy(probe.predicate, scope) if probe.predicate is not None else None
+        return Probe(probe.attach_points, predicate, self.copy(probe.body, scope), probe.span)
+
+    # --- copies --------------------------------------------------------------------------------------------
+
+    def copy(self, node: "Any", scope: _Scope) -> "Any":
+        """A copy of a node as it is meant in `scope`, its uses of macros expanded."""
+        handler = _HANDLERS.get(type(node))
+        if handler is not None:
+            replaced = handler(self, node, scope)
+            if replaced is not None:
+                return replaced
+        return self.plain(node, scope)
+
+    def plain(self, node: "Any", scope: _Scope) -> "Any":
+        """A copy field by field."""
+        self.nodes += 1
+        if self.nodes > _MOST_NODES:
+            place = scope.origin or node.span
+            message = "the macros of this program expand to more than the compiler can take"
+            raise CompileError([error("macro-recursion", message, place)])
+        kind = type(node)
+        copy = object.__new__(kind)
+        copy.span = self.span(node.span, scope)
+        for name in kind.__match_args__:
+            value = getattr(node, name)
+            if isinstance(value, Node):
+                value = self.copy(value, scope)
+            elif isinstance(value, list):
+                value = [self.copy(v, scope) if isinstance(v, Node) else v for v in value]
+            setattr(copy, name, value)
+        return copy
+
+    def span(self, span: Span, scope: _Scope) -> Span:
+        if scope.origin is None:
+            return span
+        return ExpandedSpan(span.source, span.start, span.end, scope.origin)
+
+    # --- names ---------------------------------------------------------------------------------------------
+
+    def identifier(self, node: Identifier, scope: _Scope) -> Expr | None:
+        argument = scope.expressions.get(node.name)
+        if argument is not None:
+            assert scope.outer is not None
+            return self.copy(argument, scope.outer)  # type: ignore[no-any-return]
+        if find_builtin(node.name) is not None:
+            return None
+        if node.name in self.macros.table:
+            return self.macro_use(node, node.name, [], scope)
+        return self.define_use(node, node.name, None, scope)
+
+    def call(self, node: Call, scope: _Scope) -> Expr | None:
+        if node.name in self.macros.table:
+            return self.macro_use(node, node.name, node.args, scope)
+        return self.define_use(node, node.name, node.args, scope)
+
+    def variable(self, node: Variable, scope: _Scope) -> Variable | None:
+        name = scope.variables.get(node.name)
+        return Variable(name, self.span(node.span, scope)) if name is not None else None
+
+    def declaration(self, node: "Let | ForRange | ForEach", scope: _Scope) -> Node | None:
+        field = "name" if isinstance(node, Let) else "var"
+        name = scope.variables.get(getattr(node, field))
+        if name is None:
+            return None
+        copy: Node = self.plain(node, scope)
+        setattr(copy, field, name)
+        return copy
+
+    def map(self, node: MapRef, scope: _Scope) -> MapRef | None:
+        if scope.maps is None:
+            return None
+        name = scope.maps.get(node.name)
+        if name is None:
+            assert scope.macro is not None
+            signature = ", ".join([*(f"{p.sigil}{p.name}" for p in scope.macro.params), f"@{node.name}"])
+            self.report(
+                error(
+                    "macro-hygiene",
+                    f"the macro `{scope.macro.name}` uses `@{node.name}`, which is not passed to it",
+                    self.span(node.span, scope),
+                    labels=_used_at(scope.origin),
+                    help=f"make it a parameter: `macro {scope.macro.name}({signature})`",
+                )
+            )
+            return None
+        keys = [self.copy(key, scope) for key in node.keys] if node.keys is not None else None
+        return MapRef(name, keys, self.span(node.span, scope))
+
+    def returned(self, node: Return, scope: _Scope) -> None:
+        if scope.macro is not None:
+            self.report(
+                error(
+                    "macro-definition",
+                    f"the macro `{scope.macro.name}` cannot return",
+                    node.span,
+                    notes="its body stands where the macro is used; its last expression is its value",
+                    help="write the value last, without `;`",
+                )
+            )
+
+    # --- uses ----------------------------------------------------------------------------------------------
+
+    def macro_use(self, use: Expr, name: str, args: list[Expr], scope: _Scope) -> Expr | None:
+        """The block that a use of a macro becomes."""
+        place = self.span(use.span, scope)
+        if name in scope.chain or len(scope.chain) >= _DEEPEST:
+            chain = " → ".join(f"`{n}`" for n in (*scope.chain, name))
+            self.report(
+                error(
+                    "macro-recursion",
+                    f"the macro `{name}` uses itself: {chain}",
+                    place,
+                    labels=_used_at(scope.origin),
+                    help="use a loop, `for ($i : 0..10) { … }`",
+                )
+            )
+            return None
+        given = [self._argument(arg, scope) for arg in args]
+        macro = self.macros.choose(name, args, given, place, self.report)
+        if macro is None:
+            return None
+        inner = _Scope(scope, macro, place)
+        inner.chain = (*scope.chain, name)
+        inner.maps = {}
+        for parameter, arg, meant in zip(macro.params, args, given):
+            if parameter.sigil == "$":
+                assert isinstance(meant, Variable)
+                inner.variables[parameter.name] = meant.name
+            elif parameter.sigil == "@":
+                assert isinstance(meant, MapRef)
+                inner.maps[parameter.name] = meant.name
+            else:
+                inner.expressions[parameter.name] = arg
+        self._own_names(macro, inner)
+        return BlockExpr(self.copy(macro.body, inner), place)
+
+    def _argument(self, arg: Expr, scope: _Scope) -> Expr:
+        """What an argument is, where that is a variable or a map: parameters of the macro around stand for theirs."""
+        if isinstance(arg, Identifier) and arg.name in scope.expressions and scope.outer is not None:
+            return self._argument(scope.expressions[arg.name], scope.outer)
+        if isinstance(arg, Variable):
+            return Variable(scope.variables.get(arg.name, arg.name), arg.span)
+        if isinstance(arg, MapRef) and arg.keys is None and scope.maps is not None:
+            return MapRef(scope.maps.get(arg.name, arg.name), None, arg.span)
+        return arg
+
+    def _own_names(self, macro: Macro, scope: _Scope) -> None:
+        self.expansions += 1
+        for name in self.macros.assigned(macro):
+            if name not in scope.variables:
+                own = _OwnName(name)
+                own.expansion = self.expansions
+                scope.variables[name] = own
+
+    def define_use(self, use: Expr, name: str, args: list[Expr] | None, scope: _Scope) -> Expr | None:
+        """The expression that a use of a `#define`d name becomes."""
+        place = self.span(use.span, scope)
+        body = self.defines.body(name, args, place, self.report)
+        if body is None or name in scope.chain or len(scope.chain) >= _DEEPEST:
+            return None  # as in C, a name in its own definition is left alone
+        inner = _Scope(scope, None, place)
+        inner.chain = (*scope.chain, name)
+        inner.variables, inner.maps, inner.macro = scope.variables, scope.maps, scope.macro
+        inner.expressions = dict(zip(self.defines.parameters(name), args or ()))
+        return self.copy(body, inner)  # type: ignore[no-any-return]
+
+
+def _used_at(origin: Span | None) -> list[tuple[Span, str]]:
+    labels: list[tuple[Span, str]] = []
+    while origin is not None:
+        labels.append((origin, "expanded here"))
+        origin = origin.origin if isinstance(origin, ExpandedSpan) else None
+    return labels
+
+
+_HANDLERS: "dict[type, Callable[[_Expander, Any, _Scope], Any]]" = {
+    Identifier: _Expander.identifier,
+    Call: _Expander.call,
+    Variable: _Expander.variable,
+    Let: _Expander.declaration,
+    ForRange: _Expander.declaration,
+    ForEach: _Expander.declaration,
+    MapRef: _Expander.map,
+    Return: _Expander.returned,
+}
