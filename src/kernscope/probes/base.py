@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from kernscope.bundle import Attach
 from kernscope.diagnostics import Diagnostic
-from kernscope.types import Struct, StructField
+from kernscope.types import Struct, StructField, Type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,6 +76,9 @@ class EventReader(Protocol):
 
     def read_kernel(self, address: "Value", size: int, signed: bool) -> "Value":
         """An integer of `size` bytes behind a kernel address that the verifier does not know."""
+
+    def place(self, t: Type) -> "Value":
+        """Memory for a value, not initialised, until the end of the statement."""
 
     def constant_table(self, content: bytes) -> int:
         """Put constant bytes into the `globals` map; returns their offset there (a multiple of 8)."""

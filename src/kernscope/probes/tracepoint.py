@@ -84,7 +84,9 @@ class _PerfTracepoint(ProbeKind):
         if isinstance(field.type, Integer | Bool | Pointer):
             signed = isinstance(field.type, Integer) and field.type.signed
             return b.load(field.type.size, reader.context, field.offset, signed=signed)
-        return b.ptr_add(reader.context, b.const(field.offset))
+        if field.offset % 8 == 0:
+            return b.ptr_add(reader.context, b.const(field.offset))
+        return _aligned_copy(reader, field)
 
     def attach(self, kernel: "KernelAccess", attach: Attach, program: "Program") -> "list[Link]":
         category, name = (str(part) for part in attach.target)
@@ -92,6 +94,21 @@ class _PerfTracepoint(ProbeKind):
 
 
 PERF_TRACEPOINT = _PerfTracepoint()
+
+
+def _aligned_copy(reader: EventReader, field: StructField) -> "Value":
+    """A text or array member in memory of our own: lowering reads words, and the verifier wants words of a
+    tracepoint's record to be aligned, which a member at offset 34 is not.
+    """
+    b = reader.builder
+    copy = reader.place(field.type)
+    size, start = field.type.size, field.offset
+    offset = 0
+    while offset < size:
+        width = next(w for w in (4, 2, 1) if start % w == 0 and offset % w == 0 and offset + w <= size)
+        b.store(width, copy, b.load(width, reader.context, start + offset), offset)
+        offset += width
+    return copy
 
 
 class _Tracepoint(ProbeKind):
