@@ -3,8 +3,7 @@
     start    maps are created and filled, programs loaded; `begin` programs run; the others are attached; a
              command that was given is let go
     run      records are drained and handed to the sinks, until exit(), stop(), a signal, the end of the
-    command
-             or of the process `pid`, or the end of `duration`
+             command or of the process `pid`, or the end of `duration`
     end      the others are detached; `end` programs run; the last records are drained; the maps' contents are
              kept (`session.maps`) and handed to the sinks; everything is closed
 
@@ -58,9 +57,9 @@ class Session:
     """Runs `bundle` on `kernel`.
 
     Args:
-        sinks: where output goes, as it comes. Without any, events are kept for iteration. command:
-        arguments of a child process to start, or one already started (and waiting): it is let go when all
-            is attached, and its end ends the session.
+        sinks: where output goes, as it comes. Without any, events are kept for iteration.
+        command: arguments of a child process to start, or one already started (and waiting): it is let go when
+            all is attached, and its end ends the session.
         pid: a process whose end ends the session.
         duration: seconds from attached to end; None: no limit.
         print_maps: hand the maps to the sinks at the end.
@@ -127,6 +126,7 @@ class Session:
             self._live.run_inline("begin")
             if not self._live.exit_flag:
                 self._live.attach()
+                self._tell_missing()
                 self._signal_watch.watch(self._live.signal_numbers())
             self.emit(AttachedEvent(self.bundle.probe_count))
             if not self._live.exit_flag:
@@ -139,6 +139,21 @@ class Session:
             self._release()
             raise
         return self
+
+    def rehearse(self) -> None:
+        """Create, load and attach, then undo it all: what a start would find out, and nothing runs.
+
+        Raises what `start` raises.
+        """
+        if self._state != "new":
+            return
+        self._state = "ended"
+        try:
+            self._create()
+            self._live.set_exit_flag()  # programs do nothing while they are attached
+            self._live.attach()
+        finally:
+            self._release()
 
     def run(self, *, signals: "Sequence[int]" = ()) -> int:
         """Go on until the end, then return the exit code of `exit()` (0 without).
@@ -280,6 +295,11 @@ class Session:
             _add_error(self._repeated, event)
         else:
             self.emit(event)
+
+    def _tell_missing(self) -> None:
+        if self.bundle.config.get("missing_probes") == "warn":
+            for problem in self._live.missing:
+                self.emit(ErrorEvent(str(problem)))
 
     def end_soon(self, exit_code: int) -> None:
         """exit(): what is in the rings is still handed over."""
