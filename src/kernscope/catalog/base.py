@@ -113,6 +113,23 @@ class LowerContext(Protocol):
 
     def constant(self, expr: "Expr") -> int | None: ...
 
+    def constant_string(self, expr: "Expr") -> str | None: ...
+
+    def into(self, expr: "Expr", destination: "Value", t: Type) -> None:
+        """Evaluate into memory, in the stored form of type `t`."""
+
+    def string_source(self, expr: "Expr") -> StringSource | None:
+        """Where the string that an expression only copies can be read from."""
+
+    def scratch(self, size: int) -> "Value":
+        """Memory in the scratch area, which the kernel has always initialised, until the statement ends."""
+
+    def unforeseen(self, value: "Value") -> "Value":
+        """The same value, of which the verifier knows nothing where loops need that."""
+
+    def equal_bytes(self, left: "Value", right: "Value", size: int) -> "Value":
+        """1 if `size` bytes at two addresses are the same, else 0."""
+
     def constant_bytes(self, content: bytes) -> "Value":
         """The address of a constant string, ended by a NUL."""
 
@@ -138,6 +155,9 @@ class LowerContext(Protocol):
     def load_arg(self, name: str) -> "Value": ...
 
     def global_address(self, offset: int) -> "Value": ...
+
+    def constant_table(self, content: bytes) -> int:
+        """Put constant bytes into the `globals` map; returns their offset there (a multiple of 8)."""
 
     def constant_text(self, text: str) -> int:
         """The index of a constant string in `Bundle.strings`."""
@@ -202,6 +222,10 @@ class Function:
 
     def lower(self, lo: LowerContext, call: "Call") -> "Value | None":
         raise NotImplementedError
+
+    def constant(self, cx: "CheckContext | LowerContext", call: "Call") -> int | None:
+        """The result where it is known when compiling (asked after `check`), or None."""
+        return None
 
     def string_source(self, lo: LowerContext, call: "Call") -> StringSource | None:
         """Where the resulting string can be read from, for functions that only copy it; None for all others."""

@@ -5,7 +5,7 @@
 
 from collections.abc import Callable, Sequence
 
-from kernscope.catalog.base import LowerContext
+from kernscope.catalog.base import LowerContext, StringSource
 from kernscope.catalog.builtins import find_builtin
 from kernscope.catalog.functions import FUNCTIONS
 from kernscope.probes import Target
@@ -155,6 +155,11 @@ class Values(Memory, ConstantReader):
         if isinstance(expr, Identifier):
             return self.builtin_into(expr, destination, t)
         return isinstance(expr, Call) and isinstance(t, String) and self._string_into(expr, destination, t)
+
+    def string_source(self, expr: Expr) -> StringSource | None:
+        """Where the string that an expression only copies can be read from."""
+        entry = FUNCTIONS.get(expr.name) if isinstance(expr, Call) else None
+        return entry.string_source(self.lowering, expr) if entry is not None else None  # type: ignore[arg-type]
 
     def _string_into(self, call: Call, destination: Value, t: Type) -> bool:
         entry = FUNCTIONS.get(call.name)

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+from kernscope.catalog.functions import FUNCTIONS
 from kernscope.syntax.ast import (
     Binary,
     BoolLiteral,
+    Call,
     Cast,
     Comptime,
     Expr,
@@ -56,6 +58,9 @@ class ConstantReader:
             return None if left is None or right is None else _fold(expr.op, left, right)
         if isinstance(expr, Cast):
             return self._constant_cast(expr)
+        if isinstance(expr, Call):
+            entry = FUNCTIONS.get(expr.name)
+            return entry.constant(self, expr) if entry is not None else None  # type: ignore[arg-type]
         return None
 
     def _constant_cast(self, expr: Cast) -> int | None:

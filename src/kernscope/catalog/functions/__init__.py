@@ -2,12 +2,14 @@
 
 from kernscope.catalog.base import Function
 
-from . import control, maps, output, strings
+from . import control, maps, memory, names, output, predicates, strings, text
 
 __all__ = ["FUNCTIONS", "PLANNED"]
 
 FUNCTIONS: dict[str, Function] = {
-    entry.name: entry for room in (output, strings, maps, control) for entry in room.FUNCTIONS
+    entry.name: entry
+    for room in (output, strings, text, memory, names, predicates, maps, control)
+    for entry in room.FUNCTIONS
 }
 
 PLANNED = frozenset(
