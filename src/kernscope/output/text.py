@@ -35,10 +35,12 @@ class TextSink(Sink):
     """Writes text to `out`, and messages about the run (attached, lost, errors) to `messages`.
 
     Args:
-        out, messages: a file descriptor or an object with `write(bytes)`; `messages` may be None. terminal:
-        escape control characters in strings that the program did not write; None: find out. buffering:
-        `full` writes what comes at once with one call; `line` each line on its own; `none` each record.
-        end_lines: what separates the events from the maps at the end. quiet: no message about attaching.
+        out, messages: a file descriptor or an object with `write(bytes)`; `messages` may be None.
+        terminal: escape control characters in strings that the program did not write; None: find out.
+        buffering: `full` writes what comes at once with one call; `line` each line on its own; `none` each record.
+        end_lines: what separates the events from the maps at the end.
+        quiet: no message about attaching.
+        warnings: tell run-time errors.
     """
 
     def __init__(
@@ -50,7 +52,9 @@ class TextSink(Sink):
         buffering: str = "full",
         end_lines: str = "\n\n",
         quiet: bool = False,
+        warnings: bool = True,
     ) -> None:
+        self._warnings = warnings
         self.terminal = _is_terminal(out) if terminal is None else terminal
         self.writer = Writer(out)
         self._messages = None if messages is None else Writer(messages)
@@ -132,7 +136,8 @@ class TextSink(Sink):
         self._write(value_text(event.type, event.value, self._escape) + "\n")
 
     def _error(self, event: ErrorEvent) -> None:
-        self._message(error_text(event, self._source_name, self._source_text))
+        if self._warnings:
+            self._message(error_text(event, self._source_name, self._source_text))
 
     def _lost(self, event: LostEvent) -> None:
         self._message(lost_text(event))
