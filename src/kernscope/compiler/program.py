@@ -66,8 +66,15 @@ class _Program(Statements):
             b.position(running)
         kind = sections[0].targets[0].kind
         self.event = kind.begin_program(self, leave)
+        exited = False
         for section in sections:
             following = b.block("following")
+            if exited and check_exit:
+                running = b.block("running")
+                b.branch_cmp(Cond.EQ, b.load(8, self.global_address(EXIT_FLAG)), 0, running, leave)
+                b.seal(running)
+                b.position(running)
+            exited |= any(isinstance(n, Call) and n.name == "exit" for n in walk(section.clause.probe))
             kind.enter_clause(self, self.event, section.targets, following)
             self.state.leave = following
             self._emit_clause(section)

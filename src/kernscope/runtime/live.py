@@ -4,6 +4,7 @@ from struct import pack_into
 
 from kernscope.bundle import Bundle
 from kernscope.bundle.globals_layout import CONTROL_MAP, EVENTS_MAP, EXIT_FLAG, GLOBALS_MAP, START_NS
+from kernscope.kernel import AttachError
 from kernscope.runtime.load import create_maps, load_program
 
 TYPE_CHECKING = False
@@ -38,6 +39,8 @@ class Live:
         self._programs: list[tuple[str, Program]] = []
         self._inline: dict[str, list[tuple[tuple[object, ...], Program]]] = {}
         self._links: list[Link] = []
+        self.missing: list[AttachError] = []
+        """What could not be attached, where the setting `missing_probes` accepts that."""
 
     def create_maps(self) -> None:
         """Maps with their first contents, and the rings. The clock of `elapsed` starts."""
@@ -54,8 +57,9 @@ class Live:
 
     def load(self) -> None:
         """All programs, `end` programs too: what cannot be loaded must be known before anything runs."""
+        license = str(self.bundle.config.get("license", "GPL"))
         for spec in self.bundle.programs:
-            program = load_program(spec, self.kernel, self.maps)
+            program = load_program(spec, self.kernel, self.maps, license)
             self._programs.append((spec.name, program))
             for attach in spec.attach:
                 when = RUN_BY_SESSION.get(attach.kind)
@@ -63,7 +67,8 @@ class Live:
                     self._inline.setdefault(when, []).append((attach.target, program))
 
     def attach(self) -> None:
-        """Everything that is a kernel event."""
+        """Everything that is a kernel event. Raises AttachError, unless `missing_probes` accepts it."""
+        must = self.bundle.config.get("missing_probes", "error") == "error"
         attach = self._attach
         if attach is None:
             from kernscope.probes import attach as attach_probe
@@ -72,7 +77,12 @@ class Live:
         for spec, (_, program) in zip(self.bundle.programs, self._programs):
             for where in spec.attach:
                 if where.kind not in RUN_BY_SESSION:
-                    self._links += attach(self.kernel, where, program)
+                    try:
+                        self._links += attach(self.kernel, where, program)
+                    except AttachError as problem:
+                        if must:
+                            raise
+                        self.missing.append(problem)
 
     def detach(self) -> None:
         """Together, so that those that wait for the kernel wait together."""

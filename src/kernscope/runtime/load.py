@@ -43,7 +43,9 @@ def patched(spec: ProgramSpec, maps: "dict[str, Map]") -> bytes:
     return bytes(code)
 
 
-def load_program(spec: ProgramSpec, kernel: "KernelAccess", maps: "dict[str, Map]") -> "Program":
+def load_program(
+    spec: ProgramSpec, kernel: "KernelAccess", maps: "dict[str, Map]", license: str = "GPL"
+) -> "Program":
     """Load one program.
 
     Raises:
@@ -68,6 +70,7 @@ def load_program(spec: ProgramSpec, kernel: "KernelAccess", maps: "dict[str, Map
             spec.type,
             patched(spec, maps),
             name=spec.name,
+            license=license,
             expected_attach_type=spec.expected_attach_type,
             attach_btf_id=btf_id,
             btf_fd=types.fd if types is not None else 0,

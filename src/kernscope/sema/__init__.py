@@ -6,7 +6,7 @@ from kernscope.diagnostics import CompileError, Diagnostic, error
 from kernscope.syntax.ast import Define, Program
 
 from .checker import Checker
-from .config import read_config
+from .config import check_unstable, read_config
 from .expand import expand
 from .model import Checked, Clause, MapInfo, Variable
 
@@ -55,6 +55,7 @@ def check(
     found += expansion
     if any(d.severity == "error" for d in expansion):
         raise CompileError(found)  # what was not expanded would be reported again, as an unknown name
+    check_unstable(program, config, found)
     checker = Checker(program, kernel, parameters, config)
     checker.check()
     diagnostics = found + checker.diagnostics

@@ -84,10 +84,13 @@ class Checker(ExpressionChecker):
         for index, probe in enumerate(self.program.probes):
             targets: list[Target] = []
             for written in probe.attach_points:
-                point = self._with_parameters(written)
-                targets += probes.expand(point, self.kernel, self._target_errors.append)
+                targets += self._expand(self._with_parameters(written))
             self.target_count += len(targets)
             self._split(probe, index, targets)
+        wrong = any(finding.severity == "error" for finding in self._target_errors)
+        if not self.target_count and self.program.probes and not wrong:
+            place = self.program.probes[0].attach_points[0].span
+            self._target_errors.append(error("no-probes", "none of the program's probes exists here", place))
         limit = self.config["max_probes"]
         if isinstance(limit, int) and self.target_count > limit:
             self._target_errors.append(
@@ -98,6 +101,21 @@ class Checker(ExpressionChecker):
                     help="name fewer events, or raise `max_probes` in a config block",
                 )
             )
+
+    def _expand(self, point: AttachPoint) -> list[Target]:
+        """The targets of one attach point; whether missing ones matter is a setting."""
+        findings: list[Diagnostic] = []
+        targets = probes.expand(point, self.kernel, findings.append)
+        choice = self.config["missing_probes"]
+        if choice != "error" and probes.kind_named(point.provider) is not None:
+            missing = [f for f in findings if f.code == "unknown-probe"]
+            findings = [f for f in findings if f.code != "unknown-probe"]
+            if choice == "warn":
+                for finding in missing:
+                    finding.severity = "warning"
+                findings += missing
+        self._target_errors += findings
+        return targets
 
     def _with_parameters(self, point: AttachPoint) -> AttachPoint:
         """The attach point with `$1` and the like replaced by the program's parameters."""
