@@ -276,8 +276,9 @@ class Statements(RecordSender):
         It walks through a loop whose counter is a known constant round by round, up to its limit, even where
         may_goto bounds the loop. With an unknown counter the second round looks like the first.
         """
-        if "may_goto" not in self.module.features:
-            return value
+        return self._unknown(value) if "may_goto" in self.module.features else value
+
+    def _unknown(self, value: Value) -> Value:
         return self.b.add(value, self.b.load(8, self.global_address(self.storage.zeros(8))))
 
     def _changed_in(self, node: Node) -> list[VariableInfo]:
@@ -322,8 +323,10 @@ class Statements(RecordSender):
         shared = self._captured(node)
         slots = b.frame(8 * (len(shared) + 2))
         struct = b.frame_addr(slots)
+        changed = self._changed_in(node)
         for i, variable in enumerate(shared):
-            b.store(8, struct, b.read_var(variable), 8 * i)
+            value = b.read_var(variable)
+            b.store(8, struct, self._unknown(value) if variable in changed else value, 8 * i)
         stopped, context = 8 * len(shared), 8 * len(shared) + 8
         b.store(8, struct, 0, stopped)
         b.store(8, struct, self.context, context)
