@@ -66,7 +66,28 @@ def _strftime(facts: SymbolFacts) -> Resolver:
     return resolve
 
 
+def _inet(facts: SymbolFacts) -> Resolver:
+    import socket  # few programs show addresses
+
+    sizes = {socket.AF_INET: 4, socket.AF_INET6: 16}
+
+    def resolve(family: int, low: int, high: int) -> str:
+        size = sizes.get(family)  # type: ignore[call-overload]
+        if size is None:
+            return ""
+        raw = low.to_bytes(8, "little") + high.to_bytes(8, "little")
+        return socket.inet_ntop(family, raw[:size])
+
+    return resolve
+
+
+def _macaddr(facts: SymbolFacts) -> Resolver:
+    return lambda word: word.to_bytes(8, "little")[:6].hex(":").upper()
+
+
 RESOLVERS: dict[str, Callable[[SymbolFacts], Resolver]] = {
+    "inet": _inet,
+    "macaddr": _macaddr,
     "probe": _probe,
     "username": _username,
     "strftime": _strftime,
