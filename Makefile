@@ -21,7 +21,7 @@ fuzz: setup
 	.venv/bin/python tests/fuzz/ssa_fuzz.py --count 10000 --kernel
 
 test-vm: setup
-	.venv/bin/python tests/vm/run.py
+	.venv/bin/python tests/vm/virtual_machine.py
 
 # The pages that are generated from the tables.
 docs: setup
