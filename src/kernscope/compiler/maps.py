@@ -5,6 +5,7 @@ from collections.abc import Callable
 from kernscope.bundle import UserMap
 from kernscope.bundle.globals_layout import CELLS_MAP, GLOBALS_MAP
 from kernscope.catalog.aggregations import AGGREGATIONS
+from kernscope.diagnostics import root_span
 from kernscope.sema.rules import is_scalar
 from kernscope.ssa import Block, Cond, Value
 from kernscope.syntax.ast import Call, Expr, MapRef
@@ -349,4 +350,5 @@ class MapAccess(Values):
 
 
 def _span(node: Expr) -> tuple[int, int]:
-    return node.span.start, node.span.end
+    span = root_span(node.span)
+    return span.start, span.end

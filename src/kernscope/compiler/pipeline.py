@@ -8,7 +8,7 @@ from kernscope import sema, ssa, syntax
 from kernscope.asm.encode import Assembled, assemble
 from kernscope.asm.instruction import Insn, Label
 from kernscope.bundle import Bundle, ProgramSpec, Relocation
-from kernscope.diagnostics import CompileError, Diagnostic, Source, Span, error
+from kernscope.diagnostics import CompileError, Diagnostic, Source, Span, error, root_span
 from kernscope.ssa import FrameTooLarge
 
 from .program import LoweredProgram, lower
@@ -38,13 +38,18 @@ def compile_source(
     """Compile a program.
 
     `pid`, if not 0, is the only process whose events count (see `compiler.process_filter`). `settings` are
-    what the command line decides (see `sema.check`). `verify` checks every intermediate form (slow; for tests). `dump` receives the text form of each stage.
+    what the command line decides (see `sema.check`). `verify` checks every intermediate form (slow; for
+    tests). `dump` receives the text form of each stage.
 
     Raises CompileError with all that is wrong in the first stage that finds something.
     """
     program = syntax.parse(source)
     if dump is not None:
         dump("ast", syntax.dump(program))
+    if program.imports:
+        from kernscope.compiler.imports import with_imports
+
+        program = with_imports(program)
     if pid:
         from kernscope.compiler.process_filter import only_process
 
@@ -125,7 +130,8 @@ def _lines(
         for i, item in enumerate(items):
             tag = item.tag if isinstance(item, Insn) else None
             if isinstance(tag, Span) and tag is not last:
-                found.append((assembled.slot_of(i, index), tag.start, tag.end))
+                place = root_span(tag)
+                found.append((assembled.slot_of(i, index), place.start, place.end))
                 last = tag
     return tuple(found)
 

@@ -10,7 +10,7 @@ from kernscope.bundle import CONTROL_HEADER_BYTES, EVENT_HEADER_BYTES, Record, R
 from kernscope.bundle.globals_layout import CONTROL_MAP, EVENTS_MAP
 from kernscope.catalog.base import StringSource
 from kernscope.catalog.functions import FUNCTIONS
-from kernscope.diagnostics import Span
+from kernscope.diagnostics import Span, root_span
 from kernscope.sema.rules import is_scalar
 from kernscope.ssa import Cond, Value
 from kernscope.syntax.ast import Call, Expr, Identifier, StringLiteral, TupleExpr
@@ -53,6 +53,7 @@ class RecordSender(MapAccess):
         span: Span | None = None,
     ) -> Record:
         """A new kind of record."""
+        span = root_span(span) if span is not None else None
         record = Record(
             len(self.records),
             action,
@@ -116,7 +117,7 @@ class RecordSender(MapAccess):
         layout = record.layout
         header = record.id | layout.size << 32
         if any(in_tail(t) for t, _ in parts):
-            self._send_with_tail(header, layout, parts)
+            self._send_with_tail(EVENTS_MAP, header, EVENT_HEADER_BYTES, layout, parts, self._lost_counter())
         else:
             self._send_fixed(EVENTS_MAP, header, EVENT_HEADER_BYTES, layout, parts, self._lost_counter())
 
@@ -125,6 +126,10 @@ class RecordSender(MapAccess):
         if index not in self.clause_lost:
             self.clause_lost[index] = self.storage.counter("lost", clause=index).offset
         return self.clause_lost[index]
+
+    def _event_position(self) -> Value:
+        """How far the event ring has been filled: what a control record says about its time."""
+        return self.b.call(HELPER_IDS["ringbuf_query"], self.b.map_fd(EVENTS_MAP), _PRODUCER_POSITION)
 
     def _send_fixed(
         self,
@@ -138,7 +143,7 @@ class RecordSender(MapAccess):
         b = self.b
         position = None
         if header_bytes == CONTROL_HEADER_BYTES:
-            position = b.call(HELPER_IDS["ringbuf_query"], b.map_fd(EVENTS_MAP), _PRODUCER_POSITION)
+            position = self._event_position()
         size = header_bytes + layout.size
         record = b.call(HELPER_IDS["ringbuf_reserve"], b.map_fd(ring), size, 0, pointer=True)
         room, full, done = b.block("room"), b.block("lost", likely=False), b.block("sent")
@@ -159,27 +164,37 @@ class RecordSender(MapAccess):
         b.seal(done)
         b.position(done)
 
-    def _send_with_tail(self, header: int, layout: RecordLayout, parts: list[tuple[Type, Part]]) -> None:
+    def _send_with_tail(
+        self,
+        ring: str,
+        header: int,
+        header_bytes: int,
+        layout: RecordLayout,
+        parts: list[tuple[Type, Part]],
+        lost: int,
+    ) -> None:
         b = self.b
-        fixed = EVENT_HEADER_BYTES + layout.size
+        fixed = header_bytes + layout.size
         room = sum(_tail_bytes(t) for t, _ in parts if in_tail(t))
         record = self.scratch(fixed + align_up(room, 8))
         b.store(8, record, header)
+        if header_bytes == CONTROL_HEADER_BYTES:
+            b.store(8, record, self._event_position(), EVENT_HEADER_BYTES)
         for (offset, t), (_, part) in zip(layout.leaves, parts):
             if not in_tail(t):
-                self._store_fixed(record, EVENT_HEADER_BYTES + offset, t, part)
+                self._store_fixed(record, header_bytes + offset, t, part)
         end: Value = b.const(fixed)
         for (offset, t), (_, part) in zip(layout.leaves, parts):
             if in_tail(t):
                 length = self._append(b.ptr_add(record, end), t, part)
-                b.store(4, record, length, EVENT_HEADER_BYTES + offset)
+                b.store(4, record, length, header_bytes + offset)
                 end = b.add(end, length)
-        status = b.call(HELPER_IDS["ringbuf_output"], b.map_fd(EVENTS_MAP), record, end, 0)
+        status = b.call(HELPER_IDS["ringbuf_output"], b.map_fd(ring), record, end, 0)
         full, done = b.block("lost", likely=False), b.block("sent")
         b.branch_cmp(Cond.EQ, status, 0, done, full)
         b.seal(full)
         b.position(full)
-        self.count(self._lost_counter())
+        self.count(lost)
         b.jump(done)
         b.seal(done)
         b.position(done)
@@ -215,7 +230,8 @@ class RecordSender(MapAccess):
         layout = record.layout
         header = record.id | layout.size << 32
         lost = self.storage.control_lost()
-        self._send_fixed(CONTROL_MAP, header, CONTROL_HEADER_BYTES, layout, parts, lost)
+        send = self._send_with_tail if any(in_tail(t) for t, _ in parts) else self._send_fixed
+        send(CONTROL_MAP, header, CONTROL_HEADER_BYTES, layout, parts, lost)
 
     def run_time_error(self, text: str, node: object) -> None:
         """Report something that went wrong while the program ran."""

@@ -69,7 +69,6 @@ def check(
 def _unsupported(program: Program) -> list[Diagnostic]:
     """Parts of the language that parse but cannot be compiled yet, each once."""
     parts = (
-        ("`import`", program.imports),
         ("C definitions", [d for d in program.c_definitions if not isinstance(d, Define)]),
         ("functions of your own (`fn`)", program.subprogs),
     )

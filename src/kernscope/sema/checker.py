@@ -461,7 +461,14 @@ class Checker(ExpressionChecker):
             self.type_of(node.value)
 
     def _import(self, node: Import) -> None:
-        self.not_yet(node, "`import`")
+        self.report(
+            error(
+                "bad-import",
+                "`import` is not possible in an action",
+                node.span,
+                help="write it before the first probe",
+            )
+        )
 
 
 _STATEMENTS: "dict[type, Callable[[Any, Any], None]]" = {
