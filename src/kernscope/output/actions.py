@@ -9,12 +9,13 @@ from __future__ import annotations
 from kernscope.bundle import Record
 from kernscope.output.decode import record_decoder
 from kernscope.output.events import Event, JoinEvent, KeyedValueEvent, PrintfEvent, TimeEvent, ValueEvent
-from kernscope.output.lines import join_line, joined_parts, print_line, printf_line
+from kernscope.output.lines import join_line, print_line, printf_line
 from kernscope.output.symbolic import SymbolFacts, strftime
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from kernscope.output.lines import Escape, Line
 
@@ -75,8 +76,9 @@ def _join_event(record: Record, facts: SymbolFacts, header_bytes: int) -> Callab
     separator = record.text
 
     def event(data: bytes) -> Event:
-        strings = values(data)
-        return JoinEvent(joined_parts(strings, separator), strings)
+        found: Any = values(data)
+        parts = found[1 : 1 + found[0]]
+        return JoinEvent(separator.join(parts), parts)
 
     return event
 

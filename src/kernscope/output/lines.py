@@ -17,7 +17,6 @@ from kernscope.types import Bool, Integer, Pointer, String, Symbolic, Tuple, Typ
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     Escape = Callable[[bytes], bytes] | None
     Line = Callable[[bytes], bytes]
@@ -180,21 +179,14 @@ def print_line(
 def join_line(
     record: Record, facts: SymbolFacts, escape: Escape, header_bytes: int = EVENT_HEADER_BYTES
 ) -> Line:
-    """join(): the strings with `record.text` between them, up to the last that is not empty."""
+    """join(): the first of the record's values says how many of the strings there are; `record.text` goes between
+    them.
+    """
     source = record_source(record.types, header_bytes, facts)
     separator = _encode(record.text)
     parts = ", ".join(leaf.names[0] for leaf in source.leaves)
 
-    def joined(*strings: bytes) -> bytes:
-        text: bytes = joined_parts(strings, separator, escape)
-        return text + b"\n"
+    def joined(count: int, *strings: bytes) -> bytes:
+        return separator.join([escape(s) if escape else s for s in strings[:count]]) + b"\n"
 
     return source.function(f"{source.name(joined)}({parts})")
-
-
-def joined_parts(strings: tuple[Any, ...], separator: Any, escape: Callable[[Any], Any] | None = None) -> Any:
-    """Strings (all bytes or all str) joined, without the empty ones at the end."""
-    used = len(strings)
-    while used and not strings[used - 1]:
-        used -= 1
-    return separator.join([escape(s) if escape else s for s in strings[:used]])

@@ -7,7 +7,7 @@ from records import encode_record
 
 from kernscope.bundle import Record
 from kernscope.output.escape import escape_bytes
-from kernscope.output.lines import print_line, printf_line
+from kernscope.output.lines import join_line, print_line, printf_line
 from kernscope.output.printf import Conversion, accepts, is_supported, parse_format
 from kernscope.output.symbolic import SymbolFacts
 from kernscope.types import (
@@ -151,3 +151,10 @@ def test_which_types_conversions_take() -> None:
     assert accepts(one("%s"), S) and accepts(one("%s"), INT32)
     assert accepts(one("%r"), B) and not accepts(one("%r"), S)
     assert not is_supported(one("%f")) and is_supported(one("%x"))
+
+
+def test_join_takes_as_many_strings_as_there_are() -> None:
+    types = (UINT32, S, S, S)
+    record = Record(0, "join", types, text=", ")
+    data = encode_record(0, types, (2, b"a", b"", b"left over"))
+    assert join_line(record, FACTS, None)(data) == b"a, \n"
