@@ -78,6 +78,9 @@ class CheckContext(Protocol):
     def constant_string(self, expr: "Expr") -> str | None:
         """The value of a string that is known when compiling, or None."""
 
+    def condition(self, expr: "Expr") -> None:
+        """Check an expression that is asked whether it is true."""
+
     def use_map(self, ref: "MapRef", how: str) -> MapFacts:
         """Record that a map is named: `read`, `write`, `whole`, `reset`, `iterate`, `delete`, `has_key` or `len`."""
 
@@ -110,6 +113,9 @@ class LowerContext(Protocol):
 
     def value(self, expr: "Expr") -> "Value":
         """Evaluate: a scalar's value, or the address of what is kept in memory (strings, tuples, buffers)."""
+
+    def truth(self, expr: "Expr") -> "Value":
+        """A value that is not 0 where the expression is true."""
 
     def constant(self, expr: "Expr") -> int | None: ...
 
@@ -181,6 +187,12 @@ class LowerContext(Protocol):
     def leave(self) -> None:
         """End the action, as `return` does."""
 
+    def map_key(self, ref: "MapRef") -> Type:
+        """The type of a map's keys."""
+
+    def send_map_key(self, record: "Record", ref: "MapRef") -> None:
+        """Send a record of the control ring whose value is the key of a map's entry."""
+
     def map_key_exists(self, ref: "MapRef") -> "Value": ...
 
     def map_delete(self, ref: "MapRef") -> "Value": ...
@@ -215,6 +227,8 @@ class Function:
     usage: tuple[str, ...] = ()
     doc = ""
     arity: tuple[int, int | None] = (0, 0)
+    ends_program = False
+    """Whether it sets the flag that keeps programs which start later from doing anything."""
 
     def check(self, cx: CheckContext, call: "Call") -> Type | None:
         """Check the arguments (their number is right) and give the type of the result."""

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from kernscope import probes
 from kernscope.bundle import Bundle, MapSpec, Record
 from kernscope.bundle.globals_layout import EXIT_FLAG, SCRATCH_MAP
+from kernscope.catalog.functions import FUNCTIONS
 from kernscope.diagnostics import CompileError, Diagnostic, error
 from kernscope.probes import ProgramShape, Target
 from kernscope.sema import Checked, Clause
 from kernscope.ssa import Builder, Cond, Module
-from kernscope.syntax.ast import Call, walk
+from kernscope.syntax.ast import Call, Node, walk
 from kernscope.tables.bpf import MapType
 
 from .memory import SCRATCH_LIMIT_BYTES, FunctionState
@@ -47,7 +48,7 @@ class _Program(Statements):
     def __init__(
         self, kernel: "KernelFacts", storage: Storage, checked: Checked, name: str, scratch_map: str
     ) -> None:
-        super().__init__(kernel, storage, scratch_map, checked.parameters, checked.config)
+        super().__init__(kernel, storage, scratch_map, checked.parameters, checked.config, checked.space)
         self.module = Module(name, kernel_features(kernel))
         self._bodies = []
 
@@ -74,7 +75,7 @@ class _Program(Statements):
                 b.branch_cmp(Cond.EQ, b.load(8, self.global_address(EXIT_FLAG)), 0, running, leave)
                 b.seal(running)
                 b.position(running)
-            exited |= any(isinstance(n, Call) and n.name == "exit" for n in walk(section.clause.probe))
+            exited |= any(_ends_program(n) for n in walk(section.clause.probe))
             kind.enter_clause(self, self.event, section.targets, following)
             self.state.leave = following
             self._emit_clause(section)
@@ -120,7 +121,7 @@ def lower(checked: Checked, kernel: "KernelFacts", bundle: Bundle) -> list[Lower
     assert isinstance(most_keys, int)
     storage.place_maps(checked.maps, bundle.probes, most_keys)
     bundle.clauses = [", ".join(p.text for p in probe.attach_points) for probe in checked.program.probes]
-    exits = any(isinstance(n, Call) and n.name == "exit" for n in walk(checked.program))
+    exits = any(_ends_program(n) for n in walk(checked.program))
     records: list[Record] = bundle.records
     lost: dict[int, int] = {}
     lowered = []
@@ -139,6 +140,11 @@ def lower(checked: Checked, kernel: "KernelFacts", bundle: Bundle) -> list[Lower
         lowered.append(LoweredProgram(program.module, shape))
     storage.finish(events_from_probes=from_probes)
     return lowered
+
+
+def _ends_program(node: Node) -> bool:
+    entry = FUNCTIONS.get(node.name) if isinstance(node, Call) else None
+    return entry is not None and entry.ends_program
 
 
 def _group(checked: Checked) -> dict[object, list[_Section]]:

@@ -13,7 +13,7 @@ from kernscope.catalog.functions import FUNCTIONS
 from kernscope.diagnostics import Span, root_span
 from kernscope.sema.rules import is_scalar
 from kernscope.ssa import Cond, Value
-from kernscope.syntax.ast import Call, Expr, Identifier, StringLiteral, TupleExpr
+from kernscope.syntax.ast import Call, Expr, Identifier, MapRef, StringLiteral, TupleExpr
 from kernscope.tables.helpers import HELPER_IDS
 from kernscope.types import Buffer, String, Tuple, Type, align_up, stored_leaves
 
@@ -226,7 +226,26 @@ class RecordSender(MapAccess):
 
     def send_control(self, record: Record, values: "Sequence[Expr | Value | StringSource]") -> None:
         """Send a record of the control ring."""
-        parts = [part for value, t in zip(values, record.types) for part in self._parts(value, t)]
+        self._send_parts(
+            record, [part for value, t in zip(values, record.types) for part in self._parts(value, t)]
+        )
+
+    def map_key(self, ref: MapRef) -> Type:
+        """The type of a map's keys."""
+        key = self.user_map(ref).key
+        assert key is not None
+        return key
+
+    def send_map_key(self, record: Record, ref: MapRef) -> None:
+        """Send a record of the control ring whose value is the key of a map's entry."""
+        base = self.key_address(ref, self.user_map(ref))
+        parts: list[tuple[Type, Part]] = [
+            (t, self.load(base, t, offset) if is_scalar(t) else self.b.ptr_add(base, offset))
+            for offset, t in stored_leaves(self.map_key(ref))
+        ]
+        self._send_parts(record, parts)
+
+    def _send_parts(self, record: Record, parts: list[tuple[Type, Part]]) -> None:
         layout = record.layout
         header = record.id | layout.size << 32
         lost = self.storage.control_lost()

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AttachedEvent",
+    "CatEvent",
+    "ComplaintEvent",
     "EndEvent",
     "ErrorEvent",
     "Event",
@@ -19,6 +21,7 @@ __all__ = [
     "MapEvent",
     "MissedEvent",
     "PrintfEvent",
+    "SystemEvent",
     "TimeEvent",
     "ValueEvent",
 ]
@@ -125,6 +128,42 @@ class TimeEvent(Event):
 
     def __init__(self, text: str) -> None:
         self.text = text
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class CatEvent(Event):
+    """cat(): what the file says."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class SystemEvent(Event):
+    """system(): what the command wrote to its standard output."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class ComplaintEvent(Event):
+    """errorf() and warnf(): the formatted text. `severity` is `error` or `warning`, `span` where in the source."""
+
+    __slots__ = ("severity", "span", "text")
+
+    def __init__(self, severity: str, text: str, span: tuple[int, int] = (0, 0)) -> None:
+        self.severity, self.text, self.span = severity, text, span
 
     def __str__(self) -> str:
         return self.text

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from kernscope.output.events import (
     AttachedEvent,
+    CatEvent,
+    ComplaintEvent,
     EndEvent,
     ErrorEvent,
     Event,
@@ -13,6 +15,7 @@ from kernscope.output.events import (
     MapEvent,
     MissedEvent,
     PrintfEvent,
+    SystemEvent,
     TimeEvent,
     ValueEvent,
 )
@@ -36,10 +39,15 @@ Message = dict[str, object]
 
 
 class JsonSink(Sink):
-    """Writes to `out`, a descriptor or an object with `write(bytes)`. `quiet`: no message about attaching."""
+    """Writes to `out`, a descriptor or an object with `write(bytes)`. `quiet`: no message about attaching;
+    `warnings`: tell run-time errors.
+    """
 
-    def __init__(self, out: object, *, buffering: str = "full", quiet: bool = False) -> None:
+    def __init__(
+        self, out: object, *, buffering: str = "full", quiet: bool = False, warnings: bool = True
+    ) -> None:
         self.writer = Writer(out)
+        self._warnings = warnings
         self._single = buffering != "full"
         self._quiet = quiet
         self._pending: list[str] = []
@@ -117,6 +125,20 @@ class JsonSink(Sink):
     def _time(self, event: TimeEvent) -> Message:
         return {"type": "time", "data": event.text}
 
+    def _cat(self, event: CatEvent) -> Message:
+        return {"type": "cat", "data": event.text}
+
+    def _system(self, event: SystemEvent) -> Message:
+        return {"type": "syscall", "data": event.text}  # bpftrace's name of it
+
+    def _complaint(self, event: ComplaintEvent) -> Message | None:
+        if event.severity != "error" and not self._warnings:
+            return None
+        kind = "errorf" if event.severity == "error" else "warnf"
+        message: Message = {"type": kind, "msg": event.text}
+        self._place(message, event.span)
+        return message
+
     def _join(self, event: JoinEvent) -> Message:
         return {"type": "join", "data": event.text}
 
@@ -134,24 +156,32 @@ class JsonSink(Sink):
     def _missed(self, event: MissedEvent) -> Message:
         return {"type": "missed_events", "data": {"events": event.count, "program": event.program}}
 
-    def _error(self, event: ErrorEvent) -> Message:
+    def _error(self, event: ErrorEvent) -> Message | None:
+        if not self._warnings:
+            return None
         message: Message = {"type": "helper_error" if event.helper else "runtime_error", "msg": event.message}
         if event.helper:
             message["helper"] = event.helper
             message["retcode"] = event.code
         if event.count > 1:
             message["count"] = event.count
+        self._place(message, event.span)
+        return message
+
+    def _place(self, message: Message, span: tuple[int, int]) -> None:
+        """Where in the source something comes from."""
         message["filename"] = self._source_name
         if self._source_text:
             from kernscope.diagnostics.source import Source
 
             source = Source(self._source_name, self._source_text)
-            message["line"], message["col"] = source.position(event.span[0])
-        return message
+            message["line"], message["col"] = source.position(span[0])
 
 
 _MESSAGES: dict[type[Event], Callable[[JsonSink, Any], Message | None]] = {
     AttachedEvent: JsonSink._attached,
+    CatEvent: JsonSink._cat,
+    ComplaintEvent: JsonSink._complaint,
     EndEvent: JsonSink._nothing,
     ErrorEvent: JsonSink._error,
     JoinEvent: JsonSink._join,
@@ -160,6 +190,7 @@ _MESSAGES: dict[type[Event], Callable[[JsonSink, Any], Message | None]] = {
     MapEvent: JsonSink._map,
     MissedEvent: JsonSink._missed,
     PrintfEvent: JsonSink._printf,
+    SystemEvent: JsonSink._system,
     TimeEvent: JsonSink._time,
     ValueEvent: JsonSink._value,
 }

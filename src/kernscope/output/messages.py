@@ -1,8 +1,8 @@
 """Sentences about a run, for people: what was attached, what was lost, what went wrong."""
 
-from kernscope.output.events import AttachedEvent, ErrorEvent, LostEvent, MissedEvent
+from kernscope.output.events import AttachedEvent, ComplaintEvent, ErrorEvent, LostEvent, MissedEvent
 
-__all__ = ["attached_text", "error_text", "lost_text", "missed_text"]
+__all__ = ["attached_text", "complaint_text", "error_text", "lost_text", "missed_text"]
 
 
 def attached_text(event: AttachedEvent) -> str:
@@ -48,3 +48,15 @@ def error_text(event: ErrorEvent, source_name: str, source_text: str) -> str:
     if event.helper:
         text += f"  = note: the kernel helper `{event.helper}` returned {event.code}\n"
     return text
+
+
+def complaint_text(event: ComplaintEvent, source_name: str, source_text: str) -> str:
+    """``test.bt:1:9-30: ERROR: text``, in the form of bpftrace: columns from 1, the end behind the last."""
+    from kernscope.diagnostics.source import Source
+
+    source = Source(source_name, source_text)
+    line, column = source.position(event.span[0])
+    last_line, end = source.position(event.span[1])
+    newline = "\n"
+    where = f"{line}:{column}-{end}" if line == last_line else f"{line}-{last_line}"
+    return f"{source_name}:{where}: {event.severity.upper()}: {event.text.removesuffix(newline)}\n"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from kernscope.output.escape import escape_bytes, escape_text
 from kernscope.output.events import (
     AttachedEvent,
+    CatEvent,
+    ComplaintEvent,
     EndEvent,
     ErrorEvent,
     Event,
@@ -14,11 +16,12 @@ from kernscope.output.events import (
     MapEvent,
     MissedEvent,
     PrintfEvent,
+    SystemEvent,
     TimeEvent,
     ValueEvent,
 )
 from kernscope.output.maptext import MapShape
-from kernscope.output.messages import attached_text, error_text, lost_text, missed_text
+from kernscope.output.messages import attached_text, complaint_text, error_text, lost_text, missed_text
 from kernscope.output.sink import Plan, Sink
 from kernscope.output.values import value_text
 from kernscope.output.writer import Writer
@@ -120,7 +123,7 @@ class TextSink(Sink):
         if isinstance(event.view, MapShape):
             self._write(event.view.text(event.mapping, event.top, event.div, self._escape))
 
-    def _text(self, event: PrintfEvent | TimeEvent) -> None:
+    def _text(self, event: PrintfEvent | TimeEvent | CatEvent | SystemEvent) -> None:
         self._write(event.text)
 
     def _join(self, event: JoinEvent) -> None:
@@ -139,6 +142,14 @@ class TextSink(Sink):
         if self._warnings:
             self._message(error_text(event, self._source_name, self._source_text))
 
+    def _complaint(self, event: ComplaintEvent) -> None:
+        if self._warnings or event.severity == "error":
+            shown = event
+            if self.terminal:
+                lines = "\n".join(self._escape(line) for line in event.text.split("\n"))
+                shown = ComplaintEvent(event.severity, lines, event.span)
+            self._message(complaint_text(shown, self._source_name, self._source_text))
+
     def _lost(self, event: LostEvent) -> None:
         self._message(lost_text(event))
 
@@ -148,6 +159,8 @@ class TextSink(Sink):
 
 _WRITERS: dict[type[Event], Callable[[TextSink, Any], None]] = {
     AttachedEvent: TextSink._attached,
+    CatEvent: TextSink._text,
+    ComplaintEvent: TextSink._complaint,
     EndEvent: TextSink._end_of_events,
     ErrorEvent: TextSink._error,
     JoinEvent: TextSink._join,
@@ -156,6 +169,7 @@ _WRITERS: dict[type[Event], Callable[[TextSink, Any], None]] = {
     MapEvent: TextSink._map,
     MissedEvent: TextSink._missed,
     PrintfEvent: TextSink._text,
+    SystemEvent: TextSink._text,
     TimeEvent: TextSink._text,
     ValueEvent: TextSink._value,
 }

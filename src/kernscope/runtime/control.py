@@ -2,7 +2,14 @@
 
 from kernscope.bundle import CONTROL_HEADER_BYTES, Record
 from kernscope.output.decode import record_decoder
-from kernscope.output.events import ErrorEvent, KeyedValueEvent, MapEvent
+from kernscope.output.events import (
+    CatEvent,
+    ComplaintEvent,
+    ErrorEvent,
+    KeyedValueEvent,
+    MapEvent,
+    SystemEvent,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +27,7 @@ if TYPE_CHECKING:
         facts: SymbolFacts
 
         def emit(self, event: Event) -> None: ...
+        def flush(self) -> None: ...
         def report_error(self, event: ErrorEvent) -> None: ...
         def end_soon(self, exit_code: int) -> None: ...
 
@@ -89,12 +97,77 @@ def _error(record: Record, session: "Controlled") -> "Handler":
     return handle
 
 
+def _complaint(record: Record, session: "Controlled") -> "Handler":
+    """errorf() and warnf(): `text` is the format, `values` holds the severity."""
+    text = _formatted(record, session)
+    severity = str(record.values[0])
+    return lambda session, data: session.emit(ComplaintEvent(severity, text(data), record.span))
+
+
+def _cat(record: Record, session: "Controlled") -> "Handler":
+    """cat(): `text` is the format of the file's name, `values` holds the most bytes to show."""
+    name = _formatted(record, session)
+    most = record.values[0]
+    assert isinstance(most, int)
+
+    def handle(session: "Controlled", data: bytes) -> None:
+        path = name(data)
+        try:
+            with open(path, "rb") as file:
+                content = file.read(most)
+        except (OSError, ValueError) as failure:
+            why = failure.strerror if isinstance(failure, OSError) else "not a file name"
+            session.report_error(ErrorEvent(f"cannot read `{path}`: {why}", span=record.span))
+            return
+        session.emit(CatEvent(content.decode("utf-8", "surrogateescape")))
+
+    return handle
+
+
+def _system(record: Record, session: "Controlled") -> "Handler":
+    """system(): `text` is the format of the command. The session waits for its end."""
+    command = _formatted(record, session)
+
+    def handle(session: "Controlled", data: bytes) -> None:
+        import subprocess  # takes long to load
+
+        line = command(data)
+        session.flush()  # what was printed before is seen before the command's own output
+        try:
+            done = subprocess.run(["/bin/sh", "-c", line], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        except (OSError, ValueError) as failure:
+            session.report_error(ErrorEvent(f"cannot run `{line}`: {failure}", span=record.span))
+            return
+        if done.stdout:
+            session.emit(SystemEvent(done.stdout.decode("utf-8", "surrogateescape")))
+        if done.returncode:
+            how = (
+                f"exited with {done.returncode}"
+                if done.returncode > 0
+                else f"was ended by signal {-done.returncode}"
+            )
+            session.report_error(ErrorEvent(f"the command `{line}` {how}", span=record.span))
+
+    return handle
+
+
+def _formatted(record: Record, session: "Controlled") -> "Callable[[bytes], str]":
+    """The function from a record to the text that its format gives."""
+    from kernscope.output.lines import printf_line
+
+    line = printf_line(record, session.facts, None, CONTROL_HEADER_BYTES)
+    return lambda data: line(data).decode("utf-8", "surrogateescape")
+
+
 CONTROLS: "dict[str, Builder]" = {
+    "cat": _cat,
     "clear": _clear,
+    "complain": _complaint,
     "error": _error,
     "exit": _exit,
     "print_keyed": _print_keyed,
     "print_map": _print_map,
+    "system": _system,
     "zero": _zero,
 }
 

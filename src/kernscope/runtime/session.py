@@ -371,14 +371,15 @@ class Session:
             return 0
         handled = self._drain.round()
         if handled:
-            self._flush()
+            self.flush()
         return handled
 
     def _deliver(self, batch: list[bytes]) -> None:
         for sink in self._sinks:
             sink.records(batch)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Let the sinks write what they have been given."""
         for sink in self._sinks:
             sink.flush()
             if sink.error is not None and self.problem is None:
@@ -391,7 +392,7 @@ class Session:
         for event in news:
             self.emit(event)
         if news:
-            self._flush()
+            self.flush()
 
     def _take_signal(self, number: int) -> None:
         if number in self._live.signal_numbers():
@@ -446,7 +447,7 @@ class Session:
         limit = _monotonic() + BUSY_SECONDS
         while True:
             handled = self._drain.round()
-            self._flush()
+            self.flush()
             if handled:
                 limit = _monotonic() + BUSY_SECONDS
             elif not self._drain.pending or _monotonic() >= limit:
@@ -461,7 +462,7 @@ class Session:
             content = view.snapshot()
             if content and self._print_maps:
                 self.emit(MapEvent(name, content, view.shape, at_end=True))
-        self._flush()
+        self.flush()
 
     def _release(self) -> None:
         """Close everything. Again does nothing."""

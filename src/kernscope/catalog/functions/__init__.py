@@ -2,13 +2,13 @@
 
 from kernscope.catalog.base import Function
 
-from . import control, maps, memory, names, network, output, predicates, strings, text
+from . import control, maps, memory, names, network, output, predicates, reports, strings, text
 
 __all__ = ["FUNCTIONS", "PLANNED"]
 
 FUNCTIONS: dict[str, Function] = {
     entry.name: entry
-    for room in (output, strings, text, memory, names, network, predicates, maps, control)
+    for room in (output, reports, strings, text, memory, names, network, predicates, maps, control)
     for entry in room.FUNCTIONS
 }
 

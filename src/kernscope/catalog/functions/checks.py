@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kernscope.catalog.base import MapFacts
 
-__all__ = ["literal_text", "wants_integer", "wants_map"]
+__all__ = ["literal_text", "wants_integer", "wants_map", "wants_unsafe"]
 
 
 def literal_text(cx: CheckContext, call: Call, arg: Expr, what: str) -> str | None:
@@ -46,3 +46,16 @@ def wants_map(cx: CheckContext, call: Call, arg: Expr, how: str, *, keyed: bool)
     wanted = "an entry of a map: `@name[key]`" if keyed else "a map: `@name`"
     cx.report(error("wrong-arguments", f"`{call.name}()` wants {wanted}", arg.span))
     return None
+
+
+def wants_unsafe(cx: CheckContext, call: Call) -> None:
+    """Report a function that changes the system, unless the user has allowed that."""
+    if not cx.config.get("unsafe"):
+        cx.report(
+            error(
+                "unsafe-function",
+                f"`{call.name}()` changes the system that is traced",
+                call.span,
+                help="allow it with `--unsafe`",
+            )
+        )

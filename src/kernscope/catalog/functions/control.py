@@ -20,6 +20,7 @@ class _Exit(Function):
     usage = ("exit()", "exit(CODE)")
     doc = "End the program: `end` probes run, maps are printed; CODE becomes the exit code."
     arity = (0, 1)
+    ends_program = True
 
     def check(self, cx: CheckContext, call: Call) -> Type | None:
         for arg in call.args:

@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kernscope.ssa import Value
 
-__all__ = ["FUNCTIONS"]
+__all__ = ["FUNCTIONS", "Formatted", "format_of"]
 
 
 def _readable(t: Type) -> Type:
@@ -32,10 +32,9 @@ def _readable(t: Type) -> Type:
     return t.number if isinstance(t, Aggregate) else t
 
 
-class _Printf(Function):
-    name = "printf"
-    usage = ("printf(FORMAT, VALUE…)",)
-    doc = "Print a formatted line: `%d %u %x %o %c %p %s %r` with flags, width and length as in C."
+class Formatted(Function):
+    """A function with the arguments of printf()."""
+
     arity = (1, None)
 
     def check(self, cx: CheckContext, call: Call) -> Type | None:
@@ -91,12 +90,24 @@ class _Printf(Function):
                 )
             )
 
+
+class _Printf(Formatted):
+    name = "printf"
+    usage = ("printf(FORMAT, VALUE…)",)
+    doc = "Print a formatted line: `%d %u %x %o %c %p %s %r` with flags, width and length as in C."
+
     def lower(self, lo: LowerContext, call: Call) -> "Value | None":
-        kept = lo.kept(call)
-        assert isinstance(kept, tuple)
-        text, types = kept
+        text, types = format_of(lo, call)
         lo.send(lo.record("printf", types, text=text, span=call.span), call.args[1:])
         return None
+
+
+def format_of(lo: LowerContext, call: Call) -> "tuple[str, list[Type]]":
+    """The format of a call that `Formatted` has checked, and the types of its values."""
+    kept = lo.kept(call)
+    assert isinstance(kept, tuple)
+    text, types = kept
+    return text, types
 
 
 class _Print(Function):
@@ -131,7 +142,10 @@ class _Print(Function):
         t = cx.type_of(first)
         if t == NONE:
             cx.report(error("type-mismatch", "there is no value to print", first.span))
-        elif isinstance(t, Aggregate) and not AGGREGATIONS[t.kind].scalar:
+        elif isinstance(t, Aggregate) and isinstance(first, MapRef) and not AGGREGATIONS[t.kind].scalar:
+            if not AGGREGATIONS[t.kind].block:
+                cx.keep(call, first)
+                return NONE
             cx.report(
                 error(
                     "type-mismatch",
@@ -149,6 +163,11 @@ class _Print(Function):
             top, div = ([*numbers, 0, 0])[:2]
             record = lo.record("print_map", (), text=name, values=(top, div), span=call.span)
             lo.send_control(record, ())
+            return None
+        if isinstance(kept, MapRef):
+            # user space reads the entry: its cells lie on all CPUs
+            record = lo.record("print_keyed", (lo.map_key(kept),), text=f"@{kept.name}", span=call.span)
+            lo.send_map_key(record, kept)
             return None
         first = call.args[0]
         lo.send(lo.record("print_value", (_readable(lo.type_of(first)),), span=call.span), (first,))
