@@ -14,7 +14,9 @@ __version__ = "0.1.0"
 __all__ = [
     "DUMP_STAGES",
     "AttachError",
+    "AttachedEvent",
     "Bundle",
+    "BundleError",
     "CompileError",
     "Diagnostic",
     "ErrorEvent",
@@ -32,6 +34,7 @@ __all__ = [
     "Stats",
     "TextSink",
     "UnknownCode",
+    "UnknownTool",
     "ValueEvent",
     "VerifierError",
     "code_names",
@@ -40,20 +43,42 @@ __all__ = [
     "dump",
     "escape_text",
     "explain",
+    "format_program",
     "list_probes",
+    "load",
+    "machine_info",
     "probe_fields",
+    "program_probes",
     "render_text",
     "run",
+    "run_tool",
+    "save",
     "suggest",
     "syscalls",
     "to_json",
+    "tools",
 ]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from kernscope import syscalls
-    from kernscope.api import DUMP_STAGES, compile, doctor, dump, list_probes, probe_fields, run
+    from kernscope import syscalls, tools
+    from kernscope.api import (
+        DUMP_STAGES,
+        compile,
+        doctor,
+        dump,
+        format_program,
+        list_probes,
+        load,
+        machine_info,
+        probe_fields,
+        program_probes,
+        run,
+        run_tool,
+        save,
+    )
     from kernscope.bundle import Bundle
+    from kernscope.bundle.serial import BundleError
     from kernscope.diagnostics import (
         CompileError,
         Diagnostic,
@@ -66,6 +91,7 @@ if TYPE_CHECKING:
     )
     from kernscope.kernel.errors import AttachError, KernelError, NotSupportedError, VerifierError
     from kernscope.output import (
+        AttachedEvent,
         ErrorEvent,
         Event,
         EventSink,
@@ -79,23 +105,27 @@ if TYPE_CHECKING:
         escape_text,
     )
     from kernscope.runtime import RefusedError, Session, SessionError
+    from kernscope.tools import UnknownTool
 
 _HOMES = {
-    "kernscope.api": "DUMP_STAGES compile doctor dump list_probes probe_fields run",
+    "kernscope.api": "DUMP_STAGES compile doctor dump format_program list_probes load machine_info probe_fields "
+    "program_probes run run_tool save",
     "kernscope.bundle": "Bundle",
+    "kernscope.bundle.serial": "BundleError",
     "kernscope.diagnostics": "CompileError Diagnostic UnknownCode code_names explain render_text suggest to_json",
     "kernscope.kernel.errors": "AttachError KernelError NotSupportedError VerifierError",
-    "kernscope.output": "ErrorEvent Event EventSink Histogram JsonSink LostEvent Sink Stats TextSink "
+    "kernscope.output": "AttachedEvent ErrorEvent Event EventSink Histogram JsonSink LostEvent Sink Stats TextSink "
     "ValueEvent escape_text",
     "kernscope.runtime": "RefusedError Session SessionError",
+    "kernscope.tools": "UnknownTool",
 }
 
 
 def __getattr__(name: str) -> object:
     from importlib import import_module
 
-    if name == "syscalls":
-        return import_module("kernscope.syscalls")
+    if name in ("syscalls", "tools"):
+        return import_module(f"kernscope.{name}")
     for home, names in _HOMES.items():
         if name in names.split():
             value = getattr(import_module(home), name)

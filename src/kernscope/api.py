@@ -10,11 +10,26 @@ if TYPE_CHECKING:
     from typing import Any
 
     from kernscope.bundle import Bundle
+    from kernscope.kernel.interface import KernelAccess, KernelFacts
     from kernscope.output.sink import Sink
     from kernscope.runtime import Session
     from kernscope.syscalls.doctor import Report
 
-__all__ = ["DUMP_STAGES", "compile", "doctor", "dump", "list_probes", "probe_fields", "run"]
+__all__ = [
+    "DUMP_STAGES",
+    "compile",
+    "doctor",
+    "dump",
+    "format_program",
+    "list_probes",
+    "load",
+    "machine_info",
+    "probe_fields",
+    "program_probes",
+    "run",
+    "run_tool",
+    "save",
+]
 
 DUMP_STAGES = ("ast", "types", "ir", "registers", "asm", "bundle")
 """What `dump` can show."""
@@ -44,6 +59,7 @@ def run(
     print_maps: bool = True,
     settings: "Mapping[str, int | str | bool] | None" = None,
     dump: "Callable[[str, str], None] | None" = None,
+    verifier_log: "Callable[[str, str], None] | None" = None,
 ) -> "Session":
     """Compile a program and prepare its run; entering the session, or iterating over it, starts it.
 
@@ -59,6 +75,7 @@ def run(
         print_maps: hand the maps to the sinks at the end.
         settings: what a command line decides, see `kernscope.sema.check`: `{"unsafe": True}` for instance.
         dump: called with a stage's name and its text as the program is compiled.
+        verifier_log: called with a BPF program's name and what the kernel's verifier said of it.
 
     Raises: CompileError; when it starts, KernelError, AttachError, NotSupportedError, SessionError.
     """
@@ -80,9 +97,15 @@ def run(
             )
         else:
             bundle = program
+        if verifier_log is not None:
+            from kernscope.kernel.verifier_log import LoggingKernel
+
+            access: KernelAccess = LoggingKernel(kernel, verifier_log)
+        else:
+            access = kernel
         return Session(
             bundle,
-            kernel,
+            access,
             sinks=sinks,
             command=started,
             pid=pid,
@@ -95,13 +118,38 @@ def run(
         raise
 
 
-def _compile(text: str, name: str, args: Sequence[str], **options: "Any") -> "Bundle":
+def run_tool(
+    name: str,
+    *args: str,
+    command: Sequence[str] | None = None,
+    sinks: "Sequence[Sink]" = (),
+    duration: float | None = None,
+) -> "Session":
+    """Prepare the run of one of `kernscope.tools`, as `run` does for a program.
+
+    Args:
+        name: the tool's, for instance `"opensnoop"`.
+        args: its positional parameters.
+
+    Raises: UnknownTool, and what `run` raises.
+    """
+    from kernscope.tools import find
+
+    tool = find(name)
+    return run(tool.text, name=f"{name}.bt", args=args, command=command, sinks=sinks, duration=duration)
+
+
+def _compile(
+    text: str, name: str, args: Sequence[str], kernel: "KernelFacts | None" = None, **options: "Any"
+) -> "Bundle":
     import os
 
     from kernscope.compiler import compile_source
     from kernscope.diagnostics import Source
 
-    return compile_source(Source(name, text), _kernel(), parameters=args, environment=os.environ, **options)
+    return compile_source(
+        Source(name, text), kernel or _kernel(), parameters=args, environment=os.environ, **options
+    )
 
 
 def compile(
@@ -111,8 +159,13 @@ def compile(
     args: Sequence[str] = (),
     settings: "Mapping[str, int | str | bool] | None" = None,
 ) -> "Bundle":
-    """Compile a program for this kernel. Raises CompileError."""
-    return _compile(text, name, args, settings=settings)
+    """Compile a program for this kernel, to be run now or kept with `save`. Raises CompileError."""
+    from kernscope.kernel.fingerprint import AskedFacts
+
+    facts = AskedFacts(_kernel())
+    bundle = _compile(text, name, args, kernel=facts, settings=settings)
+    bundle.machine = facts.machine
+    return bundle
 
 
 def dump(text: str, stage: str, *, name: str = "<program>", args: Sequence[str] = ()) -> str:
@@ -132,38 +185,66 @@ def dump(text: str, stage: str, *, name: str = "<program>", args: Sequence[str] 
     return "\n".join(parts)
 
 
-def list_probes(pattern: str = "*") -> list[str]:
-    """The probes of this kernel whose names match, sorted.
+def format_program(text: str, *, name: str = "<program>") -> str:
+    """The program laid out anew: comments and meaning stay, and formatting the result changes nothing.
 
-    A pattern without `*`, `?`, `[` or `:` matches all names that contain it.
+    Raises CompileError where the text cannot be parsed.
     """
-    from fnmatch import fnmatchcase
+    from kernscope.diagnostics import Source
+    from kernscope.syntax.format import format_source
 
-    from kernscope.probes import KINDS
+    return format_source(Source(name, text))
 
-    if not any(c in pattern for c in "*?[:"):
-        pattern = f"*{pattern}*"
-    kernel = _kernel()
-    names = (name for kind in KINDS for name in kind.list_names(kernel))
-    return sorted(n for n in names if fnmatchcase(n, pattern) or fnmatchcase(n, f"*:{pattern}"))
+
+def save(bundle: "Bundle") -> bytes:
+    """A compiled program as bytes, for a file that `load` reads."""
+    from kernscope.bundle.serial import encode
+
+    return encode(bundle)
+
+
+def load(data: bytes) -> "Bundle":
+    """A compiled program out of what `save` made, for this kernel.
+
+    Raises BundleError if it is damaged, or was compiled by another Kernscope or for another machine.
+    """
+    from kernscope.bundle.serial import decode
+    from kernscope.kernel.fingerprint import check_machine
+
+    bundle = decode(data)
+    check_machine(bundle.machine, _kernel())
+    return bundle
+
+
+def list_probes(pattern: str = "*") -> list[str]:
+    """The probes of this kernel whose names match, sorted. See `kernscope.probes.listing.matching`."""
+    from kernscope.probes.listing import matching
+
+    return matching(pattern, _kernel())
+
+
+def program_probes(text: str, *, name: str = "<program>") -> list[str]:
+    """The probes that a program's targets match here, in its order. Raises CompileError."""
+    from kernscope.diagnostics import Source
+    from kernscope.probes.listing import program_targets
+    from kernscope.syntax import parse
+
+    return program_targets(parse(Source(name, text)), _kernel())
 
 
 def probe_fields(name: str) -> list[tuple[str, str]]:
     """`(C type, name)` of each member of `args` in the probe `name`; empty where it has none."""
-    provider, _, rest = name.partition(":")
-    category, _, event = rest.partition(":")
-    if provider not in ("tracepoint", "t") or not event:
-        return []
-    found = _kernel().tracepoint_format(category, event)
-    return [(_type_of(field), field.name) for field in found.own_fields]
+    from kernscope.probes.listing import fields
+
+    return fields(name, _kernel())
 
 
-def _type_of(field: object) -> str:
-    count, dynamic = field.count, field.dynamic  # type: ignore[attr-defined]
-    text: str = field.type_text  # type: ignore[attr-defined]
-    if dynamic:
-        return f"__{dynamic} {text}[]"
-    return f"{text}[{count}]" if count else text
+def machine_info() -> list[tuple[str, list[tuple[str, str]]]]:
+    """What a bug report needs to know, as sections of keys and values, in bpftrace's words."""
+    from kernscope import __version__
+    from kernscope.kernel.summary import summary
+
+    return summary(_kernel(), __version__)
 
 
 def doctor() -> "Report":

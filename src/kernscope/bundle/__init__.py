@@ -294,12 +294,14 @@ class Bundle:
     space; `counters` says which counts of losses and errors it has and what they mean.
     `probe_count` is how many probes the targets matched (what `Attached N probes` tells).
     `config` holds the run-time settings that the program chose. `warnings` are what the compiler found odd.
+    `machine` says what it was compiled for (see `kernscope.kernel.fingerprint`); empty where nobody noted it.
     """
 
     __slots__ = (
         "clauses",
         "config",
         "counters",
+        "machine",
         "maps",
         "probe_count",
         "probes",
@@ -324,4 +326,5 @@ class Bundle:
         self.config: dict[str, object] = {}
         self.counters: list[Counter] = []
         self.warnings: list[Diagnostic] = []
+        self.machine: dict[str, object] = {}
         self.probe_count = 0

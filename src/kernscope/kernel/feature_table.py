@@ -1,6 +1,7 @@
 """The table of features, in the order `doctor` shows them. Loaded only when something is probed."""
 
 from kernscope.kernel import probing
+from kernscope.tables.bpf import ProgramType
 
 __all__ = ["FEATURES", "Feature"]
 
@@ -71,6 +72,8 @@ _TABLE = (
             "tracepoints and raw tracepoints"),
     Feature("kprobe_multi", "many kernel functions at once", _p.kprobe_multi, "Linux 5.18 with CONFIG_FPROBE",
             "one kprobe per function"),
+    Feature("kprobe_session", "entry and return of kernel functions by one link", _p.kprobe_session,
+            "Linux 6.10 with CONFIG_FPROBE", "two links"),
     Feature("fentry", "function entry and exit (fentry, fexit)", _p.fentry,
             "Linux 5.5 with CONFIG_DYNAMIC_FTRACE and CONFIG_DEBUG_INFO_BTF", "kprobes, or tracepoints"),
     Feature("uprobe", "user function probes (uprobe)", _p.uprobe, "CONFIG_UPROBES, CONFIG_UPROBE_EVENTS"),
@@ -100,6 +103,10 @@ _TABLE = (
     Feature("ns_pid_tgid", "process ids as seen in a pid namespace", _p.helper(120), "Linux 5.7",
             "process ids of the initial namespace"),
     Feature("ktime_get_tai_ns", "TAI clock", _p.helper(208), "Linux 6.1", "boot and monotonic clocks"),
+    Feature("get_func_ip", "bpf_get_func_ip()", _p.helper(173, ProgramType.KPROBE), "Linux 5.15"),
+    Feature("lookup_percpu_elem", "other CPUs' map values in programs", _p.helper(195), "Linux 5.19"),
+    Feature("module_btf", "types of kernel modules", _p.module_btf,
+            "Linux 5.11 with CONFIG_DEBUG_INFO_BTF_MODULES, and a module", "the types of vmlinux"),
     Feature("task_btf", "bpf_get_current_task_btf()", _p.helper(158), "Linux 5.11", "bpf_get_current_task()"),
     Feature("attach_cookie", "attach cookies", _p.helper(174), "Linux 5.15"),
     Feature("send_signal", "signals from programs", _p.helper(109), "Linux 5.3"),

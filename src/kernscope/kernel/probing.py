@@ -141,6 +141,12 @@ def kprobe_multi(_: "Kernel") -> None:
         _expect(program, AttachType.TRACE_KPROBE_MULTI, pack("=IIQQQ", 0, 0, 0, 0, 0), "EINVAL")
 
 
+def kprobe_session(kernel: "Kernel") -> None:
+    """One program at entry and return of a function: a kprobe_multi link of its own attach type."""
+    kprobe_multi(kernel)
+    _load(ProgramType.KPROBE, _RETURN_0, AttachType.TRACE_KPROBE_SESSION).close()
+
+
 def uprobe_multi(_: "Kernel") -> None:
     """A directory instead of a program file is EBADF where the link exists."""
     path, offset = Buffer(b"/\0"), Buffer(8)
@@ -242,9 +248,15 @@ def compat(_: "Kernel") -> None:
         raise _missing("32-bit emulation in the kernel")
 
 
-def helper(number: int) -> "Callable[[Kernel], None]":
-    """A probe for a helper function in raw tracepoint programs."""
-    return lambda _: _call_helper(number, ProgramType.RAW_TRACEPOINT)
+def helper(number: int, type: int = ProgramType.RAW_TRACEPOINT) -> "Callable[[Kernel], None]":
+    """A probe for a helper function in programs of this type."""
+    return lambda _: _call_helper(number, type)
+
+
+def module_btf(_: "Kernel") -> None:
+    """Types of modules lie beside those of the kernel."""
+    if not set(os.listdir("/sys/kernel/btf")) - {"vmlinux"}:
+        raise _missing("types of modules in /sys/kernel/btf")
 
 
 def _call_helper(number: int, type: int) -> None:
