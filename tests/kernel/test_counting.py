@@ -208,3 +208,13 @@ def test_events_of_a_session_and_its_losses() -> None:
         seen += sum(isinstance(event, library.ValueEvent) for event in session)
     assert process.returncode == 0
     assert seen + session.lost == total == session.delivered + session.lost
+
+
+def test_clauses_that_need_nothing_of_their_tracepoints_stay_apart() -> None:
+    program = """
+        tracepoint:sched:sched_process_exec /pid == cpid/ { @exec = count(); }
+        tracepoint:sched:sched_process_exit /pid == cpid/ { @exit = count(); }
+        tracepoint:sched:sched_process_fork /pid == cpid/ { @fork = count(); }
+    """
+    done = kernscope("run", "-e", program, "-c", "true")
+    assert done.stdout.split("\n")[2:-1] == ["@exec: 1", "@exit: 1"]

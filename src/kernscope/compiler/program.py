@@ -158,6 +158,8 @@ def _group(checked: Checked) -> dict[object, list[_Section]]:
             )
             parts.setdefault((key, target.kind.section(target)), []).append(target)
         for (key, _), targets in parts.items():
+            if not targets[0].kind.tells_targets:
+                key = (key, frozenset(t.name for t in targets))
             groups.setdefault(key, []).append(_Section(clause, targets))
     return groups
 

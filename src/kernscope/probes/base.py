@@ -93,6 +93,11 @@ class ProbeKind:
     """Whether `arg0`, `arg1`, … are the 64-bit words of its context."""
     doc = ""
 
+    tells_targets = False
+    """Whether `enter_clause` checks which target an event is of. Where it does not, only clauses with the same
+    targets share a program.
+    """
+
     of_processes = True
     """Whether its events happen in processes, so that `-p PID` leaves out those of others."""
 

@@ -71,6 +71,8 @@ class _Event:
 
 
 class _Syscalls(ProbeKind):
+    tells_targets = True
+
     def __init__(self, entry: bool) -> None:
         self.entry = entry
         self.providers = ("syscall_enter" if entry else "syscall_exit",)
