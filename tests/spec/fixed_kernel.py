@@ -3,9 +3,9 @@
 An x86_64 machine with two CPUs, all features, and few tracepoints; their formats are those of Linux 6.18.
 """
 
-from typing import cast
+from made_btf import made_kernel
 
-from kernscope.btf import Btf, BtfError, MemberPath
+from kernscope.btf import Btf
 from kernscope.kernel import KernelError
 from kernscope.kernel.facts import PidNamespace
 from kernscope.kernel.tracefs import TracepointFormat, parse_format
@@ -38,23 +38,6 @@ _FIELDS = {
 }
 
 ENOENT = 2
-
-
-class FixedTypes:
-    """The few kernel types that the compiler looks into: made-up offsets, all members eight bytes wide."""
-
-    _OFFSETS = {"thread_info.status": 16, "real_parent": 1256, "tgid": 1244, "comm": 1840}
-
-    def struct_member(self, struct: str, path: str) -> MemberPath:
-        if path not in self._OFFSETS:
-            raise BtfError(f"this kernel's struct {struct} has no member {path}")
-        return MemberPath(self._OFFSETS[path] * 8, 1)
-
-    def size_of(self, type_id: int) -> int:
-        return 8
-
-    def raw_tracepoint(self, name: str) -> None:
-        return None
 
 
 class FixedKernel:
@@ -93,7 +76,7 @@ class FixedKernel:
         return ["sched_process_exec", "sys_enter", "sys_exit"]
 
     def btf(self) -> Btf:
-        return cast(Btf, FixedTypes())
+        return made_kernel()
 
     def user_name(self, uid: int) -> str:
         return "root" if uid == 0 else str(uid)

@@ -6,13 +6,15 @@ An x86_64 machine with two CPUs. Tracepoint formats are those of Linux 6.18, sho
 
 from collections.abc import Iterable
 
-from kernscope.btf.btf import BtfError, MemberPath
+from made_btf import made_kernel
+
+from kernscope.btf import Btf
 from kernscope.kernel.errors import KernelError, NotSupportedError
 from kernscope.kernel.facts import PidNamespace
 from kernscope.kernel.tracefs import TracepointFormat, parse_format
 from kernscope.tables.arch import ARCHITECTURES, Architecture
 
-__all__ = ["ALL_FEATURES", "TASK_OFFSETS", "FakeBtf", "FakeKernel"]
+__all__ = ["ALL_FEATURES", "TASK_OFFSETS", "FakeKernel"]
 
 ALL_FEATURES = frozenset(
     "bpf jit btf raw_tracepoint ringbuf tracefs tp_btf tracepoint perf_link profile test_run mmapable_array "
@@ -61,30 +63,7 @@ FORMATS = {
 """By category and name: the fields of each tracepoint, without the common ones."""
 
 TASK_OFFSETS = {"thread_info.status": 16, "tgid": 1244, "real_parent": 1256, "comm": 1840}
-
-
-class FakeBtf:
-    """The few kernel types that the compiler asks for; type 1 has four bytes, type 2 eight."""
-
-    def __init__(self, raw_tracepoints: dict[str, tuple[str, ...]]) -> None:
-        self._raw = raw_tracepoints
-
-    def struct_member(self, struct: str, path: str) -> MemberPath:
-        if struct != "task_struct" or path not in TASK_OFFSETS:
-            raise BtfError(f"struct {struct} has no member {path}")
-        return MemberPath(TASK_OFFSETS[path] * 8, 2 if path == "real_parent" else 1)
-
-    def size_of(self, type_id: int) -> int:
-        return {1: 4, 2: 8}[type_id]
-
-    def raw_tracepoint(self, name: str) -> "FakeRawTracepoint | None":
-        return FakeRawTracepoint(name, self._raw[name]) if name in self._raw else None
-
-
-class FakeRawTracepoint:
-    def __init__(self, name: str, parameters: tuple[str, ...]) -> None:
-        self.name, self.btf_id = name, 77
-        self.parameters = [(parameter, 2) for parameter in parameters]
+"""Of `made_btf.made_kernel`."""
 
 
 class FakeKernel:
@@ -138,17 +117,11 @@ class FakeKernel:
     def raw_tracepoints(self) -> list[str]:
         return ["sched_process_exec", "sched_switch", "sys_enter", "sys_exit"]
 
-    def btf(self) -> FakeBtf:
+    def btf(self) -> Btf:
         self.asked.append("btf")
         if "btf" not in self.features:
             raise NotSupportedError("kernel types (BTF)", "CONFIG_DEBUG_INFO_BTF")
-        return FakeBtf(
-            {
-                "sched_switch": ("preempt", "prev", "next", "prev_state"),
-                "sys_enter": ("regs", "id"),
-                "sys_exit": ("regs", "ret"),
-            }
-        )
+        return made_kernel()
 
     def user_name(self, uid: int) -> str:
         return {0: "root", 1000: "ada"}.get(uid, str(uid))

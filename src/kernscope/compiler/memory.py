@@ -177,12 +177,12 @@ class Memory:
         for offset, width in _pieces(size):
             self.b.store(width, address, 0, offset)
 
-    def copy(self, destination: Value, source: Value, size: int) -> None:
-        """Copy `size` bytes; both addresses are multiples of 8 and the areas do not overlap."""
+    def copy(self, destination: Value, source: Value, size: int, align: int = 8) -> None:
+        """Copy between areas that do not overlap; `destination` is a multiple of 8, `source` of `align`."""
         if size > _UNROLLED_BYTES:
             self.b.call(HELPER_IDS["probe_read_kernel"], destination, size, source)
             return
-        for offset, width in _pieces(size):
+        for offset, width in _pieces(size, align):
             self.b.store(width, destination, self.b.load(width, source, offset), offset)
 
     def store_bytes(self, destination: Value, content: bytes, offset: int = 0) -> None:
@@ -305,11 +305,13 @@ class Memory:
         return b.and_(found, tail)
 
 
-def _pieces(size: int) -> list[tuple[int, int]]:
-    """`(offset, width)` of the aligned words that cover `size` bytes."""
+def _pieces(size: int, align: int = 8) -> list[tuple[int, int]]:
+    """`(offset, width)` of the words that cover `size` bytes from a multiple of `align` on."""
     found = []
     offset = 0
     for width in (8, 4, 2, 1):
+        if width > align:
+            continue
         while size - offset >= width:
             found.append((offset, width))
             offset += width

@@ -15,7 +15,7 @@ from kernscope.sema.rules import is_scalar
 from kernscope.ssa import Cond, Value
 from kernscope.syntax.ast import Call, Expr, Identifier, MapRef, StringLiteral, TupleExpr
 from kernscope.tables.helpers import HELPER_IDS
-from kernscope.types import Buffer, String, Tuple, Type, align_up, stored_leaves
+from kernscope.types import Buffer, String, Tuple, Type, align_up, stored_leaves, without_targets
 
 from .maps import MapAccess
 
@@ -57,7 +57,7 @@ class RecordSender(MapAccess):
         record = Record(
             len(self.records),
             action,
-            tuple(types),
+            tuple(without_targets(t) for t in types),
             text=text,
             values=values,
             clause=self.clause.index,

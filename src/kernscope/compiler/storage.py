@@ -9,7 +9,7 @@ from kernscope.diagnostics import error
 from kernscope.diagnostics.diagnostic import CompileError
 from kernscope.sema import Checked, MapInfo
 from kernscope.tables.bpf import MapFlag, MapType
-from kernscope.types import Aggregate, Symbolic, align_up
+from kernscope.types import Aggregate, Symbolic, align_up, without_targets
 
 __all__ = ["Storage"]
 
@@ -98,8 +98,8 @@ class Storage:
             )
 
     def _place(self, info: MapInfo, probe_names: list[str], most_keys: int) -> UserMap:
-        value = info.value
-        assert value is not None
+        assert info.value is not None
+        value = without_targets(info.value)
         name = f"@{info.name}"
         if info.key is None and not isinstance(value, Aggregate):
             size = align_up(value.size, 8) + 8
@@ -133,8 +133,9 @@ class Storage:
         return None
 
     def _place_hash(self, info: MapInfo, name: str, most_keys: int) -> UserMap:
-        value, key = info.value, info.key
-        assert value is not None
+        assert info.value is not None
+        value = without_targets(info.value)
+        key = None if info.key is None else without_targets(info.key)
         percpu = isinstance(value, Aggregate)
         map_type, entries = (MapType.PERCPU_HASH if percpu else MapType.HASH), most_keys
         if info.decl is not None:

@@ -9,10 +9,9 @@ from kernscope.catalog.base import LowerContext, StringSource
 from kernscope.catalog.builtins import find_builtin
 from kernscope.catalog.functions import FUNCTIONS
 from kernscope.probes import Target
-from kernscope.sema import Clause
-from kernscope.sema.constants import ConstantReader
 from kernscope.sema.model import Variable as VariableInfo
 from kernscope.sema.rules import arithmetic, is_scalar
+from kernscope.sema.type_space import TypeSpace
 from kernscope.ssa import Cond, Op, Value
 from kernscope.syntax.ast import (
     Binary,
@@ -29,13 +28,16 @@ from kernscope.syntax.ast import (
     Index,
     IntLiteral,
     MapRef,
+    Offsetof,
     ParamCount,
     PositionalParam,
+    RecordExpr,
     Sizeof,
     StringLiteral,
     Ternary,
     TupleAccess,
     TupleExpr,
+    TypeInfo,
     Unary,
     Update,
     Variable,
@@ -47,12 +49,13 @@ from kernscope.types import (
     Integer,
     Pointer,
     String,
+    Struct,
     Symbolic,
     Tuple,
     Type,
 )
 
-from .memory import Memory
+from .access import Access
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,7 +77,7 @@ _COMPARE = {
 }
 
 
-class Values(Memory, ConstantReader):
+class Values(Access):
     """Emits expressions of one clause at a time."""
 
     def __init__(
@@ -84,10 +87,11 @@ class Values(Memory, ConstantReader):
         scratch_map: str,
         parameters: Sequence[str],
         config: dict[str, int | str | bool],
+        space: TypeSpace,
     ) -> None:
         super().__init__(kernel, storage, scratch_map)
         self.parameters, self.config = parameters, config
-        self.clause: Clause
+        self.space, self.enumerators = space, space.enumerators
         self.targets: Sequence[Target]
         self.event: object = None
         self.context: Value
@@ -135,6 +139,9 @@ class Values(Memory, ConstantReader):
         if isinstance(expr, TupleExpr) and isinstance(t, Tuple):
             for element, wanted, offset in zip(expr.elements, t.elements, t.offsets):
                 self.into(element, self.b.ptr_add(destination, offset), wanted)
+        elif isinstance(expr, RecordExpr) and isinstance(t, Tuple):
+            for field, wanted, offset in zip(expr.fields, t.elements, t.offsets):
+                self.into(field.value, self.b.ptr_add(destination, offset), wanted)
         elif isinstance(expr, StringLiteral):
             content = expr.value.encode("utf-8", "surrogateescape")
             self.store_bytes(destination, content + bytes(t.size - len(content)))
@@ -188,10 +195,6 @@ class Values(Memory, ConstantReader):
                     start += 1
                 self.clear(b.ptr_add(destination, start), t.size - start)
 
-    def load(self, address: Value, t: Type, offset: int = 0) -> Value:
-        """A stored scalar."""
-        return self.b.load(t.size, address, offset, signed=isinstance(t, Integer) and t.signed)
-
     def number(self, expr: Expr) -> Value:
         """The value of a scalar expression; of an aggregation, its number."""
         return self.value(expr)
@@ -233,6 +236,8 @@ class Values(Memory, ConstantReader):
 
     def _unary(self, node: Unary) -> Value:
         b = self.b
+        if node.op in "*&":
+            return self._follow(node) if node.op == "*" else self._address(node)
         if node.op == "!":
             return b.logical_not(self.truth(node.operand))
         operand = self.number(node.operand)
@@ -283,7 +288,7 @@ class Values(Memory, ConstantReader):
             equal = self._equal_strings(node.left, a, node.right, c)
         elif isinstance(a, Tuple) and isinstance(c, Tuple):
             equal = self._equal_tuples(self.value(node.left), a, self.value(node.right), c)
-        elif isinstance(a, Symbolic) and a.words > 1:
+        elif isinstance(a, Array | Struct) or (isinstance(a, Symbolic) and a.words > 1):
             equal = self.equal_bytes(self.value(node.left), self.value(node.right), a.size)
         else:
             left, right = self.number(node.left), self.number(node.right)
@@ -320,12 +325,20 @@ class Values(Memory, ConstantReader):
     def arithmetic(self, op: str, left: Expr, right: Expr, node: Expr) -> Value:
         """`left op right` on numbers, as 64 bits."""
         t = self.type_of(left)
-        if isinstance(t, Pointer):
+        if isinstance(t, Pointer) and op in ("+", "-"):
             x, y = self.value(left), self.number(right)
-            scaled = self.b.mul(y, max(1, t.target.size))
+            scaled = self.b.mul(y, self.step(t))
             return self.b.add(x, scaled) if op == "+" else self.b.sub(x, scaled)
+        other = self.type_of(right)
+        if isinstance(other, Pointer) and op == "+":
+            x, y = self.number(left), self.value(right)
+            return self.b.add(self.b.mul(x, self.step(other)), y)
         x, y = self.number(left), self.number(right)
         return self.operate(op, x, y, self._types(left, right), self.type_of(left), node)
+
+    def step(self, t: Type | None) -> int:
+        """How far adding 1 moves: a pointer by the size of what it leads to."""
+        return max(1, self.space.size_of(t.target)) if isinstance(t, Pointer) else 1
 
     def operate(self, op: str, x: Value, y: Value, meet: Integer, left: Type, node: object) -> Value:
         """The code of one arithmetic operator."""
@@ -384,7 +397,7 @@ class Values(Memory, ConstantReader):
         assert isinstance(node.target, Variable)
         variable = self.clause.variables[node.target]
         old = b.read_var(variable)
-        new = self.narrow(b.add(old, delta), variable.type)
+        new = self.narrow(b.add(old, delta * self.step(variable.type)), variable.type)
         b.write_var(variable, new)
         return new if node.prefix else old
 
@@ -463,44 +476,7 @@ class Values(Memory, ConstantReader):
     def _block_expr(self, node: BlockExpr) -> Value:
         return self.block_value(node.block)
 
-    def _cast(self, node: Cast) -> Value:
-        return self.narrow(self.number(node.operand), self.type_of(node))
-
-    # --- parts ---------------------------------------------------------------------------------------------
-
-    def _field(self, node: FieldAccess) -> Value:
-        return self.load_arg(node.name)
-
-    def _tuple_access(self, node: TupleAccess) -> Value:
-        base, t = self.value(node.base), self.type_of(node.base)
-        assert isinstance(t, Tuple)
-        element, offset = t.elements[node.index], t.offsets[node.index]
-        return self.load(base, element, offset) if is_scalar(element) else self.b.ptr_add(base, offset)
-
-    def _index(self, node: Index) -> Value:
-        b = self.b
-        t = self.type_of(node.base)
-        assert isinstance(t, Array)
-        base = self.value(node.base)
-        constant = self.constant(node.index)
-        if constant is not None:
-            return self.load(base, t.element, constant * t.element.size)
-        index = self.number(node.index)
-        result = object()
-        inside, outside, done = b.block("inside"), b.block("outside", likely=False), b.block("indexed")
-        b.branch_cmp(Cond.ULT, index, t.count, inside, outside)
-        b.seal(inside)
-        b.position(inside)
-        b.write_var(result, self.load(b.ptr_add(base, b.mul(index, t.element.size)), t.element))
-        b.jump(done)
-        b.seal(outside)
-        b.position(outside)
-        self.run_time_error(f"array index out of bounds: the array has {t.count} elements", node)
-        b.write_var(result, 0)
-        b.jump(done)
-        b.seal(done)
-        b.position(done)
-        return b.read_var(result)
+    # --- parts -------------------------------------------------------------------------------------------
 
     def _tuple(self, node: TupleExpr) -> Value:
         t = self.type_of(node)
@@ -545,6 +521,9 @@ _EXPRESSIONS: "dict[type, Callable[[Any, Any], Value]]" = {
     Index: Values._index,
     TupleExpr: Values._tuple,
     Sizeof: Values._sizeof,
+    Offsetof: Values._offsetof,
+    TypeInfo: Values._typeinfo,
+    RecordExpr: Values._record,
     Comptime: lambda self, node: self.value(node.operand),
     Call: Values._call,
 }

@@ -27,10 +27,10 @@ def record_decoder(
     """A function from a whole record (header included) to the tuple of its values."""
     source = record_source(types, header_bytes, facts)
     leaves = source.leaves[::-1]
-    return source.function("(" + "".join(value_expression(t, leaves) + ", " for t in types) + ")")
+    return source.function("(" + "".join(value_expression(source, t, leaves) + ", " for t in types) + ")")
 
 
 def stored_decoder(type: Type, facts: SymbolFacts = _NO_FACTS) -> Callable[[bytes], object]:
     """A function from a map key or value (`type.size` bytes) to its Python value."""
     source = stored_source(type, facts)
-    return source.function(value_expression(type, source.leaves[::-1]))
+    return source.function(value_expression(source, type, source.leaves[::-1]))

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from json.encoder import encode_basestring_ascii
 
+from kernscope.output.structured import StructValue
+
 __all__ = ["json_text"]
 
 _DOUBLE_EXACT = 1 << 53
@@ -25,7 +27,9 @@ def json_text(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, int):
         exact = -_DOUBLE_EXACT <= value <= _DOUBLE_EXACT or int(float(value)) == value
-        return str(value) if exact else f'"{value}"'
+        return str(int(value)) if exact else f'"{int(value)}"'
+    if isinstance(value, StructValue):
+        return "{" + ", ".join([f"{json_text(k)}: {json_text(v)}" for k, v in value.items()]) + "}"
     if isinstance(value, tuple | list | bytes):
         return f"[{','.join([json_text(v) for v in value])}]"
     if isinstance(value, dict):

@@ -8,17 +8,22 @@ objects in `env`.
 
 from __future__ import annotations
 
-from struct import Struct
+from struct import Struct as Packing
 
 from kernscope.bundle import RecordLayout, in_tail
+from kernscope.output.structured import enum_reader, record_class, stored_reader
 from kernscope.output.symbolic import RESOLVERS, SymbolFacts
 from kernscope.types import (
     Aggregate,
+    Array,
     Bool,
     Buffer,
+    Enum,
     Integer,
+    NamedTuple,
     Pointer,
     String,
+    Struct,
     Symbolic,
     Tuple,
     Type,
@@ -107,7 +112,7 @@ def _unpack(
         names.append(group)
         flat += group
     if flat:
-        unpack = source.name(Struct(format).unpack_from, "unpack")
+        unpack = source.name(Packing(format).unpack_from, "unpack")
         targets = ", ".join(flat) + ("," if len(flat) == 1 else "")
         source.lines.append(f"{targets} = {unpack}(data, {start})")
     return names
@@ -119,6 +124,10 @@ def _fixed_leaf(source: Source, type: Type, names: tuple[str, ...]) -> Leaf:
     if isinstance(type, String):
         raw = f'{names[0]}.partition(b"\\0")[0]'
         return Leaf(type, (raw,), _bytes_expression(type, raw))
+    if isinstance(type, Struct | Array):
+        return Leaf(type, names, f"{source.name(stored_reader(type), 'read')}({names[0]})")
+    if isinstance(type, Enum):
+        return Leaf(type, names, f"{source.name(enum_reader(type), 'enum')}({names[0]})")
     return Leaf(type, names, names[0])
 
 
@@ -169,10 +178,12 @@ def _bytes_expression(type: Type, raw: str) -> str:
     return f'{raw}.decode("utf-8", "surrogateescape")' if isinstance(type, String) else raw
 
 
-def value_expression(type: Type, leaves: list[Leaf]) -> str:
+def value_expression(source: Source, type: Type, leaves: list[Leaf]) -> str:
     """The value of `type`, whose parts are taken from the end of `leaves` (pass them reversed)."""
     if isinstance(type, Tuple):
-        inner = "".join(value_expression(element, leaves) + ", " for element in type.elements)
+        inner = "".join(value_expression(source, element, leaves) + ", " for element in type.elements)
+        if isinstance(type, NamedTuple):
+            return f"{source.name(record_class(type.names), 'record')}(({inner}))"
         return f"({inner})"
     if isinstance(type, Aggregate):
         raise TypeError(f"no value expression for {type}")

@@ -12,7 +12,19 @@ from kernscope.output import values
 from kernscope.output.layout import Leaf, Source, record_source
 from kernscope.output.printf import Conversion, integer_expression, parse_format, python_spec
 from kernscope.output.symbolic import SymbolFacts
-from kernscope.types import Bool, Integer, Pointer, String, Symbolic, Tuple, Type
+from kernscope.types import (
+    Array,
+    Bool,
+    Enum,
+    Integer,
+    NamedTuple,
+    Pointer,
+    String,
+    Struct,
+    Symbolic,
+    Tuple,
+    Type,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,12 +98,17 @@ class _Writer:
 
     def plain(self, type: Type, leaves: list[Leaf]) -> None:
         """A value as print() shows it; its parts are taken from the end of `leaves`."""
-        if isinstance(type, Tuple):
+        if isinstance(type, NamedTuple):
+            for number, (name, element) in enumerate(zip(type.names, type.elements)):
+                self.literal(f"{', ' if number else '{ '}.{name} = ")
+                self.plain(element, leaves)
+            self.literal(" }")
+        elif isinstance(type, Tuple):
             for number, element in enumerate(type.elements):
                 self.literal(", " if number else "(")
                 self.plain(element, leaves)
             self.literal(")" if type.elements else "()")
-        elif isinstance(type, Integer):
+        elif isinstance(type, Integer) and not isinstance(type, Enum):
             self.add("%d", leaves.pop().names[0])
         elif isinstance(type, Pointer):
             self.add("0x%x", leaves.pop().names[0])
@@ -107,7 +124,19 @@ class _Writer:
             return f'b"true" if {v} else b"false"'
         if isinstance(type, Symbolic):
             return f"{self.source.name(_encode)}({leaf.expression})"
+        if isinstance(type, Enum | Struct | Array):
+            return f"{self.source.name(self._value_writer(type))}({leaf.expression})"
         return f"{self.source.name(_buffer_text)}({v})"
+
+    def _value_writer(self, type: Type) -> Callable[[object], bytes]:
+        """From the value of an enum, struct or array to its text."""
+        escape = self.source.env[self.escape] if self.escape else None
+
+        def escaped(text: str) -> str:
+            return escape(_encode(text)).decode("utf-8", "surrogateescape")  # type: ignore[operator,no-any-return]
+
+        write = values.value_text if escape is None else lambda t, v: values.value_text(t, v, escaped)
+        return lambda value: _encode(write(type, value))
 
     def conversion(self, c: Conversion, type: Type, leaves: list[Leaf]) -> None:
         if c.letter == "s":
@@ -128,7 +157,7 @@ class _Writer:
 
     def _string(self, c: Conversion, type: Type, leaves: list[Leaf]) -> None:
         spec = python_spec(c, "s")
-        if isinstance(type, Integer | Pointer | Tuple):
+        if isinstance(type, Integer | Pointer | Tuple) and not isinstance(type, Enum):
             if spec == "%s":
                 self.plain(type, leaves)
                 return

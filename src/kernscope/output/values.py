@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from kernscope.types import Pointer, Tuple, Type
+from kernscope.output.structured import StructValue
+from kernscope.types import Array, NamedTuple, Pointer, Struct, Tuple, Type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 __all__ = [
     "buffer_hex",
@@ -50,7 +51,13 @@ def value_text(type: Type | None, value: object, escape: Callable[[str], str] = 
     if kind is int:
         return f"{value:#x}" if isinstance(type, Pointer) else str(value)
     if kind is tuple:
+        if isinstance(type, Array):
+            return f"[{','.join(_elements(type, value, escape, value_text))}]"
         return f"({', '.join(_elements(type, value, escape, value_text))})"
+    if isinstance(value, StructValue):
+        parts = zip(value.names, _elements(type, value, escape, value_text))
+        inner = ", ".join([f".{name} = {text}" for name, text in parts])
+        return f"{{ {inner} }}" if inner else "{}"
     if isinstance(value, bytes):
         return buffer_text(value)
     return str(value)
@@ -60,34 +67,49 @@ def _elements(
     type: Type | None, value: object, escape: Callable[[str], str], write: Callable[..., str]
 ) -> list[str]:
     assert isinstance(value, tuple)
-    types = type.elements if isinstance(type, Tuple) else (None,) * len(value)
+    types: Iterable[Type | None] = (None,) * len(value)
+    if isinstance(type, Tuple):
+        types = type.elements
+    elif isinstance(type, Array):
+        types = (type.element,) * len(value)
+    elif isinstance(type, Struct):
+        types = [field.type for field in type.fields.values()]
     return [write(t, v, escape) for t, v in zip(types, value)]
 
 
 def key_text(type: Type | None, key: object, escape: Callable[[str], str] = _same) -> str:
     """A key as it stands between the brackets: several keys without parentheses."""
-    if key.__class__ is tuple:
+    if key.__class__ is tuple and not isinstance(type, Array):
         return ", ".join(_elements(type, key, escape, value_text))
     return value_text(type, key, escape)
 
 
 def _json_key_part(type: Type | None, value: object, escape: Callable[[str], str] = _same) -> str:
     if value.__class__ is tuple:
-        return f"({','.join(_elements(type, value, escape, _json_key_part))})"
+        opening, closing = "[]" if isinstance(type, Array) else "()"
+        return f"{opening}{','.join(_elements(type, value, escape, _json_key_part))}{closing}"
+    if isinstance(value, StructValue):
+        parts = zip(value.names, _elements(type, value, escape, _json_key_part))
+        return f"{{{','.join([f'.{name}={text}' for name, text in parts])}}}"
     return value_text(type, value, escape)
 
 
 def json_key(type: Type | None, key: object) -> str:
     """A key as JSON has it: one string, parts separated by commas."""
-    if key.__class__ is tuple:
+    if key.__class__ is tuple and not isinstance(type, Array):
         return ",".join(_elements(type, key, _same, _json_key_part))
-    return value_text(type, key)
+    return _json_key_part(type, key)
 
 
 def default_value(type: Type) -> object:
     """What a map without keys reads as before it is assigned."""
+    from kernscope.output.structured import record_class, stored_reader
     from kernscope.types import Bool, Buffer, String, Symbolic
 
+    if isinstance(type, Struct | Array):
+        return stored_reader(type)(bytes(type.size))
+    if isinstance(type, NamedTuple):
+        return record_class(type.names)(default_value(element) for element in type.elements)
     if isinstance(type, Tuple):
         return tuple(default_value(element) for element in type.elements)
     if isinstance(type, Bool):

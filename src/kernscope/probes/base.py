@@ -92,6 +92,8 @@ class ProbeKind:
     positional_args = False
     """Whether `arg0`, `arg1`, … are the 64-bit words of its context."""
     doc = ""
+    pointer_space = "kernel"
+    """Where a number that an action makes a pointer leads: `kernel`, or `user` for probes in user space."""
 
     tells_targets = False
     """Whether `enter_clause` checks which target an event is of. Where it does not, only clauses with the same

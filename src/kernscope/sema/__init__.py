@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from kernscope.diagnostics import CompileError, Diagnostic, error
-from kernscope.syntax.ast import Define, Program
+from kernscope.syntax.ast import Program
 
 from .checker import Checker
 from .config import check_unstable, read_config
 from .expand import expand
 from .model import Checked, Clause, MapInfo, Variable
+from .options import read_arguments, unknown_options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def check(
     config = read_config(program.config, environment or {}, found)
     config["cpid"] = cpid
     config |= settings or {}
+    parameters = read_arguments(parameters, config)
     found += _unsupported(program)
     if not program.probes:
         found.append(
@@ -59,19 +61,25 @@ def check(
     checker = Checker(program, kernel, parameters, config)
     checker.check()
     diagnostics = found + checker.diagnostics
+    if not any(d.severity == "error" for d in diagnostics):
+        diagnostics += unknown_options(config)
     if any(d.severity == "error" for d in diagnostics):
         raise CompileError(diagnostics)
     return Checked(
-        program, checker.clauses, checker.maps, config, parameters, diagnostics, checker.target_count
+        program,
+        checker.clauses,
+        checker.maps,
+        config,
+        parameters,
+        diagnostics,
+        checker.target_count,
+        checker.space,
     )
 
 
 def _unsupported(program: Program) -> list[Diagnostic]:
     """Parts of the language that parse but cannot be compiled yet, each once."""
-    parts = (
-        ("C definitions", [d for d in program.c_definitions if not isinstance(d, Define)]),
-        ("functions of your own (`fn`)", program.subprogs),
-    )
+    parts = (("functions of your own (`fn`)", program.subprogs),)
     return [
         error("not-yet", f"{what} cannot be compiled yet", nodes[0].span) for what, nodes in parts if nodes
     ]

@@ -38,7 +38,7 @@ from kernscope.syntax.ast import (
     While,
     walk,
 )
-from kernscope.types import NONE, Aggregate, Integer, Struct, Tuple, Type
+from kernscope.types import NONE, Aggregate, Integer, Pointer, Struct, Tuple, Type
 
 from .expressions import ExpressionChecker
 from .model import Clause, MapInfo
@@ -169,6 +169,8 @@ class Checker(ExpressionChecker):
     def check(self) -> None:
         """Check all clauses until their types stand still."""
         self.expand_targets()
+        self.space.define(self.program.c_definitions)
+        self._target_errors += self.diagnostics
         self._declare_maps()
         self._check_until_stable()
         if any("early" in info.uses and info.value is None for info in self.maps.values()):
@@ -307,6 +309,9 @@ class Checker(ExpressionChecker):
             self.changed = True
 
     def _fit_declared(self, variable: VariableInfo, declared: Type, t: Type, value: Expr) -> None:
+        if isinstance(declared, Pointer) and isinstance(t, Pointer) and join(declared, t) is not None:
+            variable.type = Pointer(declared.target, t.space)
+            return
         constant = self.constant(value)
         if isinstance(declared, Integer) and constant is not None and isinstance(t, Integer):
             low = -(1 << (declared.bits - 1)) if declared.signed else 0

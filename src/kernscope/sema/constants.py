@@ -10,13 +10,14 @@ from kernscope.syntax.ast import (
     Cast,
     Comptime,
     Expr,
+    Identifier,
     IntLiteral,
     ParamCount,
     PositionalParam,
     StringLiteral,
     Unary,
 )
-from kernscope.types import Bool, Integer
+from kernscope.types import Bool, Enum, Integer
 
 from .typenames import named_type
 
@@ -27,6 +28,8 @@ class ConstantReader:
     """Evaluates with Python's integers; what does not fit 64 bits is no constant."""
 
     parameters: Sequence[str]
+    enumerators: "dict[str, tuple[Enum, int]]"
+    """Names of enum values that the program has used."""
 
     def constant(self, expr: Expr) -> int | None:
         """The value of an integer expression that is known when compiling, or None."""
@@ -42,6 +45,9 @@ class ConstantReader:
             return self.parameter_number(expr)
         if isinstance(expr, ParamCount):
             return len(self.parameters)
+        if isinstance(expr, Identifier):
+            found = self.enumerators.get(expr.name)
+            return found[1] if found is not None else None
         if isinstance(expr, Comptime):
             return self.constant(expr.operand)
         if isinstance(expr, Unary):
@@ -117,5 +123,17 @@ def _fold(op: str, x: int, y: int) -> int | None:
             return x << y
         case ">>":
             return x >> y
+        case "==":
+            return int(x == y)
+        case "!=":
+            return int(x != y)
+        case "<":
+            return int(x < y)
+        case "<=":
+            return int(x <= y)
+        case ">":
+            return int(x > y)
+        case ">=":
+            return int(x >= y)
         case _:
             return None

@@ -20,7 +20,7 @@ from kernscope.types import (
 from .constants import ConstantReader
 from .model import Clause, MapInfo
 from .model import Variable as VariableInfo
-from .typenames import named_type
+from .type_space import TypeSpace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ class ClauseContext(ConstantReader):
         """Set for the last rounds: what still has no value then never gets one."""
         self.loops = 0
         self.map_loops = 0
+        self.space = TypeSpace(kernel, self.report)
+        self.enumerators = self.space.enumerators
 
     # --- what entries of the catalogue ask -----------------------------------------------------------------
 
@@ -139,7 +141,4 @@ class ClauseContext(ConstantReader):
 
     def resolve_type(self, node: TypeExpr) -> Type | None:
         """The type that a declaration, a cast or `sizeof` names."""
-        t = named_type(node)
-        if t is None:
-            self.not_yet(node, f"the type `{node.span.text}`")
-        return t
+        return self.space.resolve(node, self.type_of)

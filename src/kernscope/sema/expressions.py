@@ -20,14 +20,16 @@ from kernscope.syntax.ast import (
     Index,
     IntLiteral,
     MapRef,
+    Offsetof,
     ParamCount,
     PositionalParam,
+    RecordExpr,
     Sizeof,
     StringLiteral,
     Ternary,
     TupleAccess,
     TupleExpr,
-    TypeExpr,
+    TypeInfo,
     Unary,
     Update,
     Variable,
@@ -38,14 +40,12 @@ from kernscope.types import (
     NONE,
     UINT64,
     Aggregate,
-    Array,
     String,
-    Struct,
     Tuple,
     Type,
 )
 
-from .operators import Operators
+from .members import Members
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,13 +55,13 @@ if TYPE_CHECKING:
 __all__ = ["ExpressionChecker"]
 
 
-class ExpressionChecker(Operators):
+class ExpressionChecker(Members):
     """Infers the types of expressions; also what the catalogue's entries see (`CheckContext`)."""
 
     def type_of(self, expr: Expr) -> Type | None:
         handler = _EXPRESSIONS.get(type(expr))
         if handler is None:
-            self.not_yet(expr, _WORDS.get(type(expr).__name__, "this expression"))
+            self.not_yet(expr, "this expression")
             return None
         t = handler(self, expr)
         if t is not None:
@@ -101,12 +101,15 @@ class ExpressionChecker(Operators):
             )
             return None
         entry = find_builtin(node.name)
-        if entry is not None:
+        if entry is not None and node.name not in self.space.enumerators:
             return entry.check(self, node)
+        enumerator = self.space.enumerator(node.name)
+        if enumerator is not None:
+            return enumerator[0]
         if node.name in PLANNED:
             self.not_yet(node, f"`{node.name}`")
             return None
-        candidates = [*BUILTINS, *FUNCTIONS, *AGGREGATIONS]
+        candidates = [*BUILTINS, *FUNCTIONS, *AGGREGATIONS, *self.space.enumerators]
         near = suggest(node.name, candidates)
         if node.name in FUNCTIONS or node.name in AGGREGATIONS:
             help: str | None = f"`{node.name}` is a function: write `{node.name}(…)`"
@@ -154,84 +157,7 @@ class ExpressionChecker(Operators):
                 return INT64
         return info.value
 
-    # --- parts ---------------------------------------------------------------------------------------------
-
-    def _field(self, node: FieldAccess) -> Type | None:
-        base = node.base
-        if not (isinstance(base, Identifier) and base.name == "args"):
-            t = self.type_of(base)
-            if t is not None:
-                self.not_yet(node, "reading the members of kernel structures")
-            return None
-        args = self.args
-        if args is None:
-            self.report(
-                error("not-available-here", f"`{self.clause.targets[0].name}` has no `args`", base.span)
-            )
-            return None
-        field = args.fields.get(node.name)
-        if field is not None:
-            return field.type
-        self._unknown_field(node, args)
-        return None
-
-    def _unknown_field(self, node: FieldAccess, args: Struct) -> None:
-        name = self.clause.targets[0].name
-        near = suggest(node.name, args.fields)
-        fields = ", ".join(f"`{f.name}` ({f.type_text})" for f in args.fields.values())
-        if "sys_exit" in name and "ret" in args.fields:
-            enter = name.replace("sys_exit", "sys_enter")
-            help: str | None = (
-                f"the result of the system call is `args.ret`; its arguments are seen by `{enter}`"
-            )
-        else:
-            help = f"did you mean `args.{near}`?" if near else None
-        self.report(
-            error(
-                "unknown-field",
-                f"`{name}` has no field `{node.name}`",
-                node.name_span,
-                label="not one of its fields",
-                notes=f"its fields are: {fields}" if fields else "it has no fields",
-                help=help,
-            )
-        )
-
-    def _tuple_access(self, node: TupleAccess) -> Type | None:
-        t = self.type_of(node.base)
-        if t is None:
-            return None
-        if not isinstance(t, Tuple):
-            self.report(error("type-mismatch", f"`.{node.index}` wants a tuple, this is `{t}`", node.span))
-            return None
-        if node.index >= len(t.elements):
-            self.report(
-                error(
-                    "no-such-element",
-                    f"this tuple has {len(t.elements)} elements, the first is `.0`",
-                    node.span,
-                )
-            )
-            return None
-        return t.elements[node.index]
-
-    def _index(self, node: Index) -> Type | None:
-        t = self.type_of(node.base)
-        self.number(node.index)
-        if t is None:
-            return None
-        if isinstance(t, Array):
-            constant = self.constant(node.index)
-            if constant is not None and not 0 <= constant < t.count:
-                self.report(
-                    error(
-                        "no-such-element", f"the array has {t.count} elements, the first is `[0]`", node.span
-                    )
-                )
-                return None
-            return t.element
-        self.not_yet(node, f"`[…]` on `{t}`")
-        return None
+    # --- parts -------------------------------------------------------------------------------------------
 
     def _tuple(self, node: TupleExpr) -> Type | None:
         types = [self.type_of(element) for element in node.elements]
@@ -246,12 +172,6 @@ class ExpressionChecker(Operators):
             self.report(error("type-mismatch", "one of these has no value", node.span))
             return None
         return Tuple(tuple(known))
-
-    def _sizeof(self, node: Sizeof) -> Type | None:
-        t = self.resolve_type(node.arg) if isinstance(node.arg, TypeExpr) else self.type_of(node.arg)
-        if t is not None:
-            self.keep(node, t.size)
-        return UINT64
 
     def _comptime(self, node: Comptime) -> Type | None:
         t = self.type_of(node.operand)
@@ -317,8 +237,6 @@ class ExpressionChecker(Operators):
         )
 
 
-_WORDS = {"RecordExpr": "a record", "Offsetof": "`offsetof`", "TypeInfo": "`typeinfo`"}
-
 _EXPRESSIONS: "dict[type, Callable[[Any, Any], Type | None]]" = {
     IntLiteral: ExpressionChecker._int,
     StringLiteral: ExpressionChecker._string,
@@ -340,6 +258,9 @@ _EXPRESSIONS: "dict[type, Callable[[Any, Any], Type | None]]" = {
     Index: ExpressionChecker._index,
     TupleExpr: ExpressionChecker._tuple,
     Sizeof: ExpressionChecker._sizeof,
+    Offsetof: ExpressionChecker._offsetof,
+    TypeInfo: ExpressionChecker._typeinfo,
+    RecordExpr: ExpressionChecker._record,
     Comptime: ExpressionChecker._comptime,
     Call: ExpressionChecker._call,
 }

@@ -7,6 +7,10 @@ from kernscope.probes import Target
 from kernscope.syntax.ast import Block, Expr, MapDecl, Probe, Program
 from kernscope.types import Struct, Type
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .type_space import TypeSpace
+
 __all__ = ["Checked", "Clause", "MapInfo", "Variable"]
 
 
@@ -107,7 +111,7 @@ class Clause:
 class Checked:
     """A program without errors: what lowering starts from."""
 
-    __slots__ = ("clauses", "config", "maps", "parameters", "program", "target_count", "warnings")
+    __slots__ = ("clauses", "config", "maps", "parameters", "program", "space", "target_count", "warnings")
 
     def __init__(
         self,
@@ -118,7 +122,8 @@ class Checked:
         parameters: Sequence[str],
         warnings: list[Diagnostic],
         target_count: int,
+        space: "TypeSpace",
     ) -> None:
-        self.program, self.clauses, self.maps = program, clauses, maps
+        self.program, self.clauses, self.maps, self.space = program, clauses, maps, space
         self.config, self.parameters, self.warnings = config, parameters, warnings
         self.target_count = target_count

@@ -1,13 +1,12 @@
 """Types of operators, and of the statements that are operators: `++`, `op=`."""
 
 from kernscope.catalog.aggregations import AGGREGATIONS
-from kernscope.diagnostics import error
+from kernscope.diagnostics import error, warning
 from kernscope.syntax.ast import (
     Assign,
     Binary,
     Block,
     BlockExpr,
-    Cast,
     Expr,
     IfExpr,
     MapRef,
@@ -22,10 +21,12 @@ from kernscope.types import (
     INT64,
     UINT64,
     Aggregate,
+    Array,
     Bool,
     Integer,
     Pointer,
     String,
+    Struct,
     Symbolic,
     Tuple,
     Type,
@@ -48,9 +49,7 @@ class Operators(MapTypes):
 
     def _unary(self, node: Unary) -> Type | None:
         if node.op in "*&":
-            self.type_of(node.operand)
-            self.not_yet(node, "following a pointer" if node.op == "*" else "taking an address")
-            return None
+            return self._dereference(node) if node.op == "*" else self._address(node)
         if node.op == "!":
             self.condition(node.operand)
             return BOOL
@@ -61,6 +60,12 @@ class Operators(MapTypes):
         if constant is not None:
             return UINT64 if constant > (1 << 63) - 1 else INT64
         return UINT64 if not t.signed and (node.op == "~" or t == UINT64) else INT64
+
+    def _dereference(self, node: Unary) -> Type | None:
+        raise NotImplementedError
+
+    def _address(self, node: Unary) -> Type | None:
+        raise NotImplementedError
 
     def _binary(self, node: Binary) -> Type | None:
         if node.op in ("&&", "||"):
@@ -78,6 +83,11 @@ class Operators(MapTypes):
         if isinstance(a, Pointer) and op in ("+", "-"):
             self.number(right)
             return a
+        if op == "+" and a is not None:
+            b: Type | None = self.type_of(right)
+            if isinstance(b, Pointer):
+                self.number(left)
+                return b
         a = self.number(left)
         b = self.number(right)
         if a is None or b is None:
@@ -104,12 +114,13 @@ class Operators(MapTypes):
         if a is None or b is None:
             return
         if isinstance(a, Integer | Bool | Pointer) and isinstance(b, Integer | Bool | Pointer):
+            self._compare_signs(node, a, b)
             return
         equality = node.op in ("==", "!=")
         if equality and (
             (isinstance(a, String) and isinstance(b, String))
             or (isinstance(a, Tuple) and join(a, b) is not None)
-            or (isinstance(a, Symbolic) and a == b)
+            or (isinstance(a, Symbolic | Array | Struct) and a == b)
         ):
             return
         if equality and self._probe_with_text(node, a, b):
@@ -122,6 +133,30 @@ class Operators(MapTypes):
                 labels=[(node.left.span, f"`{a}`"), (node.right.span, f"`{b}`")],
             )
         )
+
+    def _compare_signs(self, node: Binary, a: Type, b: Type) -> None:
+        """Warn where a number that may be too large for a signed one meets one that may be negative."""
+        for t, other, side in ((a, b, node.left), (b, a, node.right)):
+            against = node.right if side is node.left else node.left
+            if t == UINT64 and isinstance(other, Integer) and other.signed and self.constant(side) is None:
+                constant = self.constant(against)
+                # maps and variables take 64 signed bits for any number, so their type says little
+                if isinstance(against, MapRef | Variable) or (constant is not None and constant >= 0):
+                    continue
+                self.report(
+                    warning(
+                        "sign-mismatch",
+                        f"an unsigned number is compared with one that can be negative (`{other}`)",
+                        node.span,
+                        help=f"cast one side: `(int64){side.span.text}`",
+                    )
+                )
+        if isinstance(a, Pointer) and isinstance(b, Pointer) and join(a, b) is None:
+            self.report(
+                warning(
+                    "sign-mismatch", f"pointers to different types are compared: `{a}` and `{b}`", node.span
+                )
+            )
 
     def _probe_with_text(self, node: Binary, a: Type, b: Type) -> bool:
         """`probe == "tracepoint:…"`: names are compared by number."""
@@ -184,6 +219,9 @@ class Operators(MapTypes):
                 self.clause.types[target] = info.value
             return info.value if not isinstance(info.value, Aggregate) else None
         if isinstance(target, Variable):
+            pointer = self.type_of(target)
+            if isinstance(pointer, Pointer):
+                return pointer
             t = self.number(target)
             variable = self.clause.variables.get(target)
             if t is not None and variable is not None and variable.declared is None:
@@ -220,16 +258,3 @@ class Operators(MapTypes):
 
     def _block_expr(self, node: BlockExpr) -> Type | None:
         return self.block(node.block)
-
-    def _cast(self, node: Cast) -> Type | None:
-        wanted = self.resolve_type(node.type)
-        t = self.type_of(node.operand)
-        if wanted is None or t is None:
-            return wanted
-        if isinstance(t, Aggregate):
-            t = self.aggregate_number(t, node.operand)
-        if isinstance(wanted, Integer | Bool) and isinstance(t, Integer | Bool | Pointer):
-            return wanted
-        if t is not None:
-            self.report(error("type-mismatch", f"`{t}` cannot be cast to `{wanted}`", node.span))
-        return wanted

@@ -2,11 +2,14 @@
 
 from kernscope.types import (
     INT64,
+    NONE,
     UINT64,
     Aggregate,
     Bool,
     Buffer,
+    Enum,
     Integer,
+    NamedTuple,
     Pointer,
     String,
     Symbolic,
@@ -45,7 +48,13 @@ def join(a: Type, b: Type) -> Type | None:
     """The smallest type that holds values of both, or None where there is none."""
     if a == b:
         return a
+    if isinstance(a, Enum) and isinstance(b, Enum) and a.name == b.name:
+        return a if a.bits >= b.bits else b
     if isinstance(a, Integer) and isinstance(b, Integer):
+        if isinstance(a, Enum) or isinstance(b, Enum):
+            a, b = (Integer(t.bits, t.signed) for t in (a, b))
+            if a == b:
+                return a
         if a.signed == b.signed:
             return a if a.bits >= b.bits else b
         signed, unsigned = (a, b) if a.signed else (b, a)
@@ -56,14 +65,25 @@ def join(a: Type, b: Type) -> Type | None:
         return a if a.size >= b.size else b
     if isinstance(a, Buffer) and isinstance(b, Buffer):
         return a if a.capacity >= b.capacity else b
-    if isinstance(a, Pointer) and isinstance(b, Pointer | Integer):
+    if isinstance(a, Pointer) and isinstance(b, Pointer):
+        if a.target == b.target or b.target == NONE:
+            return a
+        return b if a.target == NONE else None
+    if isinstance(a, Pointer) and isinstance(b, Integer):
         return a
     if isinstance(a, Integer) and isinstance(b, Pointer):
         return b
-    if isinstance(a, Tuple) and isinstance(b, Tuple) and len(a.elements) == len(b.elements):
+    if isinstance(a, NamedTuple) and isinstance(b, NamedTuple) and a.names != b.names:
+        return None
+    if (
+        isinstance(a, Tuple)
+        and type(a) is type(b)
+        and isinstance(b, Tuple)
+        and len(a.elements) == len(b.elements)
+    ):
         elements = [join(x, y) for x, y in zip(a.elements, b.elements)]
         if all(element is not None for element in elements):
-            return Tuple(tuple(element for element in elements if element is not None))
+            return a.rebuilt(tuple(element for element in elements if element is not None))
     return None
 
 
@@ -72,10 +92,12 @@ def stored(t: Type) -> Type:
 
     Smaller unsigned integers become signed 64-bit ones, which hold all their values.
     """
+    if isinstance(t, Enum):
+        return t.with_bits(64)
     if isinstance(t, Integer):
         return UINT64 if t == UINT64 else INT64
     if isinstance(t, Tuple):
-        return Tuple(tuple(stored(element) for element in t.elements))
+        return t.rebuilt(tuple(stored(element) for element in t.elements))
     if isinstance(t, Aggregate):
         return t
     return t

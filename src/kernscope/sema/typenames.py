@@ -7,6 +7,7 @@ from kernscope.types import (
     INT16,
     INT32,
     INT64,
+    NONE,
     UINT8,
     UINT16,
     UINT32,
@@ -36,14 +37,41 @@ _NAMES: dict[str, Type] = {
     "uint16_t": UINT16,
     "uint32_t": UINT32,
     "uint64_t": UINT64,
-    "char": INT8,
-    "short": INT16,
-    "int": INT32,
-    "long": INT64,
-    "unsigned int": UINT32,
-    "unsigned long": UINT64,
+    "u8": UINT8,
+    "u16": UINT16,
+    "u32": UINT32,
+    "u64": UINT64,
+    "s8": INT8,
+    "s16": INT16,
+    "s32": INT32,
+    "s64": INT64,
+    "__u8": UINT8,
+    "__u16": UINT16,
+    "__u32": UINT32,
+    "__u64": UINT64,
+    "__s8": INT8,
+    "__s16": INT16,
+    "__s32": INT32,
+    "__s64": INT64,
+    "_Bool": BOOL,
+    "void": NONE,
     "size_t": UINT64,
+    "ssize_t": INT64,
+    "uintptr_t": UINT64,
+    "intptr_t": INT64,
 }
+
+_C_WORDS = frozenset(("char", "short", "int", "long", "signed", "unsigned"))
+_C_PAIRS = {8: (INT8, UINT8), 16: (INT16, UINT16), 32: (INT32, UINT32), 64: (INT64, UINT64)}
+
+
+def _c_integer(name: str) -> Type | None:
+    """`unsigned long int` and the like, in any order of the words (LP64)."""
+    words = name.split()
+    if not words or any(word not in _C_WORDS for word in words):
+        return None
+    bits = 8 if "char" in words else 16 if "short" in words else 64 if "long" in words else 32
+    return _C_PAIRS[bits]["unsigned" in words]
 
 
 def named_type(node: TypeExpr) -> Type | None:
@@ -52,7 +80,7 @@ def named_type(node: TypeExpr) -> Type | None:
         return None
     if node.name in ("string", "buffer") and len(node.dims) == 1 and node.dims[0]:
         return String(node.dims[0]) if node.name == "string" else Buffer(node.dims[0])
-    return None if node.dims else _NAMES.get(node.name)
+    return None if node.dims else _NAMES.get(node.name) or _c_integer(node.name)
 
 
 def is_sized_by_value(node: TypeExpr) -> bool:

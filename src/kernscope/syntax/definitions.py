@@ -89,16 +89,23 @@ class CField(Node):
 
 
 class CStruct(CDefinition):
-    """`struct` or `union` (the kind); fields is None for a forward declaration."""
+    """`struct` or `union` (the kind); fields is None for a forward declaration. `packed` is the attribute."""
 
-    __match_args__ = __slots__ = ("kind", "name", "fields")
+    __match_args__ = ("kind", "name", "fields")
+    __slots__ = ("fields", "kind", "name", "packed")
 
     def __init__(
-        self, kind: str, name: str | None, fields: list[CField] | None, span: Span = NO_SPAN
+        self,
+        kind: str,
+        name: str | None,
+        fields: list[CField] | None,
+        span: Span = NO_SPAN,
+        packed: bool = False,
     ) -> None:
         self.kind = kind
         self.name = name
         self.fields = fields
+        self.packed = packed
         self.span = span
 
 

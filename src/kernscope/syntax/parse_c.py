@@ -191,7 +191,10 @@ class CParser(StatementParser):
             self.unexpected("`{` or `;`")
         definitions.append(definition)
         end = self.tokens.ends[self.index - 1]
-        return self._skip_attributes(end)
+        following = self._skip_attributes(end)
+        if isinstance(definition, CStruct) and "packed" in self.source.text[end:following]:
+            definition.packed = True
+        return following
 
     def _skip_attributes(self, offset: int) -> int:
         """The offset after `__attribute__((…))` and `;`, both of which may be missing."""
@@ -206,16 +209,18 @@ class CParser(StatementParser):
         """A definition behind `struct`, `union` or `enum`, or a mere mention of one."""
         kind = self.kinds[self.index]
         self.index += 1
-        self._skip_attribute_tokens()
+        packed = self._skip_attribute_tokens()
         name: str | None = None
         if self.kinds[self.index] == "name":
             name = self.text(self.index)
             self.index += 1
         if self.kinds[self.index] == "{":
             self.enter()
-            result = (
-                self._parse_enum(start, name) if kind == "enum" else self._parse_struct(start, kind, name)
-            )
+            if kind == "enum":
+                result: CStruct | CEnum = self._parse_enum(start, name)
+            else:
+                result = self._parse_struct(start, kind, name)
+                result.packed = packed
             self.depth -= 1
             return result
         if name is None:
@@ -224,11 +229,16 @@ class CParser(StatementParser):
             return CStruct(kind, name, None, self.span_from(start))
         return TypeExpr(name, kind, span=self.span_from(start))
 
-    def _skip_attribute_tokens(self) -> None:
+    def _skip_attribute_tokens(self) -> bool:
+        """Skip attributes; whether `packed` is one of them."""
+        packed = False
         while self.kinds[self.index] == "name" and self.text(self.index) in ("__attribute__", "__packed"):
+            start = self.index
             self.index += 1
             if self.kinds[self.index] == "(":
                 self._skip_parens()
+            packed |= "packed" in self.span_from(start).text
+        return packed
 
     def _skip_parens(self) -> None:
         opening = self.index
@@ -266,7 +276,9 @@ class CParser(StatementParser):
         start = self.index
         if self.kinds[start] in ("struct", "union", "enum"):
             tagged = self._parse_tagged(start)
-            self._skip_attribute_tokens()
+            packed = self._skip_attribute_tokens()
+            if isinstance(tagged, CStruct) and packed:
+                tagged.packed = True
             if isinstance(tagged, TypeExpr):
                 return tagged
             tag = tagged.kind if isinstance(tagged, CStruct) else "enum"

@@ -1,0 +1,348 @@
+"""Reading what lies inside other values and behind pointers: members, elements, bit-fields, casts of arrays.
+
+A chain such as `task->mm->exe_file->f_path.dentry` becomes one read per pointer: embedded structs and arrays only
+add to the offset of the place that is read.
+"""
+
+from kernscope.sema import Clause
+from kernscope.sema.constants import ConstantReader
+from kernscope.sema.rules import is_scalar
+from kernscope.sema.type_space import TypeSpace
+from kernscope.ssa import Cond, Value
+from kernscope.syntax.ast import (
+    Cast,
+    Expr,
+    FieldAccess,
+    Identifier,
+    Index,
+    Offsetof,
+    RecordExpr,
+    TupleAccess,
+    TypeInfo,
+    Unary,
+)
+from kernscope.types import (
+    Array,
+    Bool,
+    Integer,
+    Pointer,
+    String,
+    Struct,
+    StructField,
+    Tuple,
+    Type,
+)
+
+from .memory import Memory
+
+__all__ = ["Access", "Place"]
+
+
+class Place:
+    """Where a value lies: `address` plus `offset` bytes, in the program's `own` memory, or behind a pointer into the
+    `kernel` or `user` space. `aligned`: whether the address alone is known to be a multiple of 8.
+    """
+
+    __slots__ = ("address", "aligned", "offset", "space")
+
+    def __init__(self, address: Value, offset: int, space: str, aligned: bool = True) -> None:
+        self.address, self.offset, self.space, self.aligned = address, offset, space, aligned
+
+    def moved(self, offset: int) -> "Place":
+        """The place some bytes further on."""
+        return Place(self.address, self.offset + offset, self.space, self.aligned)
+
+
+class Access(Memory, ConstantReader):
+    """Emits the reading of parts of values."""
+
+    clause: Clause
+    space: TypeSpace
+
+    def value(self, expr: Expr) -> Value:
+        raise NotImplementedError
+
+    def type_of(self, expr: Expr) -> Type:
+        raise NotImplementedError
+
+    def into(self, expr: Expr, destination: Value, t: Type) -> None:
+        raise NotImplementedError
+
+    def number(self, expr: Expr) -> Value:
+        raise NotImplementedError
+
+    def narrow(self, value: Value, t: Type | None) -> Value:
+        raise NotImplementedError
+
+    def load_arg(self, name: str) -> Value:
+        raise NotImplementedError
+
+    def run_time_error(self, text: str, node: object) -> None:
+        raise NotImplementedError
+
+    def load(self, address: Value, t: Type, offset: int = 0) -> Value:
+        """A stored scalar."""
+        return self.b.load(t.size, address, offset, signed=isinstance(t, Integer) and t.signed)
+
+    # --- places --------------------------------------------------------------------------------------------
+
+    def locate(self, expr: Expr) -> Place:
+        """Where the value of an expression lies; what lies nowhere is put into the program's own memory."""
+        if isinstance(expr, FieldAccess) and not _is_args(expr):
+            field, base = self.clause.kept[expr], self.type_of(expr.base)
+            if isinstance(field, StructField):
+                if isinstance(base, Pointer):
+                    return Place(self.value(expr.base), field.offset, _space(base))
+                return self.locate(expr.base).moved(field.offset)
+        if isinstance(expr, Unary) and expr.op == "*":
+            return Place(self.value(expr.operand), 0, _space(self.type_of(expr.operand)))
+        if isinstance(expr, Index):
+            base = self.type_of(expr.base)
+            if isinstance(base, Pointer):
+                return self._pointed_element(expr, base)
+            if isinstance(base, Array | String):
+                return self._element(expr, base)
+        return Place(self.value(expr), 0, "own")
+
+    def _pointed_element(self, node: Index, t: Pointer) -> Place:
+        b = self.b
+        size = max(1, self.space.size_of(t.target))
+        base, constant = self.value(node.base), self.constant(node.index)
+        if constant is not None:
+            return Place(base, constant * size, _space(t))
+        return Place(b.add(base, b.mul(self.number(node.index), size)), 0, _space(t))
+
+    def _element(self, node: Index, t: Array | String) -> Place:
+        """An element of an array; an index outside of it, which is reported, means the first one."""
+        b = self.b
+        place = self._array_place(node.base, t)
+        size = t.element.size if isinstance(t, Array) else 1
+        constant = self.constant(node.index)
+        if constant is not None:
+            return place.moved(constant * size)
+        index = self.number(node.index)
+        count = t.count if isinstance(t, Array) else t.size
+        if count:
+            chosen = object()
+            inside, outside, done = b.block("inside"), b.block("outside", likely=False), b.block("indexed")
+            b.branch_cmp(Cond.ULT, index, count, inside, outside)
+            b.seal(inside)
+            b.position(inside)
+            b.write_var(chosen, index)
+            b.jump(done)
+            b.seal(outside)
+            b.position(outside)
+            self._out_of_bounds(node, count)
+            b.write_var(chosen, 0)
+            b.jump(done)
+            b.seal(done)
+            b.position(done)
+            index = b.read_var(chosen)
+        distance = b.mul(index, size)
+        if place.space == "own":
+            return Place(b.ptr_add(place.address, distance), place.offset, "own", size % 8 == 0)
+        return Place(b.add(place.address, distance), place.offset, place.space)
+
+    def _array_place(self, base: Expr, t: Array | String) -> Place:
+        """An array that is indexed; one in the program's context is copied, as its offsets must be constants."""
+        if isinstance(base, FieldAccess) and _is_args(base):
+            copy = self.place(t)
+            self.copy(copy, self.value(base), t.size)
+            return Place(copy, 0, "own")
+        return self.locate(base)
+
+    def _out_of_bounds(self, node: Expr, count: int) -> None:
+        self.run_time_error(f"array index out of bounds: the array has {count} elements", node)
+
+    # --- reading -------------------------------------------------------------------------------------------
+
+    def read(self, place: Place, t: Type) -> Value:
+        """The value at a place: a scalar, or the address of the stored form."""
+        if is_scalar(t):
+            return self._read_scalar(place, t.size, isinstance(t, Integer) and t.signed)
+        if place.space == "own" and place.aligned and place.offset % 8 == 0:
+            return self.b.ptr_add(place.address, place.offset)
+        if isinstance(t, String):
+            destination = self.place_bytes(t.size + 1)
+        else:
+            destination = self.place(t)
+        self.read_into(place, t, destination, t.size)
+        return destination
+
+    def read_into(self, place: Place, t: Type, destination: Value, room: int) -> None:
+        """Copy what is kept in memory from a place to `destination`, which has `room` bytes."""
+        b = self.b
+        if place.space == "own":
+            source = b.ptr_add(place.address, place.offset)
+            self.copy(destination, source, min(t.size, room), _alignment(place))
+            return
+        address = b.add(place.address, place.offset)
+        if isinstance(t, String):
+            # one byte more than the array: its text may fill it without a NUL, which the copy then adds
+            self.clear(destination, room)
+            self.read_string(address, place.space, destination, min(t.size + 1, max(room, 1)))
+        elif t.size:
+            self.read_bytes(address, place.space, destination, t.size)
+
+    def _read_scalar(self, place: Place, size: int, signed: bool) -> Value:
+        b = self.b
+        if place.space == "own":
+            if place.offset % size or (size > 1 and not place.aligned and size == 8):
+                return self._read_unaligned(place, size, signed)
+            return b.load(size, place.address, place.offset, signed=signed)
+        slot = self.place_bytes(8)
+        b.store(8, slot, 0)
+        self.read_bytes(b.add(place.address, place.offset), place.space, slot, size)
+        return b.load(size, slot, 0, signed=signed)
+
+    def _read_unaligned(self, place: Place, size: int, signed: bool) -> Value:
+        """A number of a packed struct in our own memory: the verifier wants aligned loads there."""
+        slot = self.place_bytes(8)
+        self.b.store(8, slot, 0)
+        for i in range(size):
+            self.b.store(1, slot, self.b.load(1, place.address, place.offset + i), i)
+        return self.b.load(size, slot, 0, signed=signed)
+
+    def _read_bits(self, place: Place, field: StructField) -> Value:
+        """A bit-field: its storage unit, shifted up and down so that only its bits stay."""
+        b, t = self.b, field.type
+        assert field.bits is not None
+        shift, width = field.bits
+        size = t.size if shift + width <= 8 * t.size else 8
+        raw = self._read_scalar(place, size, False)
+        up = b.shl(raw, 64 - shift - width)
+        signed = isinstance(t, Integer) and t.signed
+        return b.ashr(up, 64 - width) if signed else b.lshr(up, 64 - width)
+
+    # --- expressions ---------------------------------------------------------------------------------------
+
+    def _field(self, node: FieldAccess) -> Value:
+        if _is_args(node):
+            return self._args_field(node)
+        kept = self.clause.kept[node]
+        if isinstance(kept, int):
+            return self._tuple_element(node.base, kept)
+        assert isinstance(kept, StructField)
+        place = self.locate(node)
+        return self._read_bits(place, kept) if kept.bits is not None else self.read(place, self.type_of(node))
+
+    def _args_field(self, node: FieldAccess) -> Value:
+        value, t = self.load_arg(node.name), self.type_of(node)
+        args = self.clause.args
+        assert args is not None
+        offset = args.fields[node.name].offset
+        if is_scalar(t) or offset % 8 == 0:
+            return value
+        copy = self.place(t)
+        self.copy(copy, value, t.size, offset & -offset)
+        return copy
+
+    def _tuple_access(self, node: TupleAccess) -> Value:
+        return self._tuple_element(node.base, node.index)
+
+    def _tuple_element(self, base: Expr, index: int) -> Value:
+        address, t = self.value(base), self.type_of(base)
+        assert isinstance(t, Tuple)
+        element, offset = t.elements[index], t.offsets[index]
+        return self.load(address, element, offset) if is_scalar(element) else self.b.ptr_add(address, offset)
+
+    def _index(self, node: Index) -> Value:
+        b = self.b
+        base, t = self.type_of(node.base), self.type_of(node)
+        constant = self.constant(node.index)
+        if isinstance(base, Tuple):
+            assert constant is not None
+            return self._tuple_element(node.base, constant)
+        count = base.count if isinstance(base, Array) else base.size if isinstance(base, String) else 0
+        if constant is not None or not count or not is_scalar(t):
+            return self.read(self.locate(node), t)
+        assert isinstance(base, Array | String)
+        place, index = self._array_place(node.base, base), self.number(node.index)
+        size = t.size
+        result = object()
+        inside, outside, done = b.block("inside"), b.block("outside", likely=False), b.block("indexed")
+        b.branch_cmp(Cond.ULT, index, count, inside, outside)
+        b.seal(inside)
+        b.position(inside)
+        distance = b.mul(index, size)
+        own = place.space == "own"
+        address = b.ptr_add(place.address, distance) if own else b.add(place.address, distance)
+        b.write_var(result, self.read(Place(address, place.offset, place.space), t))
+        b.jump(done)
+        b.seal(outside)
+        b.position(outside)
+        self._out_of_bounds(node, count)
+        b.write_var(result, 0)
+        b.jump(done)
+        b.seal(done)
+        b.position(done)
+        return b.read_var(result)
+
+    def _follow(self, node: Unary) -> Value:
+        """`*pointer`"""
+        return self.read(self.locate(node), self.type_of(node))
+
+    def _address(self, node: Unary) -> Value:
+        """`&` of what lies behind a pointer."""
+        place = self.locate(node.operand)
+        return self.b.add(place.address, place.offset)
+
+    def _record(self, node: RecordExpr) -> Value:
+        t = self.type_of(node)
+        place = self.place(t)
+        self.clear(place, t.size)
+        self.into(node, place, t)
+        return place
+
+    def _offsetof(self, node: Offsetof) -> Value:
+        offset = self.clause.kept[node]
+        assert isinstance(offset, int)
+        return self.b.const(offset)
+
+    def _typeinfo(self, node: TypeInfo) -> Value:
+        content, t = self.clause.kept[node], self.type_of(node)
+        assert isinstance(content, tuple) and isinstance(t, Tuple)
+        place = self.place(t)
+        self.clear(place, t.size)
+        for part, element, offset in zip(content, t.elements, t.offsets):
+            if isinstance(part, str):
+                self.store_bytes(place, part.encode().ljust(element.size, b"\0"), offset)
+            else:
+                self.b.store(element.size, place, part, offset)
+        return place
+
+    def _cast(self, node: Cast) -> Value:
+        t, have = self.type_of(node), self.type_of(node.operand)
+        if isinstance(t, Array) and isinstance(have, Integer | Bool):
+            place = self.place(t)
+            self.b.store(t.size, place, self.number(node.operand))
+            return place
+        if isinstance(have, Array) and isinstance(t, Integer):
+            return self.load(self.value(node.operand), t)
+        if isinstance(t, String) and isinstance(have, String) and t.size != have.size:
+            return self._resized(node.operand, have, t)
+        if isinstance(t, Array | String | Struct):
+            return self.value(node.operand)
+        return self.narrow(self.number(node.operand), t)
+
+    def _resized(self, operand: Expr, have: String, t: String) -> Value:
+        """A string in a buffer of another size, cut if need be."""
+        source, place = self.value(operand), self.place(t)
+        self.clear(place, t.size)
+        self.read_string(source, "kernel", place, min(have.size, t.size))
+        return place
+
+
+def _is_args(node: FieldAccess) -> bool:
+    return isinstance(node.base, Identifier) and node.base.name == "args"
+
+
+def _space(t: Type) -> str:
+    return "user" if isinstance(t, Pointer) and t.space == "user" else "kernel"
+
+
+def _alignment(place: Place) -> int:
+    """What the address of a place in our own memory is surely a multiple of."""
+    if not place.aligned:
+        return 1
+    return min(8, place.offset & -place.offset) if place.offset else 8

@@ -1,0 +1,152 @@
+"""BTF of a small kernel that does not exist, made by hand after Documentation/bpf/btf.rst."""
+
+from functools import cache
+from struct import pack
+
+from kernscope.btf import Btf, Kind
+from kernscope.btf.encode import encode
+
+__all__ = ["BtfMaker", "made_kernel"]
+
+Members = list[tuple[str, int, int] | tuple[str, int, int, int]]
+"""Name, type, offset in bits, and the width of a bit-field."""
+
+
+class BtfMaker:
+    """Collects types; each method returns the new type's id."""
+
+    def __init__(self) -> None:
+        self._types = b""
+        self._strings = bytearray(1)
+        self._count = 0
+        self._fixed: dict[str, int] = {}
+
+    def _string(self, text: str) -> int:
+        if not text:
+            return 0
+        place = bytes(self._strings).find(b"\0" + text.encode() + b"\0")
+        if place >= 0:
+            return place + 1
+        self._strings += text.encode() + b"\0"
+        return len(self._strings) - 1 - len(text.encode())
+
+    def _add(
+        self, kind: int, name: str = "", vlen: int = 0, last: int = 0, extra: bytes = b"", flag: bool = False
+    ) -> int:
+        self._types += pack("=III", self._string(name), flag << 31 | kind << 24 | vlen, last) + extra
+        self._count += 1
+        return self._count
+
+    def integer(self, name: str, size: int, *, signed: bool = False, boolean: bool = False) -> int:
+        encoding = signed | boolean << 2
+        return self._add(Kind.INT, name, 0, size, pack("=I", encoding << 24 | 8 * size))
+
+    def pointer(self, to: int) -> int:
+        return self._add(Kind.PTR, last=to)
+
+    def modifier(self, kind: int, to: int, name: str = "") -> int:
+        return self._add(kind, name, last=to)
+
+    def typedef(self, name: str, to: int) -> int:
+        return self._add(Kind.TYPEDEF, name, last=to)
+
+    def array(self, of: int, count: int) -> int:
+        return self._add(Kind.ARRAY, extra=pack("=III", of, of, count))
+
+    def struct(self, name: str, size: int, members: Members, *, kind: int = Kind.STRUCT) -> int:
+        extra = b""
+        for member_name, type_id, offset, *width in members:
+            extra += pack(
+                "=III", self._string(member_name), type_id, (width[0] if width else 0) << 24 | offset
+            )
+        return self._add(kind, name, len(members), size, extra, True)
+
+    def union(self, name: str, size: int, members: Members) -> int:
+        return self.struct(name, size, members, kind=Kind.UNION)
+
+    def enum(self, name: str, values: dict[str, int], size: int = 4) -> int:
+        extra = b"".join(pack("=Ii", self._string(n), v) for n, v in values.items())
+        return self._add(Kind.ENUM, name, len(values), size, extra, any(v < 0 for v in values.values()))
+
+    def function(self, parameters: list[tuple[str, int]], result: int = 0) -> int:
+        extra = b"".join(pack("=II", self._string(n), t) for n, t in parameters)
+        return self._add(Kind.FUNC_PROTO, "", len(parameters), result, extra)
+
+    def tracepoint(self, name: str, parameters: list[tuple[str, int]]) -> int:
+        """`btf_trace_NAME`, whose function first takes `void *`; its id is the typedef's."""
+        prototype = self.function([("__data", self.pointer(0)), *parameters])
+        return self.typedef(f"btf_trace_{name}", self.pointer(prototype))
+
+    def next_id(self, ahead: int = 1) -> int:
+        """The id that the type after `ahead - 1` more gets, to refer to it before it is there."""
+        return self._count + ahead
+
+    def btf(self) -> Btf:
+        return Btf(encode(self._types, bytes(self._strings)))
+
+
+@cache
+def made_kernel() -> Btf:
+    """Types of this C text (offsets where they are made up):
+
+    typedef unsigned char u8; typedef int pid_t;
+    enum color { RED = 1, GREEN, BLUE = 7 };
+    struct kuid { unsigned int val; };
+    struct inner { short small; struct kuid uid; long table[4]; };
+    struct task_struct { int status (16, in thread_info); … see below };
+    """
+    m = BtfMaker()
+    int32 = m.integer("int", 4, signed=True)
+    uint32 = m.integer("unsigned int", 4)
+    int64 = m.integer("long", 8, signed=True)
+    uint64 = m.integer("unsigned long", 8)
+    int16 = m.integer("short", 2, signed=True)
+    char = m.integer("char", 1, signed=True)
+    uchar = m.integer("unsigned char", 1)
+    boolean = m.integer("_Bool", 1, boolean=True)
+    u8 = m.typedef("u8", uchar)
+    pid_t = m.typedef("pid_t", int32)
+    color = m.enum("color", {"RED": 1, "GREEN": 2, "BLUE": 7})
+    kuid = m.struct("kuid", 4, [("val", uint32, 0)])
+    table = m.array(int64, 4)
+    inner = m.struct("inner", 40, [("small", int16, 0), ("uid", kuid, 32), ("table", table, 64)])
+    info = m.struct("thread_info", 24, [("flags", uint64, 0), ("status", uint32, 128)])
+    comm = m.array(char, 16)
+    address = m.array(u8, 16)
+    pair = m.struct("", 8, [("low", uint32, 0), ("high", uint32, 32)])
+    choice = m.union("", 8, [("whole", uint64, 0), ("", pair, 0)])
+    user_char = m.pointer(m.modifier(Kind.TYPE_TAG, char, "user"))
+    task_id = m.next_id(3)
+    task_pointer = m.pointer(task_id)
+    inner_pointer = m.pointer(inner)
+    task = m.struct(
+        "task_struct",
+        2048,
+        [
+            ("thread_info", info, 0),
+            ("state", int64, 24 * 8),
+            ("first", uint32, 32 * 8, 3),
+            ("second", int32, 32 * 8 + 3, 5),
+            ("third", boolean, 33 * 8, 1),
+            ("shade", color, 36 * 8),
+            ("", choice, 40 * 8),
+            ("inner", inner, 48 * 8),
+            ("deep", inner_pointer, 88 * 8),
+            ("address", address, 96 * 8),
+            ("text", user_char, 112 * 8),
+            ("packed", int64, 121 * 8),
+            ("tgid", pid_t, 1244 * 8),
+            ("pid", pid_t, 1248 * 8),
+            ("real_parent", task_pointer, 1256 * 8),
+            ("comm", comm, 1840 * 8),
+        ],
+    )
+    assert task == task_id
+    m.tracepoint(
+        "sched_switch",
+        [("preempt", boolean), ("prev", task_pointer), ("next", task_pointer), ("prev_state", uint32)],
+    )
+    registers = m.pointer(m.struct("pt_regs", 168, [("ax", uint64, 80 * 8)]))
+    m.tracepoint("sys_enter", [("regs", registers), ("id", int64)])
+    m.tracepoint("sys_exit", [("regs", registers), ("ret", int64)])
+    return m.btf()
