@@ -213,13 +213,14 @@ class Statements(RecordSender):
         hidden = object()  # the loop goes on from here whatever the body does to the variable
         start, end = self.number(node.start), self.number(node.end)
         signed = isinstance(variable.type, Integer) and variable.type.signed
-        b.write_var(hidden, self.unforeseen(start))
+        b.write_var(hidden, start)
         b.write_var(variable, start)
         limit = object()
         b.write_var(limit, end)
 
         def more() -> Value:
-            i = b.read_var(hidden)
+            i = self.unforeseen(b.read_var(hidden))
+            b.write_var(hidden, i)
             b.write_var(variable, i)
             return b.cmp(Cond.SLT if signed else Cond.ULT, i, b.read_var(limit))
 
@@ -238,9 +239,6 @@ class Statements(RecordSender):
         exhausted = b.block("exhausted", likely=False)
         rounds = object()
         b.write_var(rounds, 0)
-        if "may_goto" in self.module.features:
-            for variable in self._changed_in(node):
-                b.write_var(variable, self.unforeseen(b.read_var(variable)))
         b.jump(head)
         b.position(head)
         if "may_goto" in self.module.features:
@@ -251,6 +249,9 @@ class Statements(RecordSender):
             b.branch_cmp(Cond.ULT, done_rounds, _LOOP_LIMIT, test, exhausted)
         b.seal(test)
         b.position(test)
+        if "may_goto" in self.module.features:
+            for variable in self._changed_in(node):
+                b.write_var(variable, self.unforeseen(b.read_var(variable)))
         b.branch(condition(), inside, done)
         b.seal(inside)
         b.position(inside)
@@ -273,8 +274,9 @@ class Statements(RecordSender):
     def unforeseen(self, value: Value) -> Value:
         """The same value, but nothing that the verifier can foresee.
 
-        It walks through a loop whose counter is a known constant round by round, up to its limit, even where
-        may_goto bounds the loop. With an unknown counter the second round looks like the first.
+        It walks through a loop whose counter it knows round by round, up to its limit, even where may_goto bounds
+        the loop. What one round hands to the next is therefore made unknown in every round (a test such as
+        `$i == 0` may have told what it is): then a round soon looks like an earlier one.
         """
         return self._unknown(value) if "may_goto" in self.module.features else value
 
@@ -323,10 +325,8 @@ class Statements(RecordSender):
         shared = self._captured(node)
         slots = b.frame(8 * (len(shared) + 2))
         struct = b.frame_addr(slots)
-        changed = self._changed_in(node)
         for i, variable in enumerate(shared):
-            value = b.read_var(variable)
-            b.store(8, struct, self._unknown(value) if variable in changed else value, 8 * i)
+            b.store(8, struct, b.read_var(variable), 8 * i)
         stopped, context = 8 * len(shared), 8 * len(shared) + 8
         b.store(8, struct, 0, stopped)
         b.store(8, struct, self.context, context)
@@ -382,8 +382,10 @@ class Statements(RecordSender):
         self.state = FunctionState(function, b, leave)
         self.loops = [_Loop(stop, goon)]
         _, key, value, struct = (b.param(i, pointer=True) for i in range(4))
+        changed = self._changed_in(node)
         for i, variable in enumerate(shared):
-            b.write_var(variable, b.load(8, struct, 8 * i))
+            handed = b.load(8, struct, 8 * i)
+            b.write_var(variable, self._unknown(handed) if variable in changed else handed)
         self.context = b.load(8, struct, context, pointer_result=True)
         self.open_setup()
         if self.clause.needs_args or self.clause.needs_probe:
