@@ -164,6 +164,10 @@ def fold(op: str, x: int, y: int) -> int | None:
     return {"+": x + y, "-": x - y, "*": x * y, "&": x & y, "|": x | y, "^": x ^ y}[op]
 
 
+def compare(op: str, x: int, y: int) -> bool:
+    return {"==": x == y, "!=": x != y, "<": x < y, "<=": x <= y, ">": x > y, ">=": x >= y}[op]
+
+
 def constant(node: Node) -> int | None:
     """The value of an expression that the language counts as constant: what is made of literals only."""
     value: int | None = None
@@ -174,6 +178,8 @@ def constant(node: Node) -> int | None:
         value = {"-": -kids[0], "~": ~kids[0] & M64, "!": int(not kids[0])}[node.data]
     elif node.kind == "bin" and kids[0] is not None and kids[1] is not None:
         value = fold(node.data, kids[0], kids[1])
+    elif node.kind == "cmp" and kids[0] is not None and kids[1] is not None:
+        value = int(compare(node.data, kids[0], kids[1]))
     elif node.kind == "cast" and kids[0] is not None:
         value = wrap(kids[0], node.data)
     return value if value is not None and -(1 << 63) <= value <= M64 else None
@@ -212,7 +218,8 @@ def expression_type(node: Node) -> Type:
         case "un":
             if node.data == "!":
                 return BOOL
-            return U64 if node.data == "~" or number_type(kids[0]) == U64 else I64
+            t = number_type(kids[0])
+            return U64 if t == U64 or (node.data == "~" and not t[2]) else I64
         case "bin":
             if node.data in ("<<", ">>"):
                 left = kids[0]

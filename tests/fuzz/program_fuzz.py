@@ -1,0 +1,178 @@
+"""Random programs through the whole compiler, against three oracles: make fuzz, or
+
+    program_fuzz.py [--count N] [--seed S] [--jobs J] [--seconds T] [--no-kernel]
+
+Each program is evaluated by `program_oracle`, run on the user-space eBPF machine, and, with privileges, loaded
+and test-run by the kernel. Printed text, exit code, run-time errors and all maps must be the same. A failure
+is shown with its seed and both results, and made smaller.
+"""
+
+import argparse
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).resolve().parent
+sys.path[:0] = [str(FOLDER), str(FOLDER.parent / "support")]
+
+from program_generator import MAX_MAP_KEYS, generate, map_of  # noqa: E402
+from program_oracle import Discard, Result, evaluate  # noqa: E402
+from program_run import facts_of_this_process, run_on, vm_kernel  # noqa: E402
+from program_shrink import shrink  # noqa: E402
+from program_tree import Program, program_text  # noqa: E402
+
+__all__ = ["Failure", "Fuzzer"]
+
+
+class Failure(Exception):
+    """`what` went wrong with the program of `seed`; `details` has the results that differ."""
+
+    def __init__(self, seed: int, what: str, program: Program, details: str) -> None:
+        super().__init__(
+            f"seed {seed}: {what}\nparameters: {program.params}\n{program_text(program)}{details}"
+        )
+        self.seed, self.what, self.program = seed, what, program
+
+
+class Fuzzer:
+    """Checks one seed after the other.
+
+    Args:
+        kernel: makes the kernel to test against, or None for the machine and Python alone.
+    """
+
+    def __init__(self, kernel: Any = None, *, verify: bool = False) -> None:
+        self.kernel, self.verify = kernel, verify
+        self.facts = facts_of_this_process()
+        self.discarded = 0
+
+    def check(self, seed: int) -> bool:
+        """Check a program. False if it had to be left out.
+
+        Raises Failure, with the program made smaller.
+        """
+        program = generate(seed)
+        try:
+            problem = self.problem(program)
+        except Discard:
+            self.discarded += 1
+            return False
+        if problem is not None:
+            self.shrunk(seed, program, problem[0])
+        return True
+
+    def shrunk(self, seed: int, program: Program, what: str) -> None:
+        def fails(smaller: Program) -> bool:
+            try:
+                found = self.problem(smaller)
+            except (Discard, RecursionError, KeyError, AssertionError):
+                return False
+            return found is not None and found[0] == what
+
+        small = shrink(program, fails)
+        found = self.problem(small) or (what, "(not found again)")
+        raise Failure(seed, found[0], small, found[1])
+
+    def problem(self, program: Program) -> tuple[str, str] | None:
+        """A short name of what is wrong with a program's results and the details, or None."""
+        used = list({map: None for node in program.nodes() if (map := map_of(node)) is not None})
+        expected = evaluate(program, self.facts, used, MAX_MAP_KEYS)
+        problem = self.compare("machine", program, expected, lambda: vm_kernel(self.facts))
+        if problem is None and self.kernel is not None:
+            problem = self.compare("kernel", program, expected, lambda: self.kernel)
+        return problem
+
+    def compare(
+        self, name: str, program: Program, expected: Result, kernel: Callable[[], Any]
+    ) -> tuple[str, str] | None:
+        text = program_text(program)
+        try:
+            found = run_on(
+                kernel(), text, program.params, program.contexts, program.signals, verify=self.verify
+            )
+        except Exception as error:  # whatever it is, the program is to blame or we are
+            codes = [d.code for d in getattr(error, "diagnostics", ())]
+            what = f"{type(error).__name__} on the {name} {' '.join(codes)}".rstrip()
+            return what, f"{what}: {_words(error)}\n"
+        if any("lost" in error for error in found.errors):
+            raise Discard("more output than the ring holds")
+        for field in ("text", "exit_code", "errors", "maps"):
+            wanted, got = getattr(expected, field), getattr(found, field)
+            if field == "maps":
+                wanted, got = ({key: value for key, value in side.items() if value} for side in (wanted, got))
+            if wanted != got:
+                return f"{field} on the {name}", f"expected {wanted!r}\n{name:8} {got!r}\n"
+        return None
+
+
+def _words(error: Exception) -> str:
+    diagnostics = getattr(error, "diagnostics", None)
+    if diagnostics:
+        return "; ".join(f"{d.code}: {d.message} at `{d.span.text if d.span else ''}`" for d in diagnostics)
+    log = getattr(getattr(error, "error", error), "log", "")
+    return f"{error}\n{log[-3000:]}"
+
+
+# --- command ---------------------------------------------------------------------------------------------------
+
+
+def _kernel() -> Any:
+    if os.geteuid():
+        return None
+    from kernscope.kernel import Kernel
+
+    return Kernel()
+
+
+def _work(job: int, jobs: int, options: argparse.Namespace, found: Any) -> None:
+    fuzzer = Fuzzer(None if options.no_kernel else _kernel(), verify=options.verify)
+    limit = time.monotonic() + options.seconds
+    done = failures = 0
+    for seed in range(options.seed + job, options.seed + options.count, jobs):
+        if time.monotonic() > limit or failures >= options.failures:
+            break
+        try:
+            done += fuzzer.check(seed)
+        except Failure as failure:
+            failures += 1
+            print(f"{failure}\n", flush=True)
+    found.put((done, fuzzer.discarded, failures))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--seconds", type=float, default=900, help="stop after so long")
+    parser.add_argument("--failures", type=int, default=3, help="stop a job after so many")
+    parser.add_argument("--no-kernel", action="store_true")
+    parser.add_argument("--verify", action="store_true", help="check every intermediate form")
+    options = parser.parse_args()
+    if not options.no_kernel and os.geteuid():
+        print("without root: the kernel is left out")
+    started = time.monotonic()
+    context = multiprocessing.get_context("fork")
+    found = context.SimpleQueue()
+    workers = [
+        context.Process(target=_work, args=(job, options.jobs, options, found)) for job in range(options.jobs)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    results = []
+    while not found.empty():
+        results.append(found.get())
+    done, discarded, failures = (sum(column) for column in zip(*results)) if results else (0, 0, 1)
+    seconds = time.monotonic() - started
+    print(f"{done} programs agreed, {discarded} left out, {failures} failures, {seconds:.0f} s")
+    return 1 if failures or len(results) < options.jobs else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
