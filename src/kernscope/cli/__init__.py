@@ -14,10 +14,14 @@ COMMANDS: dict[str, str] = {
     "syscalls": "which system calls run, how often they fail, how long they take: a live table",
     "trace": "each call of some system calls as one line, with arguments, result and duration",
     "run": "run a bpftrace program",
+    "tool": "ready-made tools: files, processes, CPU, memory, disks, network, signals, security",
     "list": "the probes of this kernel and their arguments",
     "doctor": "what works on this machine, and what would make the rest work",
-    "compile": "show what a program becomes: syntax tree, types, IR, eBPF",
+    "compile": "compile a program to a file, or show what it becomes: syntax tree, types, IR, eBPF",
+    "fmt": "format programs",
     "explain": "what an error code means, with examples",
+    "completion": "complete command lines in bash, fish or zsh",
+    "man": "the manual page",
 }
 """Subcommand → what it is for. Each lives in the module of its name, imported when it is used."""
 

@@ -4,9 +4,9 @@ from kernscope.cli.options import Arguments, Option
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["HELP", "Command"]
+__all__ = ["HELP", "Command", "option_text"]
 
 HELP = Option("-h --help", "", "show this text")
 
@@ -17,7 +17,7 @@ class Command:
     Attributes:
         usage: the lines after `kernscope NAME`.
         summary: what it does, in a sentence or two.
-        options: those it takes; `--help` is added.
+        options: those it takes, also by section; `--help` is added.
         examples: (arguments, what they do).
         run: does it and returns the exit code.
         needs: what of the arguments that are not options is wrong, for instance that one is missing.
@@ -28,14 +28,17 @@ class Command:
         name: str,
         usage: "Sequence[str]",
         summary: str,
-        options: "Sequence[Option]",
+        options: "Sequence[Option] | Mapping[str, Sequence[Option]]",
         run: "Callable[[Arguments], int]",
         *,
         examples: "Sequence[tuple[str, str]]" = (),
         epilogue: str = "",
     ) -> None:
         self.name, self.usage, self.summary, self.run = name, usage, summary, run
-        self.options = [*options, HELP]
+        sections = dict(options.items()) if hasattr(options, "items") else {"": options}
+        self.sections = {title: list(rows) for title, rows in sections.items()}
+        next(reversed(self.sections.values())).append(HELP)
+        self.options = [option for rows in self.sections.values() for option in rows]
         self.examples, self.epilogue = examples, epilogue
 
     def help(self) -> str:
@@ -43,8 +46,10 @@ class Command:
         first, *others = self.usage
         lines = [f"usage: kernscope {self.name} {first}".rstrip()]
         lines += [f"       kernscope {self.name} {other}" for other in others]
-        lines += ["", self.summary, "", "options:"]
-        lines += two_columns([(_option_text(option), option.help) for option in self.options])
+        lines += ["", self.summary]
+        for title, options in self.sections.items():
+            lines += ["", f"options, {title}:" if title else "options:"]
+            lines += two_columns([(option_text(option), option.help) for option in options])
         if self.examples:
             lines += ["", "examples:"]
             for arguments, meaning in self.examples:
@@ -54,7 +59,8 @@ class Command:
         return "\n".join(lines) + "\n"
 
 
-def _option_text(option: Option) -> str:
+def option_text(option: Option) -> str:
+    """`-f, --format text|json`"""
     names = ", ".join(option.names)
     if not option.value:
         return names

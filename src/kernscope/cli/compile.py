@@ -1,37 +1,89 @@
-"""`kernscope compile`: what a program becomes, stage by stage."""
+"""`kernscope compile`: what a program becomes, stage by stage, or as a file to run later."""
+
+import os
 
 import kernscope
 from kernscope.cli.command import Command
 from kernscope.cli.options import Arguments, Option, UsageError
 from kernscope.cli.program import read_program
-from kernscope.cli.terminal import write
+from kernscope.cli.terminal import complain, use_color, write
 
 __all__ = ["COMMAND"]
 
 
 def _run(arguments: Arguments) -> int:
-    name, text, parameters = read_program(arguments)
+    program = read_program(arguments)
+    if program.bundle is not None:
+        raise UsageError(f"`{program.name}` is compiled already")
     stage = arguments.text("dump")
-    if not stage:
-        kernscope.compile(text, name=name, args=parameters)
+    if stage:
+        _check_stage(stage)
+        shown = kernscope.dump(program.text, stage, name=program.name, args=program.arguments)
+        write(shown.rstrip("\n") + "\n")
         return 0
+    bundle = kernscope.compile(
+        program.text,
+        name=program.name,
+        args=program.arguments,
+        settings={"unsafe": arguments.flag("unsafe")},
+    )
+    if bundle.warnings:
+        complain(kernscope.render_text(bundle.warnings, color=use_color(2)))
+    if arguments.given("o"):
+        _save(arguments.text("o"), kernscope.save(bundle))
+    return 0
+
+
+def _check_stage(stage: str) -> None:
     if stage not in kernscope.DUMP_STAGES:
         near = kernscope.suggest(stage, kernscope.DUMP_STAGES)
         hint = f"; did you mean `{near}`?" if near else ""
         raise UsageError(f"the stages are {', '.join(kernscope.DUMP_STAGES)}, not `{stage}`{hint}")
-    write(kernscope.dump(text, stage, name=name, args=parameters).rstrip("\n") + "\n")
-    return 0
+
+
+def _save(path: str, data: bytes) -> None:
+    """Whole or not at all: a reader never finds half a file."""
+    if path == "-":
+        _write_all(1, data)
+        return
+    partial = f"{path}.{os.getpid()}.part"
+    try:
+        fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        try:
+            _write_all(fd, data)
+        finally:
+            os.close(fd)
+        os.replace(partial, path)
+    except OSError as error:
+        if os.path.exists(partial):
+            os.unlink(partial)
+        raise UsageError(f"cannot write `{path}`: {error.strerror}") from None
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(fd, rest) :]
 
 
 COMMAND = Command(
     "compile",
-    ["[FILE] [--dump STAGE] [-- ARGUMENT ...]", "-e PROGRAM [--dump STAGE] [-- ARGUMENT ...]"],
-    "Compile a program without running it, and show what it has become after a stage. Without --dump it is\n"
-    "only checked.",
+    [
+        "[FILE] [--dump STAGE | -o FILE] [-- ARGUMENT ...]",
+        "-e PROGRAM [--dump STAGE | -o FILE] [-- ARGUMENT ...]",
+    ],
+    "Compile a program without running it: show what it has become after a stage, or write it to a file that\n"
+    "`kernscope run` loads without compiling, on this kernel or one whose events are the same. Without either\n"
+    "it is only checked.",
     [
         Option("-e", "PROGRAM", "the program's text"),
+        Option("-o --output", "FILE", "write the compiled program there", name="o"),
         Option("--dump", "STAGE", "ast, types, ir, registers, asm, bundle"),
+        Option("--unsafe", "", "allow functions that change the system, such as system()"),
     ],
     _run,
-    examples=[("-e 'begin { @ = count(); }' --dump asm", "the eBPF instructions")],
+    examples=[
+        ("-e 'begin { @ = count(); }' --dump asm", "the eBPF instructions"),
+        ("opens.bt -o opens.ks", "then `kernscope run opens.ks`"),
+    ],
 )

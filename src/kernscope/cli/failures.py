@@ -4,7 +4,7 @@ import errno
 import os
 
 from kernscope.cli.options import UsageError
-from kernscope.cli.terminal import complain, is_terminal, terminal_width
+from kernscope.cli.terminal import complain, terminal_width, use_color
 
 __all__ = ["DONE", "INTERRUPTED", "KERNEL_REFUSED", "OUR_BUG", "PROGRAM_WRONG", "USAGE", "report"]
 
@@ -35,8 +35,11 @@ def report(error: BaseException, command: str) -> int:
     import kernscope
 
     if isinstance(error, kernscope.CompileError):
-        text = kernscope.render_text(error.diagnostics, color=is_terminal(2), width=terminal_width())
+        text = kernscope.render_text(error.diagnostics, color=use_color(2), width=terminal_width())
         complain(text)
+        return PROGRAM_WRONG
+    if isinstance(error, kernscope.BundleError):
+        _explain(str(error), "", error.help)
         return PROGRAM_WRONG
     if isinstance(error, kernscope.VerifierError):
         return _verifier_refusal(error)

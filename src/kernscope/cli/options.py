@@ -26,9 +26,10 @@ class Option:
         choices: the values allowed.
         default: where the option is not given.
         name: the attribute that holds it; by default the last of `names`.
+        many: it may be given several times; its value is the list of what was given.
     """
 
-    __slots__ = ("choices", "convert", "default", "help", "name", "names", "value")
+    __slots__ = ("choices", "convert", "default", "help", "many", "name", "names", "value")
 
     def __init__(
         self,
@@ -40,8 +41,9 @@ class Option:
         choices: "Sequence[str]" = (),
         default: object = None,
         name: str = "",
+        many: bool = False,
     ) -> None:
-        self.names = names.split()
+        self.names, self.many = names.split(), many
         self.value, self.help, self.convert, self.choices = value, help, convert, choices
         self.default = False if not value and default is None else default
         self.name = name or self.names[-1].lstrip("-").replace("-", "_")
@@ -79,6 +81,12 @@ class Arguments:
         value = self._values[name]
         assert value is None or isinstance(value, int)
         return value
+
+    def texts(self, name: str) -> list[str]:
+        """All values of an option that may be given several times."""
+        value = self._values[name]
+        assert value is None or isinstance(value, list)
+        return value or []
 
     def number(self, name: str) -> float | None:
         value = self._values[name]
@@ -121,7 +129,9 @@ def parse(
             if not queue:
                 raise UsageError(f"`{shown}` needs a value: {option.value}")
             inline = queue.pop(0)
-        values[option.name] = option.read(shown, inline)
+        value = option.read(shown, inline)
+        before = values[option.name]
+        values[option.name] = [*(before if isinstance(before, list) else []), value] if option.many else value
     return Arguments(values, words, None)
 
 

@@ -4,33 +4,55 @@ import sys
 
 from kernscope.cli.options import Arguments, UsageError
 
-__all__ = ["read_program"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import kernscope
+
+__all__ = ["Program", "read_program"]
 
 _MAX_BYTES = 16 << 20
+_COMPILED = b"\x7fKSB"
+"""How files that `kernscope compile -o` writes begin (`kernscope.bundle.serial.MAGIC`)."""
 
 
-def read_program(arguments: Arguments) -> tuple[str, str, list[str]]:
-    """Its name for messages, its text, and its positional parameters. Raises UsageError."""
+class Program:
+    """A program: its name for messages, its text or what it was compiled to, and the program's own arguments."""
+
+    __slots__ = ("arguments", "bundle", "name", "text")
+
+    def __init__(self, name: str, text: str, arguments: list[str], bundle: "kernscope.Bundle | None") -> None:
+        self.name, self.text, self.arguments, self.bundle = name, text, arguments, bundle
+
+
+def read_program(arguments: Arguments) -> Program:
+    """Raises UsageError; BundleError for a compiled program that cannot be used."""
     words = list(arguments.words)
     rest = arguments.rest or []
-    text = arguments.text("e")
     if arguments.given("e"):
-        return "<command line>", text, words + rest
+        return Program("<command line>", arguments.text("e"), words + rest, None)
     if not words:
         raise UsageError("no program: give a file, or the text with `-e`")
-    name, *parameters = words
-    return ("<stdin>" if name == "-" else name), _read_file(name), parameters + rest
+    file, *own = words
+    own += rest
+    name = "<stdin>" if file == "-" else file
+    data = read_file(file)
+    if data.startswith(_COMPILED):
+        import kernscope
+
+        if own:
+            raise UsageError(f"`{name}` is compiled: its arguments were given to `kernscope compile`")
+        return Program(name, "", own, kernscope.load(data))
+    return Program(name, data.decode("utf-8", "surrogateescape"), own, None)
 
 
-def _read_file(name: str) -> str:
+def read_file(name: str) -> bytes:
+    """A file's bytes, standard input for `-`. Raises UsageError."""
     try:
         if name == "-":
-            data = sys.stdin.buffer.read(_MAX_BYTES)
-        else:
-            with open(name, "rb") as file:
-                data = file.read(_MAX_BYTES)
+            return sys.stdin.buffer.read(_MAX_BYTES)
+        with open(name, "rb") as file:
+            return file.read(_MAX_BYTES)
     except OSError as error:
         if "{" in name:
             raise UsageError("this is a program, not a file: put `-e` before it") from None
         raise UsageError(f"cannot read `{name}`: {error.strerror}") from None
-    return data.decode("utf-8", "surrogateescape")

@@ -1,40 +1,76 @@
 """`kernscope run`: run a bpftrace program."""
 
+import os
+
 import kernscope
 from kernscope.cli.command import Command
-from kernscope.cli.options import Arguments, Option, UsageError, positive
+from kernscope.cli.options import Arguments, UsageError
 from kernscope.cli.program import read_program
-from kernscope.cli.terminal import complain
+from kernscope.cli.run_options import SECTIONS
+from kernscope.cli.terminal import complain, use_color, write
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from kernscope.cli.program import Program
 
 __all__ = ["COMMAND"]
 
-# SIGINT and SIGTERM by number: the module `signal` takes long to import.
-_ENDING = (2, 15)
-_BUFFERING = ("full", "line", "none")
+# SIGHUP, SIGINT and SIGTERM by number: the module `signal` takes long to import.
+_ENDING = (1, 2, 15)
+_NOTIFY = "__BPFTRACE_NOTIFY_PROBES_ATTACHED"
+"""Set to 1 in the environment, it is printed as a line once everything is attached: wrappers wait for it."""
 
 
 def _run(arguments: Arguments) -> int:
-    name, text, parameters = read_program(arguments)
-    command = _split_command(arguments.text("c"))
+    mode = _mode(arguments)
+    if mode == "version":
+        write(f"kernscope {kernscope.__version__}, for programs of bpftrace v0.27.1\n")
+        return 0
+    if mode in ("info", "list"):
+        from kernscope.cli import listing
+
+        return listing.show_info() if mode == "info" else listing.run_listing(arguments)
+    program = read_program(arguments)
+    if mode == "format":
+        write(kernscope.format_program(program.text, name=program.name))
+        return 0
+    if mode != "run":
+        from kernscope.cli import rehearsal
+
+        return rehearsal.rehearse(arguments, program, mode)
+    return _trace(arguments, program)
+
+
+def _mode(arguments: Arguments) -> str:
+    """What to do: `run`, or the name of something instead. Raises UsageError for what is not here."""
+    if arguments.text("emit_elf"):
+        raise UsageError("there is no ELF file here: `kernscope compile -o FILE` writes a compiled program")
+    if arguments.text("emit_llvm"):
+        raise UsageError("there is no LLVM here: `-d codegen` shows the intermediate form")
+    for name in ("version", "info", "list"):
+        if arguments.flag(name):
+            return name
+    for name, mode in (("fmt", "format"), ("dry_run", "test"), ("test", "test"), ("bench", "bench")):
+        if arguments.flag(name):
+            return mode
+    return arguments.text("mode") or "run"
+
+
+def _trace(arguments: Arguments, program: "Program") -> int:
+    command = split_command(arguments.text("c"))
     output = _open_output(arguments.text("o"))
     try:
         sink = _sink(arguments, output)
-        session = kernscope.run(
-            text,
-            name=name,
-            args=parameters,
-            command=command,
-            pid=arguments.integer("pid"),
-            sinks=[sink],
-        )
+        sinks: list[kernscope.Sink] = [sink]
+        if os.environ.get(_NOTIFY) == "1":
+            sinks.append(kernscope.EventSink(lambda event: _notify(event, sink)))
+        session = prepare(arguments, program, command=command, sinks=sinks)
         if arguments.flag("verbose"):
             _describe(session.bundle)
         # From before the start on, so that Ctrl-C right after attaching also ends it cleanly.
-        code = session.run(signals=_ENDING)
+        code = session.run(signals=_ending_signals())
     finally:
         if output != 1:
-            import os
-
             os.close(output)
     if isinstance(sink.error, BrokenPipeError):
         raise sink.error
@@ -44,6 +80,63 @@ def _run(arguments: Arguments) -> int:
         _rescue(sink)
         return 3
     return code
+
+
+def prepare(
+    arguments: Arguments,
+    program: "Program",
+    *,
+    command: list[str] | None = None,
+    sinks: "list[kernscope.Sink] | tuple[()]" = (),
+) -> "kernscope.Session":
+    """The session, ready to start; what the compiler found odd has been said."""
+    stages = [stage for text in arguments.texts("debug") for stage in text.split(",")]
+    dump = verifier_log = None
+    if stages:
+        from kernscope.cli.rehearsal import stage_writer, verifier_writer
+
+        dump, verifier_log = stage_writer(stages), verifier_writer(stages)
+    session = kernscope.run(
+        program.bundle or program.text,
+        name=program.name,
+        args=program.arguments,
+        command=command,
+        pid=arguments.integer("pid"),
+        only_pid=True,
+        sinks=sinks,
+        settings=settings(arguments),
+        dump=dump,
+        verifier_log=verifier_log,
+    )
+    warnings = session.bundle.warnings
+    if warnings and not (arguments.flag("no_warnings") or arguments.flag("quiet")):
+        complain(kernscope.render_text(warnings, color=use_color(2)))
+    return session
+
+
+def settings(arguments: Arguments) -> dict[str, int | str | bool]:
+    """What the command line decides about compiling."""
+    return {
+        "unsafe": arguments.flag("unsafe"),
+        "warn_reads": arguments.flag("warn_reads"),
+        "include_dirs": "\n".join(arguments.texts("I")),
+        "includes": "\n".join(arguments.texts("include")),
+        "off_features": ",".join(arguments.texts("no_feature")),
+    }
+
+
+def _notify(event: object, sink: "kernscope.Sink") -> None:
+    if isinstance(event, kernscope.AttachedEvent):
+        sink.flush()  # what says the same in the program's own output comes first
+        write(f"{_NOTIFY}\n")
+
+
+def _ending_signals() -> tuple[int, ...]:
+    """Not SIGHUP where it is ignored, as nohup(1) has it."""
+    import signal
+
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return _ENDING[1:] if ignored else _ENDING
 
 
 def _describe(bundle: "kernscope.Bundle") -> None:
@@ -62,7 +155,8 @@ def _rescue(sink: object) -> None:
         complain(unwritten.decode("utf-8", "surrogateescape"))
 
 
-def _split_command(text: str) -> list[str] | None:
+def split_command(text: str) -> list[str] | None:
+    """The words of `-c`, as a shell would split them."""
     if not text:
         return None
     import shlex
@@ -79,8 +173,6 @@ def _split_command(text: str) -> list[str] | None:
 def _open_output(name: str) -> int:
     if not name:
         return 1
-    import os
-
     try:
         return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
     except OSError as error:
@@ -88,31 +180,32 @@ def _open_output(name: str) -> int:
 
 
 def _sink(arguments: Arguments, output: int) -> "kernscope.TextSink | kernscope.JsonSink":
-    quiet = arguments.flag("quiet")
+    quiet, warnings = arguments.flag("quiet"), not arguments.flag("no_warnings")
     buffering = arguments.text("B") or "full"
     if (arguments.text("format") or "text") == "json":
-        return kernscope.JsonSink(output, buffering=buffering, quiet=quiet)
-    return kernscope.TextSink(output, None if quiet else 2, buffering=buffering, quiet=quiet)
+        return kernscope.JsonSink(output, buffering=buffering, quiet=quiet, warnings=warnings)
+    messages = None if quiet else 2
+    return kernscope.TextSink(output, messages, buffering=buffering, quiet=quiet, warnings=warnings)
 
 
 COMMAND = Command(
     "run",
-    ["[OPTIONS] FILE [ARGUMENT ...]", "[OPTIONS] -e PROGRAM [-- ARGUMENT ...]"],
-    "Run a program in the bpftrace language until it exits, its command ends, or Ctrl-C. Maps are printed\n"
-    "at the end.",
     [
-        Option("-e", "PROGRAM", "the program's text"),
-        Option("-c", "COMMAND", "start this command, trace it, and end with it"),
-        Option("-p --pid", "PID", "end when this process ends", convert=positive),
-        Option("-o", "FILE", "write the program's output to a file"),
-        Option("-f --format", "FORMAT", "how to print events and maps", choices=("text", "json")),
-        Option("-B", "MODE", "when output is written", choices=_BUFFERING),
-        Option("-q --quiet", "", "no messages"),
-        Option("-v --verbose", "", "say what is loaded"),
+        "[OPTIONS] FILE [ARGUMENT ...] [-- ARGUMENT ...]",
+        "[OPTIONS] -e PROGRAM [ARGUMENT ...] [-- ARGUMENT ...]",
+        "-l [PATTERN]",
     ],
+    "Run a program in the bpftrace language until it exits, its command ends, or Ctrl-C. Maps are printed\n"
+    "at the end. FILE is a program, a program compiled by `kernscope compile -o`, or `-` for standard input.",
+    SECTIONS,
     _run,
     examples=[
         ("-e 'tracepoint:sched:sched_process_exec { printf(\"%s\\n\", comm); }'", "each program that starts"),
         ("script.bt 1000", "a file; `$1` in it is 1000"),
+        ("script.bt -- --limit=5", 'the same with an option of its own, getopt("limit", 1) in it'),
+        ("-c 'ls /' -e 'tracepoint:syscalls:sys_enter_openat /pid == cpid/ { @ = count(); }'", "a command"),
     ],
+    epilogue="The options are those of bpftrace 0.27: `alias bpftrace='kernscope run'`. The config variables are\n"
+    "taken from the environment too (BPFTRACE_MAX_STRLEN …); BPFTRACE_COLOR is auto, always or never. The\n"
+    "exit code is that of exit(); else 0 done, 1 the program is wrong, 2 usage, 3 the kernel refused.",
 )

@@ -7,7 +7,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["StopOnSignals", "close_quietly", "complain", "is_terminal", "terminal_width", "write"]
+__all__ = [
+    "StopOnSignals",
+    "close_quietly",
+    "complain",
+    "is_terminal",
+    "terminal_width",
+    "use_color",
+    "write",
+]
 
 
 _SIGINT = 2
@@ -19,6 +27,16 @@ def is_terminal(fd: int = 1) -> bool:
         return os.isatty(fd)
     except OSError:
         return False
+
+
+def use_color(fd: int = 1) -> bool:
+    """Whether to colour what goes to a descriptor: BPFTRACE_COLOR says `always` or `never`, NO_COLOR (see
+    no-color.org) no, and otherwise a terminal yes.
+    """
+    wish = os.environ.get("BPFTRACE_COLOR", "auto")
+    if wish in ("always", "never"):
+        return wish == "always"
+    return not os.environ.get("NO_COLOR") and is_terminal(fd)
 
 
 def terminal_width(fd: int = 2) -> int:
