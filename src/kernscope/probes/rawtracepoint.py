@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from kernscope.bundle import Attach
 from kernscope.diagnostics import error, suggest
 from kernscope.tables.bpf import ProgramType
-from kernscope.types import UINT64, Struct, StructField
+from kernscope.types import UINT64, Bool, Integer, Pointer, Struct, StructField
 
 from .base import EventReader, ProbeKind, ProgramShape, Report, Target, match_names
 
@@ -26,6 +26,7 @@ MAX_ARGUMENTS = 12
 class _RawTracepoint(ProbeKind):
     providers = ("rawtracepoint", "rt")
     positional_args = True
+    hidden_frames, most_hidden_frames = 3, 4
     syntax = ("rawtracepoint:NAME", "rawtracepoint:MODULE:NAME")
     doc = "A tracepoint's unformatted arguments as `arg0`, `arg1`, …, for instance `rawtracepoint:sched_switch`."
 
@@ -62,18 +63,30 @@ class _RawTracepoint(ProbeKind):
         return [f"rawtracepoint:{name}" for name in kernel.raw_tracepoints()]
 
     def args(self, kernel: "KernelFacts", target: Target) -> Struct | None:
-        """The arguments under the names that BTF gives them, each as a 64-bit integer."""
-        found = kernel.btf().raw_tracepoint(str(target.key[0]))
-        names = [name for name, _ in found.parameters] if found is not None else []
-        fields = {name: StructField(name, UINT64, 8 * i) for i, name in enumerate(names)}
-        return Struct(target.name, 8 * len(names), fields)
+        """The arguments as BTF describes them, each in a 64-bit word of the context."""
+        from kernscope.types.from_btf import (
+            kernel_types,
+        )  # loads the reader of BTF, which other kinds do without
+
+        types = kernel_types(kernel)
+        found = types.btf.raw_tracepoint(str(target.key[0]))
+        parameters = found.parameters if found is not None else []
+        fields = {}
+        for i, (name, type_id) in enumerate(parameters):
+            t = types.convert(type_id)
+            fields[name] = StructField(name, t if isinstance(t, Integer | Bool | Pointer) else UINT64, 8 * i)
+        return Struct(target.name, 8 * len(parameters), fields)
 
     def shape(self, kernel: "KernelFacts", targets: Sequence[Target]) -> ProgramShape:
         attach = tuple(Attach(self.providers[0], t.name, t.key) for t in targets)
         return ProgramShape(str(targets[0].key[0]), ProgramType.RAW_TRACEPOINT, attach)
 
     def load_arg(self, reader: EventReader, event: object, field: StructField, target: Target) -> "Value":
-        return reader.builder.load(8, reader.context, field.offset)
+        b, t = reader.builder, field.type
+        value = b.load(8, reader.context, field.offset)
+        if isinstance(t, Bool):
+            return b.and_(value, 0xFF)
+        return b.ext(value, t.bits, t.signed) if isinstance(t, Integer) and t.bits < 64 else value
 
     def attach(self, kernel: "KernelAccess", attach: Attach, program: "Program") -> "list[Link]":
         return [kernel.attach_raw_tracepoint(program, str(attach.target[0]))]

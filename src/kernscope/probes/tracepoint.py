@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from kernscope.bundle import Attach
 from kernscope.diagnostics import Diagnostic, error, suggest
 from kernscope.tables.bpf import ProgramType
-from kernscope.types import Array, Bool, Integer, Pointer, String, Struct, StructField, Type
+from kernscope.types import NONE, Array, Bool, Integer, Pointer, String, Struct, StructField, Type
 
 from . import syscalls
 from .base import EventReader, ProbeKind, ProgramShape, Report, Target, has_wildcard, match_names
@@ -31,6 +31,7 @@ _COMMON_BYTES = 8
 class _BareTracepoint(ProbeKind):
     """A tracepoint whose action does not read `args`: a raw tracepoint, which attaches and detaches at once."""
 
+    hidden_frames, most_hidden_frames = 3, 4
     providers = ("bare_tracepoint",)
 
     def group(self, target: Target, *, needs_args: bool, needs_probe: bool) -> tuple[object, ...]:
@@ -53,6 +54,7 @@ BARE_TRACEPOINT = _BareTracepoint()
 class _PerfTracepoint(ProbeKind):
     """One perf event per tracepoint: works for all of them, slow to detach."""
 
+    most_hidden_frames = 1
     providers = ("perf_tracepoint",)
 
     def refine(self, target: Target, kernel: "KernelFacts", *, needs_args: bool) -> Target:
@@ -196,7 +198,7 @@ def field_type(field: "Field", space: str) -> Type:
     if field.dynamic:
         return Pointer(Integer(8, True), "kernel")
     if "*" in text:
-        return Pointer(Integer(8, True), space)
+        return _pointer_type(text, space)
     if field.count:
         size = field.size // field.count
         if "char" in text and size == 1:
@@ -208,3 +210,35 @@ def field_type(field: "Field", space: str) -> Type:
     if field.size in (1, 2, 4, 8):
         return Integer(field.size * 8, field.signed)
     return Array(Integer(8, False), field.size)
+
+
+_POINTED: dict[str, Type] = {
+    "char": Integer(8, True),
+    "unsigned char": Integer(8, False),
+    "u8": Integer(8, False),
+    "short": Integer(16, True),
+    "u16": Integer(16, False),
+    "int": Integer(32, True),
+    "unsigned": Integer(32, False),
+    "unsigned int": Integer(32, False),
+    "u32": Integer(32, False),
+    "uid_t": Integer(32, False),
+    "gid_t": Integer(32, False),
+    "long": Integer(64, True),
+    "loff_t": Integer(64, True),
+    "unsigned long": Integer(64, False),
+    "size_t": Integer(64, False),
+    "u64": Integer(64, False),
+}
+"""What pointers in format files lead to, by C name."""
+
+
+def _pointer_type(text: str, space: str) -> Pointer:
+    """A pointer as a format file writes it, `const struct sockaddr *`; sema finds the struct by its name."""
+    stars = text.count("*")
+    base = " ".join(word for word in text.replace("*", " ").split() if word not in ("const", "volatile"))
+    tag = base.split(" ", 1)[0]
+    target: Type = Struct(base, 0, {}) if tag in ("struct", "union") else _POINTED.get(base, NONE)
+    for _ in range(stars - 1):
+        target = Pointer(target, space)
+    return Pointer(target, space)

@@ -8,8 +8,6 @@ Arrays of `char` and `unsigned char` are strings, as in bpftrace; arrays of `u8`
 (bpftrace calls these strings too, which hides the bytes of addresses).
 """
 
-from weakref import WeakKeyDictionary
-
 from kernscope.btf import Btf, BtfError, BtfType, Kind, Member
 
 from . import (
@@ -231,15 +229,16 @@ def bit_place(bit_offset: int, width: int, unit_bytes: int) -> tuple[int, int]:
     return start // 8, bit_offset - start
 
 
-_KNOWN: "WeakKeyDictionary[object, KernelTypes]" = WeakKeyDictionary()
+_last: "tuple[object, KernelTypes] | None" = None
+"""The kernel that was asked last, and its types: a process rarely has two."""
 
 
 def kernel_types(kernel: "HasBtf") -> KernelTypes:
-    """The types of a kernel, kept as long as the object that answers for it.
+    """The types of a kernel; those of the kernel that was asked last are kept.
 
     Raises NotSupportedError for a kernel without BTF.
     """
-    found = _KNOWN.get(kernel)
-    if found is None:
-        found = _KNOWN[kernel] = KernelTypes(kernel.btf())
-    return found
+    global _last
+    if _last is None or _last[0] is not kernel:
+        _last = kernel, KernelTypes(kernel.btf())
+    return _last[1]
