@@ -60,7 +60,8 @@ _WORDS: "dict[str, Callable[[str], list[str]]]" = {
 def _run(arguments: Arguments) -> int:
     if arguments.given("words"):
         words = _WORDS[arguments.text("words")]
-        write("".join(f"{word}\n" for word in words(arguments.words[0] if arguments.words else "")))
+        prefix = "".join([*arguments.words, *(arguments.rest or [])][:1])
+        write("".join(f"{word}\n" for word in words(prefix)))
         return 0
     if len(arguments.words) != 1 or arguments.words[0] not in SHELLS:
         raise UsageError(f"which shell? One of {', '.join(SHELLS)}")

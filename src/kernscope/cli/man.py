@@ -40,6 +40,7 @@ _ENVIRONMENT = (
 def _escaped(text: str) -> str:
     """Text for roff: backslashes, and dashes that are to be copied; a line must not begin with a request."""
     text = text.replace("\\", "\\e").replace("-", "\\-")
+    text = "".join(c if c.isascii() else f"\\[u{ord(c):04X}]" for c in text)
     return "\n".join("\\&" + line if line[:1] in (".", "'") else line for line in text.split("\n"))
 
 
