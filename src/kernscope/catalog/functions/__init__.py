@@ -2,13 +2,13 @@
 
 from kernscope.catalog.base import Function
 
-from . import control, maps, memory, names, network, output, predicates, reports, strings, text
+from . import control, maps, memory, names, network, options, output, predicates, reports, strings, text
 
 __all__ = ["FUNCTIONS", "PLANNED"]
 
 FUNCTIONS: dict[str, Function] = {
     entry.name: entry
-    for room in (output, reports, strings, text, memory, names, network, predicates, maps, control)
+    for room in (output, options, reports, strings, text, memory, names, network, predicates, maps, control)
     for entry in room.FUNCTIONS
 }
 
@@ -18,7 +18,7 @@ PLANNED = frozenset(
     percpu_kaddr pton reg signal sizeof skboutput socket_cookie strcap strcontains strerror strncmp strlen
     strstr strstarts strends syscall_name system tseries uaddr unwatch uptr usdt_arg ustack usym warnf bswap
     is_array is_ptr is_str is_integer is_unsigned_integer is_literal is_strptr assert assert_str comptime
-    default_str_length get_ino getopt jiffies memcmp nsecs_now offsetof pid_ns probetype static_assert
+    default_str_length get_ino jiffies memcmp nsecs_now offsetof pid_ns probetype static_assert
     usermode
     """.split()
 )

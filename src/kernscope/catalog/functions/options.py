@@ -62,11 +62,10 @@ class _Getopt(Function):
             )
             cx.report(error(_CODE, message, call.span, help=f"give it as `--{name}={_show(default)}`"))
             return None
-        cx.keep(call, value)
         return self._type(value)
 
     @staticmethod
-    def _default(cx: CheckContext, call: Call) -> int | str | bool | None:
+    def _default(cx: "CheckContext | LowerContext", call: Call) -> int | str | bool | None:
         if len(call.args) == 1:
             return False
         default = call.args[1]
@@ -76,7 +75,9 @@ class _Getopt(Function):
         return text if text is not None else cx.constant(default)
 
     @staticmethod
-    def _value(cx: CheckContext, name: str, default: int | str | bool) -> int | str | bool | None:
+    def _value(
+        cx: "CheckContext | LowerContext", name: str, default: int | str | bool
+    ) -> int | str | bool | None:
         """What was given as a value of the default's type; None where it is none."""
         given = cx.config.get(f"named:{name}")
         if given is None:
@@ -102,14 +103,15 @@ class _Getopt(Function):
         return String(len(_encoded(value)) + 1)
 
     def constant(self, cx: "CheckContext | LowerContext", call: Call) -> int | None:
-        value = cx.kept(call)
+        value = self._result(cx, call)
         return int(value) if isinstance(value, int) else None
 
+    def _result(self, cx: "CheckContext | LowerContext", call: Call) -> int | str | bool | None:
+        name, default = cx.constant_string(call.args[0]), self._default(cx, call)
+        return self._value(cx, name, default) if name is not None and default is not None else None
+
     def lower(self, lo: LowerContext, call: Call) -> "Value":
-        value = lo.kept(call)
-        if isinstance(value, int):
-            return lo.b.const(int(value))
-        return lo.constant_bytes(_encoded(str(value)))
+        return lo.constant_bytes(_encoded(str(self._result(lo, call))))  # numbers are constants
 
 
 def _show(value: int | str | bool) -> str:
