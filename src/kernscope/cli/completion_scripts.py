@@ -143,7 +143,7 @@ def _zsh() -> str:
         rows = [row for option in command_named(name).options for row in _zsh_option(option)]
         kind = ARGUMENTS.get(name)
         if kind is not None:
-            rows.append(_quoted("*:file:_files" if kind == "files" else f"*:word:_kernscope_words {kind}"))
+            rows.append(_quoted("*:file:_files" if kind == "files" else f"*:word: _kernscope_words {kind}"))
         separator = " \\\n                "
         cases.append(f"        {name})\n            _arguments -s {separator.join(rows)}\n            ;;")
     return _ZSH.replace("COMMANDS", "\n".join(commands)).replace("CASES", "\n".join(cases))

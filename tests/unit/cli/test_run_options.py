@@ -228,6 +228,31 @@ def test_bash(fake_command: Path) -> None:
     assert _bash(fake_command, "kernscope list -v tracepoint:sched:sched_s") == ["sched_switch"]
 
 
+def test_fish(fake_command: Path, tmp_path: Path) -> None:
+    import shutil
+
+    if shutil.which("fish") is None:
+        pytest.skip("fish is not installed")
+    file = tmp_path / "script"
+    file.write_text(completion_script("fish"))
+
+    def completed(line: str) -> list[str]:
+        done = subprocess.run(
+            ["fish", "--no-config", "-c", f"source {file}; complete -C '{line}'"],
+            env=os.environ | {"PATH": f"{fake_command}:{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
+        assert done.stderr == ""
+        return [row.split("\t")[0] for row in done.stdout.splitlines()]
+
+    assert completed("kernscope ru") == ["run"]
+    assert completed("kernscope run --unsa") == ["--unsafe"]
+    assert completed("kernscope run -f t") == ["text"]
+    assert "tracepoint:sched:sched_switch" in completed("kernscope list tracepoint:sched:")
+
+
 @pytest.mark.parametrize("shell", completion.SHELLS)
 def test_scripts_name_every_subcommand_and_option(shell: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["completion", shell]) == 0

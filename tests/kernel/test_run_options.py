@@ -1,0 +1,188 @@
+"""`kernscope run` as bpftrace is called: options, ends, exit codes, compiled programs. On the running kernel."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from command_line import KERNSCOPE, Tracer, eventually, kernscope, needs_tracing
+
+pytestmark = needs_tracing
+
+NOTIFY = "__BPFTRACE_NOTIFY_PROBES_ATTACHED"
+HELLO = 'begin { printf("hello\\n"); @x = 1; exit(); }'
+OPENS = 'tracepoint:syscalls:sys_enter_openat { @[pid] = count(); }'
+
+
+def test_from_a_file_and_from_standard_input(tmp_path: Path) -> None:
+    file = tmp_path / "p.bt"
+    file.write_text("#!/usr/bin/bpftrace\nbegin { print(($1, $2)); exit(3); }\n")
+    done = kernscope("run", "-q", str(file), "7", "--", "word")
+    assert (done.returncode, done.stdout) == (3, "(7, word)\n\n\n"), done.stderr
+    done = kernscope("run", "-q", "-", "7", "8", input=file.read_text())
+    assert (done.returncode, done.stdout) == (3, "(7, 8)\n\n\n"), done.stderr
+
+
+def test_a_file_that_is_its_own_command(tmp_path: Path) -> None:
+    file = tmp_path / "p.bt"
+    file.write_text(f'#!/usr/bin/env -S {" ".join(KERNSCOPE)} run -q\nbegin {{ print($1); exit(); }}\n')
+    file.chmod(0o755)
+    done = subprocess.run([str(file), "5"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "5\n\n\n"), done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_end_it_with_its_maps(number: int) -> None:
+    with Tracer("-e", 'begin { @ = 1; printf("b\\n"); } end { printf("e\\n"); }') as tracer:
+        done = tracer.stop(number)
+    assert (done.code, done.out) == (0, "b\ne\n\n\n@: 1\n")
+
+
+def test_a_hangup_that_is_ignored_stays_ignored() -> None:
+    code = "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+    command = [sys.executable, "-c", code, *KERNSCOPE, "run", "-e", "begin { @ = 1; }"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None and process.stderr.readline().startswith(b"Attached")
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.3)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+
+
+def test_wrappers_are_told_when_all_is_attached(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    environment = os.environ | {NOTIFY: "1"}
+    done = kernscope("run", "-q", "-e", HELLO, env=environment)
+    assert done.stdout == f"{NOTIFY}\nhello\n\n\n@x: 1\n"
+    done = kernscope("run", "-f", "json", "-e", HELLO, env=environment)
+    lines = done.stdout.splitlines()
+    assert json.loads(lines[0])["type"] == "attached_probes" and lines[1] == NOTIFY
+    done = kernscope("run", "-o", str(out), "-e", HELLO, env=environment)
+    assert done.stdout == f"{NOTIFY}\n" and out.read_text() == "hello\n\n\n@x: 1\n"
+    assert NOTIFY not in kernscope("run", "-e", HELLO, env=os.environ | {NOTIFY: "0"}).stdout
+
+
+def test_only_the_process_that_is_given_counts(tmp_path: Path) -> None:
+    opener = "import time\nwhile True:\n    open('/dev/null').close()\n    time.sleep(0.001)"
+    processes = [subprocess.Popen([sys.executable, "-c", opener]) for _ in range(2)]
+    try:
+        wanted = processes[0].pid
+        with Tracer("-p", str(wanted), "-e", OPENS + " interval:ms:50 { @ticks = count(); }") as tracer:
+            time.sleep(0.6)
+            processes[0].kill()
+            processes[0].wait()
+            done = tracer.wait(20)  # it ends with the process
+        keys = [line.split("[")[1].split("]")[0] for line in done.lines if line.startswith("@[")]
+        assert keys == [str(wanted)] and "@ticks:" in done.out and done.code == 0
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def test_dry_run_does_everything_but_run() -> None:
+    for option in ("--dry-run", "--test"):
+        done = kernscope("run", option, "-e", 'begin { printf("b\\n"); } end { printf("e\\n"); } ' + OPENS)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert kernscope("run", "--dry-run", "-e", "tracepoint:no:such { }").returncode == 1
+    done = kernscope("run", "--bench", "-e", OPENS)
+    assert done.returncode == 0 and [line.split()[-1] for line in done.stdout.splitlines()] == ["ms", "ms"]
+
+
+def test_stages_are_shown_and_then_it_runs() -> None:
+    done = kernscope("run", "-d", "ast,types", "-d", "asm", "-e", HELLO)
+    assert done.returncode == 0 and done.stdout == "hello\n\n\n@x: 1\n"
+    assert [title for title in ("ast\n---", "types\n-----", "asm\n---") if title in done.stderr] != []
+    assert all(title in done.stderr for title in ("ast\n---", "types\n-----", "asm\n---"))
+    done = kernscope("run", "-d", "verifier", "-e", HELLO)
+    assert "processed " in done.stderr and done.stdout.startswith("hello")
+
+
+def test_info_tells_the_keys_that_bug_reports_need() -> None:
+    done = kernscope("run", "--info")
+    assert done.returncode == 0
+    for key in ("OS: Linux", "Arch: ", "version: v", "LLVM: ", "btf: ", "uprobe_multi: ", "kprobe_multi: "):
+        assert key in done.stdout
+
+
+def test_listing_as_bpftrace() -> None:
+    done = kernscope("run", "-l", "tracepoint:syscalls:*openat,t:sched:sched_switch")
+    assert done.stdout.split() == [
+        "tracepoint:sched:sched_switch",
+        "tracepoint:syscalls:sys_enter_openat",
+        "tracepoint:syscalls:sys_exit_openat",
+    ]
+    assert kernscope("run", "-l", "tracepoint:sched_switch").stdout == "tracepoint:sched:sched_switch\n"
+    done = kernscope("run", "-lv", "-e", "tracepoint:syscalls:sys_exit_openat { }")
+    assert done.stdout == "tracepoint:syscalls:sys_exit_openat\n    int __syscall_nr\n    long ret\n"
+    assert (kernscope("run", "-l", "nope*").returncode, kernscope("list", "nope*").returncode) == (0, 1)
+
+
+def test_a_compiled_program_runs_without_the_compiler(tmp_path: Path) -> None:
+    file = tmp_path / "p.ks"
+    text = 'begin { printf("%d %s\\n", $1, str($2)); } ' + OPENS + " interval:ms:100 { exit(4); }"
+    done = kernscope("compile", "-o", str(file), "-e", text, "42", "words")
+    assert (done.returncode, done.stdout) == (0, "") and os.listdir(tmp_path) == ["p.ks"], done.stderr
+    done = kernscope("run", str(file))
+    assert done.returncode == 4 and done.stdout.startswith("42 words\n\n\n@["), done.stderr
+    code = (
+        "import sys; from kernscope.cli import main; main(['run', '-q', sys.argv[1]]);"
+        "print([m for m in sys.modules if m.startswith(('kernscope.compiler', 'kernscope.sema', 'kernscope.ssa'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(file)], capture_output=True, text=True, timeout=60)
+    assert done.stdout.endswith("\n[]\n"), done.stdout + done.stderr
+    names = kernscope("list", str(file)).stdout.split()
+    assert set(names) == {"begin", "tracepoint:syscalls:sys_enter_openat", "interval:ms:100"}
+
+
+def test_a_compiled_program_for_another_machine_is_refused(tmp_path: Path) -> None:
+    from kernscope.bundle.serial import decode, encode
+
+    file = tmp_path / "p.ks"
+    assert kernscope("compile", "-o", str(file), "-e", OPENS).returncode == 0
+    bundle = decode(file.read_bytes())
+    bundle.machine["possible_cpus"] = 1000
+    file.write_bytes(encode(bundle))
+    done = kernscope("run", str(file))
+    assert done.returncode == 1 and "the number of possible processors was 1000" in done.stderr
+
+
+def test_warnings_can_be_left_out() -> None:
+    # a map declaration is marked unstable
+    text = "let @a = hash(5); begin { @a[1] = 1; exit(); }"
+    shown = kernscope("run", "-e", text).stderr
+    if "warning" not in shown:
+        pytest.skip("the compiler warns of nothing here")
+    assert "warning" not in kernscope("run", "--no-warnings", "-e", text).stderr
+    assert kernscope("run", "-q", "-e", text).stderr == ""
+
+
+def test_settings_come_from_the_environment() -> None:
+    text = 'begin { printf("%s\\n", str("0123456789abcdef")); exit(); }'
+    done = kernscope("run", "-e", "begin { @ = 1; exit(); }", env=os.environ | {"BPFTRACE_PRINT_MAPS_ON_EXIT": "0"})
+    assert done.returncode == 0 and "@" not in done.stdout
+    done = kernscope("run", "-e", text, env=os.environ | {"BPFTRACE_MAX_STRLEN": "no"})
+    assert done.returncode == 1 and "BPFTRACE_MAX_STRLEN" in done.stderr
+
+
+def test_completion_asks_this_kernel() -> None:
+    def words(kind: str, prefix: str) -> list[str]:
+        return kernscope("completion", "--words", kind, "--", prefix).stdout.split()
+
+    assert "tracepoint:" in words("probes", "")
+    assert words("probes", "tracepoint:sched:sched_swi") == ["tracepoint:sched:sched_switch"]
+    assert "openat2" in words("syscalls", "opena")
+
+
+def test_nothing_is_left_when_a_compiled_program_is_killed(tmp_path: Path) -> None:
+    file = tmp_path / "p.ks"
+    assert kernscope("compile", "-o", str(file), "-e", OPENS).returncode == 0
+    with Tracer(str(file)) as tracer:
+        assert eventually(lambda: "Attached 1 probe" in tracer.err)
+        done = tracer.stop()
+    assert done.code == 0
