@@ -12,6 +12,7 @@ __all__ = [
     "EXIT_FLAG",
     "GLOBALS_MAP",
     "SCRATCH_MAP",
+    "STACKS_MAP",
     "START_NS",
 ]
 
@@ -20,6 +21,8 @@ EVENTS_MAP = "events"
 CONTROL_MAP = "control"
 SCRATCH_MAP = "scratch"
 CELLS_MAP = "cells"
+STACKS_MAP = "stacks"
+"""Followed by the number of frames that each of its stacks has room for."""
 
 EXIT_FLAG = 0
 """1 once `exit()` ran: programs that start later do nothing (but for `end` probes)."""

@@ -84,6 +84,9 @@ class CheckContext(Protocol):
     def use_map(self, ref: "MapRef", how: str) -> MapFacts:
         """Record that a map is named: `read`, `write`, `whole`, `reset`, `iterate`, `delete`, `has_key` or `len`."""
 
+    def map_value(self, name: str) -> Type | None:
+        """What the map of a name holds, as far as that is known now."""
+
     def keep(self, node: "Expr", what: object) -> None:
         """Leave something for lowering, which gets it back from `kept`."""
 
@@ -99,6 +102,10 @@ class LowerContext(Protocol):
 
     @property
     def context(self) -> "Value": ...
+
+    @property
+    def targets(self) -> "Sequence[Target]":
+        """The events that the code is for."""
 
     @property
     def parameters(self) -> Sequence[str]: ...
@@ -161,6 +168,9 @@ class LowerContext(Protocol):
     def load_arg(self, name: str) -> "Value": ...
 
     def global_address(self, offset: int) -> "Value": ...
+
+    def stack_map(self, frames: int) -> str:
+        """The kernel map that keeps stacks of so many frames."""
 
     def constant_table(self, content: bytes) -> int:
         """Put constant bytes into the `globals` map; returns their offset there (a multiple of 8)."""

@@ -6,6 +6,8 @@ from kernscope.tables.helpers import HELPER_IDS
 from kernscope.types import INT64, UINT32, UINT64, Pointer, String, Struct, Symbolic, Type
 
 from .base import Builtin, CheckContext, LowerContext
+from .functions import stacks
+from .task import task_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,16 +41,7 @@ class _Ids(Builtin):
     process = True
 
     def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
-        b = lo.b
-        namespace = lo.kernel.pid_namespace
-        if namespace.is_initial:
-            both = b.call(HELPER_IDS["get_current_pid_tgid"], pure=True)
-            return b.lshr(both, 32) if self.process else b.ext(both, 32, False)
-        # struct bpf_pidns_info { u32 pid, tgid; }: zeros where the task is not in our namespace
-        result = b.frame_addr(b.frame(8))
-        b.store(8, result, 0)
-        b.call(HELPER_IDS["get_ns_current_pid_tgid"], namespace.device, namespace.inode, result, 8)
-        return b.load(4, result, 4 if self.process else 0)
+        return task_id(lo, process=self.process)
 
 
 class _Pid(_Ids):
@@ -301,6 +294,7 @@ _ENTRIES: tuple[Builtin, ...] = (
     _Ppid(),
     _Pcomm(),
     _Cpid(),
+    *stacks.BUILTINS,
     *(_Arg(i) for i in range(10)),
     _NotHere("retval", "probes on the return of a function (`kretprobe`, `fexit`, `uretprobe`)"),
     _NotHere("func", "function probes (`kprobe`, `fentry`, `uprobe`)"),

@@ -160,6 +160,10 @@ class Memory:
         """An address in the `globals` map."""
         return self.b.map_value(GLOBALS_MAP, offset)
 
+    def stack_map(self, frames: int) -> str:
+        """The kernel map that keeps stacks of so many frames."""
+        return self.storage.stacks(frames)
+
     def constant_table(self, content: bytes) -> int:
         """Constant bytes in `globals`; returns their offset."""
         return self.storage.constant(content)

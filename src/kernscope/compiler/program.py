@@ -114,6 +114,7 @@ def kernel_features(kernel: "KernelFacts") -> set[str]:
 def lower(checked: Checked, kernel: "KernelFacts", bundle: Bundle) -> list[LoweredProgram]:
     """Emit all programs, and fill in the bundle's maps, records, names and counters."""
     storage = Storage(checked, bundle, kernel.possible_cpus)
+    storage.grows = kernel.has_feature("map_grows")
     groups = _group(checked)
     numbers = _number_probes(groups, bundle)
     _find_shared(checked, groups, storage)

@@ -4,7 +4,14 @@ Decided once after sema, before any code is emitted, so that every address is a 
 """
 
 from kernscope.bundle import Bundle, Counter, MapSpec, UserMap
-from kernscope.bundle.globals_layout import CELLS_MAP, CONTROL_MAP, COUNTERS, EVENTS_MAP, GLOBALS_MAP
+from kernscope.bundle.globals_layout import (
+    CELLS_MAP,
+    CONTROL_MAP,
+    COUNTERS,
+    EVENTS_MAP,
+    GLOBALS_MAP,
+    STACKS_MAP,
+)
 from kernscope.diagnostics import error
 from kernscope.diagnostics.diagnostic import CompileError
 from kernscope.sema import Checked, MapInfo
@@ -22,6 +29,9 @@ _CACHE_LINE_BYTES = 128
 CONTROL_RING_BYTES = 1 << 18
 QUIET_RING_BYTES = 1 << 18
 """Event ring of programs that send events from timers and `begin` alone."""
+MANY_STACKS = 1 << 17
+FEW_STACKS = 1 << 13
+"""Different stacks kept at most, where the memory for each is taken when it comes, and where it is taken at once."""
 EVENT_RING_BYTES = 1 << 26
 """Event ring of all others: holds about half a million short lines while the reader is busy."""
 
@@ -34,6 +44,8 @@ class Storage:
         self.config = checked.config
         self.cpu_slots = 1 << (possible_cpus - 1).bit_length()
         """CPUs rounded up to a power of two, so that a mask bounds the CPU's number for the verifier."""
+        self.grows = False
+        """Whether programs may take memory for map entries while they run (Linux 6.1)."""
         self.maps: dict[str, UserMap] = {}
         self.shared: set[str] = set()
         """Maps that programs of different kinds write: an update can be interrupted by another one."""
@@ -78,6 +90,14 @@ class Storage:
         if self._zeros[1] < size:
             self._zeros = (self.reserve(size), size)
         return self._zeros[0]
+
+    def stacks(self, frames: int) -> str:
+        """The map that keeps stacks of at most so many frames under their hash."""
+        name = f"{STACKS_MAP}{frames}"
+        if all(spec.name != name for spec in self.bundle.maps):
+            flags, entries = (MapFlag.NO_PREALLOC, MANY_STACKS) if self.grows else (0, FEW_STACKS)
+            self.bundle.maps.append(MapSpec(name, MapType.HASH, 8, 8 * frames, entries, flags=flags))
+        return name
 
     # --- the user's maps -----------------------------------------------------------------------------------
 

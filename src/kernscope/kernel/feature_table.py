@@ -90,6 +90,8 @@ _TABLE = (
     Feature("test_run", "test runs of raw tracepoint programs", _p.test_run, "Linux 5.10"),
     Feature("mmapable_array", "memory-mapped arrays", _p.mmapable_array, "Linux 5.5", "system calls"),
     Feature("batch", "whole maps in one system call", _p.batch, "Linux 5.6", "one system call per element"),
+    Feature("map_grows", "maps that take memory as they grow", _p.map_grows, "Linux 6.1",
+            "maps that take all their memory at once"),
     Feature("may_goto", "loops bounded by the kernel (may_goto)", _p.may_goto, "Linux 6.9",
             "loops with a constant bound"),
     Feature("bpf_loop", "bpf_loop()", _p.helper(181), "Linux 5.17", "unrolled or bounded loops"),

@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # `typing` costs as much start-up time as this whole room
 
     from kernscope.btf import Btf
     from kernscope.kernel.facts import PidNamespace
+    from kernscope.kernel.kallsyms import Kallsyms
     from kernscope.kernel.link import Link
     from kernscope.kernel.map import Map
     from kernscope.kernel.object import KernelObject
@@ -73,6 +74,9 @@ class KernelFacts(Protocol):
     def btf(self) -> "Btf":
         """Types of vmlinux; NotSupportedError without CONFIG_DEBUG_INFO_BTF."""
 
+    def symbol_address(self, name: str) -> int | None:
+        """Address of a kernel symbol, or None; NotSupportedError where addresses are hidden."""
+
     def user_name(self, uid: int) -> str:
         """Login name of `uid`, or the number as text."""
 
@@ -108,6 +112,9 @@ class KernelAccess(KernelFacts, Protocol):
 
     def btf_load(self, data: bytes) -> "KernelObject":
         """Hand our own programs' type information to the kernel (see `kernscope.btf.encode`)."""
+
+    def read_symbols(self) -> "Kallsyms":
+        """The kernel's symbols as they are now, those of loaded programs among them."""
 
     def ring_buffer(self, map: "Map") -> "RingBuffer": ...
 

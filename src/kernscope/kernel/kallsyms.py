@@ -9,7 +9,7 @@ from bisect import bisect_right
 
 from kernscope.kernel.errors import NotSupportedError
 
-__all__ = ["Kallsyms", "read_kallsyms"]
+__all__ = ["Kallsyms", "find_address", "read_kallsyms"]
 
 
 class Kallsyms:
@@ -70,11 +70,38 @@ class Kallsyms:
 
 def read_kallsyms() -> Kallsyms:
     """Parse /proc/kallsyms. Raises NotSupportedError if it is missing or hides its addresses."""
+    symbols = Kallsyms(_content().decode("utf-8", "replace"))
+    if symbols.hidden:
+        raise _hidden()
+    return symbols
+
+
+def find_address(name: str) -> int | None:
+    """Address of the first symbol called `name`, without parsing all the others; None if there is none.
+
+    Raises NotSupportedError if /proc/kallsyms is missing or hides its addresses.
+    """
+    content = _content()
+    wanted = name.encode("utf-8", "surrogateescape")
+    at = -1
+    while (at := content.find(b" " + wanted, at + 1)) >= 0:
+        behind = content[at + 1 + len(wanted) : at + 2 + len(wanted)]
+        line = content.rfind(b"\n", 0, at) + 1
+        address, kind = content[line:at].split(b" ")[:2]
+        if behind in (b"\n", b"\t", b"") and kind not in b"aA":
+            if int(address, 16) == 0:
+                raise _hidden()
+            return int(address, 16)
+    return None
+
+
+def _content() -> bytes:
     try:
         with open("/proc/kallsyms", "rb", buffering=0) as file:
-            symbols = Kallsyms(file.read().decode("utf-8", "replace"))
+            return file.read()
     except OSError:
         raise NotSupportedError("kallsyms", "a kernel with CONFIG_KALLSYMS and a mounted /proc") from None
-    if symbols.hidden:
-        raise NotSupportedError("kallsyms", "CAP_SYSLOG and sysctl kernel.kptr_restrict below 2")
-    return symbols
+
+
+def _hidden() -> NotSupportedError:
+    return NotSupportedError("kallsyms", "CAP_SYSLOG and sysctl kernel.kptr_restrict below 2")

@@ -128,6 +128,16 @@ class Kernel:
             self._kallsyms = read_kallsyms()
         return self._kallsyms
 
+    def symbol_address(self, name: str) -> int | None:
+        from kernscope.kernel.kallsyms import find_address
+
+        return find_address(name)
+
+    def read_symbols(self) -> "Kallsyms":
+        from kernscope.kernel.kallsyms import read_kallsyms
+
+        return read_kallsyms()
+
     def ring_buffer(self, map: Map) -> "RingBuffer":
         from kernscope.kernel.ringbuf import RingBuffer
 

@@ -209,6 +209,13 @@ def test_run(_: "Kernel") -> None:
         program.test_run(bytes(8))
 
 
+def map_grows(_: "Kernel") -> None:
+    """Kernels before 6.1 refuse such maps to programs on perf events, which may interrupt the allocator."""
+    with map_create(MapType.HASH, 8, 8, 1, 1) as growing:  # BPF_F_NO_PREALLOC
+        code = _insn(0x18, 1, 1, imm=growing.fd) + _insn(0) + _RETURN_0
+        _load(ProgramType.PERF_EVENT, code).close()
+
+
 def mmapable_array(_: "Kernel") -> None:
     with array_create(8, 1) as map:
         map.mmap().release()

@@ -6,11 +6,23 @@ string. A new kind is one function and its line in the table.
 
 from __future__ import annotations
 
+from kernscope.output.stacks import STACK_RESOLVERS, ksym, usym
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Protocol
 
     Resolver = Callable[..., str]
+
+    class UserSymbol(Protocol):
+        """What is needed of `kernscope.symbols.UserSymbol`."""
+
+        name: str
+        offset: int
+        path: str
+        file_address: int
+
 
 __all__ = ["RESOLVERS", "SymbolFacts", "strftime"]
 
@@ -19,10 +31,22 @@ class SymbolFacts:
     """What resolvers may need: the bundle's tables and answers of the running system.
 
     `boot_offset_ns` is CLOCK_REALTIME minus CLOCK_BOOTTIME; `user_name` gives a login name, or the number
-    as text.
+    as text. Of a run, `kernel_symbol(address)` gives (function, offset), `user_symbol(pid, address)` a
+    `kernscope.symbols.UserSymbol`, `build_id(pid, address)` that of the file, `stack(limit, hash)` the frames
+    kept under a hash, `cgroup_path(id, pattern)` a text; without a run nothing is known.
     """
 
-    __slots__ = ("boot_offset_ns", "probes", "strings", "user_name")
+    __slots__ = (
+        "boot_offset_ns",
+        "build_id",
+        "cgroup_path",
+        "kernel_symbol",
+        "probes",
+        "stack",
+        "strings",
+        "user_name",
+        "user_symbol",
+    )
 
     def __init__(
         self,
@@ -33,6 +57,11 @@ class SymbolFacts:
     ) -> None:
         self.probes, self.strings = probes, strings
         self.user_name, self.boot_offset_ns = user_name, boot_offset_ns
+        self.kernel_symbol: Callable[[int], tuple[str, int] | None] = lambda address: None
+        self.user_symbol: Callable[[int, int], UserSymbol | None] = lambda pid, address: None
+        self.build_id: Callable[[int, int], str] = lambda pid, address: ""
+        self.stack: Callable[[int, int], tuple[int, ...]] = lambda limit, hash: ()
+        self.cgroup_path: Callable[[int, str], str] = lambda id, pattern: ""
 
 
 def _probe(facts: SymbolFacts) -> Resolver:
@@ -85,12 +114,20 @@ def _macaddr(facts: SymbolFacts) -> Resolver:
     return lambda word: word.to_bytes(8, "little")[:6].hex(":").upper()
 
 
+def _cgroup_path(facts: SymbolFacts) -> Resolver:
+    return lambda id, pattern: facts.cgroup_path(id, facts.strings[pattern])
+
+
 RESOLVERS: dict[str, Callable[[SymbolFacts], Resolver]] = {
+    "cgroup_path": _cgroup_path,
     "inet": _inet,
+    "ksym": ksym,
     "macaddr": _macaddr,
     "probe": _probe,
     "username": _username,
     "strftime": _strftime,
+    "usym": usym,
+    **STACK_RESOLVERS,
 }
 
 

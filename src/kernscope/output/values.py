@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from kernscope.output.stacks import STACK_KINDS, stack_key
 from kernscope.output.structured import StructValue
-from kernscope.types import Array, NamedTuple, Pointer, Struct, Tuple, Type
+from kernscope.types import Array, NamedTuple, Pointer, Struct, Symbolic, Tuple, Type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,6 +92,8 @@ def _json_key_part(type: Type | None, value: object, escape: Callable[[str], str
     if isinstance(value, StructValue):
         parts = zip(value.names, _elements(type, value, escape, _json_key_part))
         return f"{{{','.join([f'.{name}={text}' for name, text in parts])}}}"
+    if isinstance(type, Symbolic) and type.kind in STACK_KINDS:
+        return stack_key(str(value))
     return value_text(type, value, escape)
 
 
@@ -104,7 +107,7 @@ def json_key(type: Type | None, key: object) -> str:
 def default_value(type: Type) -> object:
     """What a map without keys reads as before it is assigned."""
     from kernscope.output.structured import record_class, stored_reader
-    from kernscope.types import Bool, Buffer, String, Symbolic
+    from kernscope.types import Bool, Buffer, String
 
     if isinstance(type, Struct | Array):
         return stored_reader(type)(bytes(type.size))

@@ -103,6 +103,9 @@ class ProbeKind:
     of_processes = True
     """Whether its events happen in processes, so that `-p PID` leaves out those of others."""
 
+    hidden_frames = most_hidden_frames = 0
+    """How many of the kernel's functions usually, and at most, lie between the event and the program (`kstack`)."""
+
     seldom = False
     """Whether it fires so seldom that a small event ring is enough (timers, `begin`)."""
 

@@ -12,7 +12,6 @@ program that reads them with bpf_probe_read_kernel().
 from collections.abc import Sequence
 
 from kernscope.bundle import Attach
-from kernscope.ssa import Cond
 from kernscope.tables.bpf import AttachType, ProgramType
 from kernscope.tables.helpers import HELPER_IDS
 from kernscope.tables.syscalls import numbers, syscall_of_tracepoint
@@ -73,6 +72,8 @@ class _Event:
 class _Syscalls(ProbeKind):
     tells_targets = True
 
+    hidden_frames, most_hidden_frames = 3, 4
+
     def __init__(self, entry: bool) -> None:
         self.entry = entry
         self.providers = ("syscall_enter" if entry else "syscall_exit",)
@@ -132,6 +133,8 @@ class _Syscalls(ProbeKind):
             self._skip_compat(reader, skip)
 
     def _check_number(self, reader: EventReader, number: "Value", numbers: list[int], skip: "Block") -> None:
+        from kernscope.ssa import Cond  # attaching a compiled program needs no compiler
+
         b = reader.builder
         if len(numbers) == 1:
             match = b.block("match")
@@ -153,6 +156,8 @@ class _Syscalls(ProbeKind):
         self, reader: EventReader, number: "Value", numbers: list[int], skip: "Block"
     ) -> "Block":
         """A byte per number. The bound comes first: the verifier needs it for the load, and for dense cells."""
+        from kernscope.ssa import Cond
+
         b = reader.builder
         content = bytearray(numbers[-1] + 1)
         for n in numbers:
@@ -166,6 +171,8 @@ class _Syscalls(ProbeKind):
         return match
 
     def _skip_compat(self, reader: EventReader, skip: "Block") -> None:
+        from kernscope.ssa import Cond
+
         b, arch = reader.builder, reader.kernel.arch
         member = reader.kernel.btf().struct_member("task_struct", arch.compat_path)
         offset, size = member.byte_offset, reader.kernel.btf().size_of(member.type_id)

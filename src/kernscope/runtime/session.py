@@ -23,6 +23,7 @@ from kernscope.runtime.drain import BATCH_RECORDS, Drain
 from kernscope.runtime.errors import SessionError
 from kernscope.runtime.live import Live, close_all
 from kernscope.runtime.maps import MapView
+from kernscope.runtime.resolve import connect
 from kernscope.runtime.wait import SignalWatch, Waiter
 from kernscope.runtime.watched import Watched
 
@@ -103,6 +104,7 @@ class Session:
         self._signals: list[int] = []
         self._next_report = 0.0
         self._live = Live(bundle, kernel, attach)
+        self._resolving = connect(self.facts, kernel, self._live.maps)
         self._waiter: Waiter | None = None
         self._signal_watch = SignalWatch(self._take_signal)
         self._drain = Drain(None, None, (), self, self._deliver)
@@ -349,6 +351,8 @@ class Session:
         now = _monotonic()
         if now >= self._next_report:
             self._next_report = now + REPORT_SECONDS
+            for pid in self._watched.pids:
+                self._resolving.remember(pid)
             self._report()
             if self._live.exit_flag and not self._drain.pending:
                 self._stopping = True  # exit() whose record found no room

@@ -30,6 +30,12 @@ class Watched:
         self.status: int | None = None
         """Exit status of the command as a shell tells it (128 + signal number), None while it runs."""
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The processes that it watches."""
+        command = () if self._command is None else (self._command.pid,)
+        return command if self._pid is None else (*command, self._pid)
+
     def start(self, kernel: "KernelAccess", waiter: "Waiter") -> None:
         """Start the command (it waits for `resume`), open the process; their end will wake `waiter`."""
         if isinstance(self._arguments, list | tuple):

@@ -78,6 +78,11 @@ class ClauseContext(ConstantReader):
         """Report a part of the language that parses but has no meaning here yet."""
         self.report(error("not-yet", f"{what} cannot be compiled yet", node.span))
 
+    def map_value(self, name: str) -> Type | None:
+        """What a map holds, as far as that is known now."""
+        info = self.maps.get(name)
+        return info.value if info is not None else None
+
     def keep(self, node: Expr, what: object) -> None:
         self.clause.kept[node] = what
 

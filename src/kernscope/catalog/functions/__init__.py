@@ -2,13 +2,39 @@
 
 from kernscope.catalog.base import Function
 
-from . import control, maps, memory, names, network, options, output, predicates, reports, strings, text
+from . import (
+    control,
+    maps,
+    memory,
+    names,
+    network,
+    options,
+    output,
+    predicates,
+    reports,
+    stacks,
+    strings,
+    text,
+)
 
 __all__ = ["FUNCTIONS", "PLANNED"]
 
 FUNCTIONS: dict[str, Function] = {
     entry.name: entry
-    for room in (output, options, reports, strings, text, memory, names, network, predicates, maps, control)
+    for room in (
+        output,
+        options,
+        reports,
+        strings,
+        text,
+        memory,
+        names,
+        network,
+        predicates,
+        maps,
+        control,
+        stacks,
+    )
     for entry in room.FUNCTIONS
 }
 

@@ -1,0 +1,68 @@
+"""Where a session's symbolic values get their names from: loaded when the first one is shown."""
+
+from struct import pack, unpack
+
+from kernscope.bundle.globals_layout import STACKS_MAP
+from kernscope.kernel.errors import NotSupportedError
+from kernscope.output.symbolic import SymbolFacts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from kernscope.kernel.interface import KernelAccess
+    from kernscope.kernel.map import Map
+    from kernscope.symbols import KernelSymbols, UserSymbol, UserSymbols
+
+__all__ = ["Resolving", "connect"]
+
+
+class Resolving:
+    """The answers to `SymbolFacts`' questions."""
+
+    def __init__(self, kernel: "KernelAccess", maps: "dict[str, Map]") -> None:
+        self._kernel, self._maps = kernel, maps
+        self._kernel_symbols: KernelSymbols | None = None
+        self._user_symbols: UserSymbols | None = None
+
+    def kernel_symbol(self, address: int) -> tuple[str, int] | None:
+        if self._kernel_symbols is None:
+            from kernscope.symbols import KernelSymbols
+
+            self._kernel_symbols = KernelSymbols(self._kernel.read_symbols)
+        try:
+            return self._kernel_symbols.lookup(address)
+        except NotSupportedError:
+            return None  # addresses are hidden from us: they are shown as numbers
+
+    @property
+    def user(self) -> "UserSymbols":
+        if self._user_symbols is None:
+            from kernscope.symbols import UserSymbols
+
+            self._user_symbols = UserSymbols()
+        return self._user_symbols
+
+    def user_symbol(self, pid: int, address: int) -> "UserSymbol | None":
+        return self.user.lookup(pid, address)
+
+    def remember(self, pid: int) -> None:
+        """Read what a process has mapped, while it lives: its stacks are shown when it may have ended."""
+        if any(name.startswith(STACKS_MAP) for name in self._maps):
+            self.user.remember(pid)
+
+    def build_id(self, pid: int, address: int) -> str:
+        return self.user.build_id(pid, address)
+
+    def stack(self, limit: int, hash: int) -> tuple[int, ...]:
+        stored = self._maps.get(f"{STACKS_MAP}{limit}")
+        frames = stored.lookup(pack("=Q", hash)) if stored is not None else None
+        return () if frames is None else unpack(f"={limit}Q", frames)
+
+
+def connect(facts: SymbolFacts, kernel: "KernelAccess", maps: "dict[str, Map]") -> Resolving:
+    """Let `facts` ask the running system; `maps` are the session's, by name."""
+    resolving = Resolving(kernel, maps)
+    facts.kernel_symbol = resolving.kernel_symbol
+    facts.user_symbol = resolving.user_symbol
+    facts.build_id = resolving.build_id
+    facts.stack = resolving.stack
+    return resolving

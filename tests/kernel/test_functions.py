@@ -1,0 +1,128 @@
+"""Functions that need the running kernel: what they show is compared with what the system itself says."""
+
+import ctypes
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from command_line import Tracer, kernscope, needs_tracing
+
+pytestmark = needs_tracing
+
+PYTHON = os.path.realpath(sys.executable)
+"""Not the script of some version manager, which runs several programs before."""
+
+
+def output(program: str, *options: str) -> list[str]:
+    done = kernscope("run", "-q", *options, "-e", program)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def kernel_address(name: str) -> int:
+    for line in Path("/proc/kallsyms").read_text().splitlines():
+        address, kind, symbol = line.split()[:3]
+        if symbol == name and kind not in "aA":
+            return int(address, 16)
+    raise AssertionError(f"no {name}")
+
+
+def test_kaddr_and_ksym() -> None:
+    address = kernel_address("vfs_read")
+    program = (
+        'begin { print(kaddr("vfs_read")); print(ksym(kaddr("vfs_read") + 4)); print(ksym(5)); print(ksym(0)); '
+        '@[ksym(kaddr("vfs_write"))] = 1; printf("%12s|\\n", ksym(kaddr("vfs_read"))); exit(); }'
+    )
+    assert output(program)[:5] == [str(address), "vfs_read", "0x5", "0", "    vfs_read|"]
+    assert output(program)[-1] == "@[vfs_write]: 1"
+
+
+def test_the_kernel_stack_of_a_system_call() -> None:
+    """Its frames are functions of the kernel, from the event on, in the forms of bpftrace."""
+    program = (
+        "tracepoint:syscalls:sys_enter_getppid /pid == cpid/ { print(kstack); print(kstack(perf)); print(kstack(raw)); "
+        "print(len(kstack)); print(kstack(1)); exit(); }"
+    )
+    lines = output(program, "-c", f"{PYTHON} -c 'import os\nwhile True: os.getppid()'")
+    blocks = "\n".join(lines).split("\n\n")
+    plain, perf, raw = (block.strip("\n").splitlines() for block in blocks[:3])
+    assert len(plain) == len(perf) == len(raw) > 1
+    assert plain[-1].startswith("        entry_SYSCALL_64_after_hwframe+") or "syscall" in "".join(plain)
+    for shown, with_address, number in zip(plain, perf, raw, strict=True):
+        name, _, offset = shown.strip().partition("+")
+        assert with_address == f"\t{number} {name}+{offset}"
+        assert kernel_address(name) + int(offset) == int(number, 16)
+    assert not any("bpf" in line for line in plain)
+
+
+def test_the_user_stack_begins_in_the_function_that_entered_the_kernel() -> None:
+    program = (
+        "tracepoint:syscalls:sys_enter_getppid /pid == cpid/ { print(ustack(1)); print(ustack(perf, 1)); "
+        "exit(); }"
+    )
+    lines = [
+        line for line in output(program, "-c", f"{PYTHON} -c 'import os\nwhile True: os.getppid()'") if line
+    ]
+    assert re.fullmatch(r"        getppid\+\d+", lines[0])
+    assert re.fullmatch(r"\t[0-9a-f]+ getppid\+\d+ \(/.*libc.*\)", lines[1])
+
+
+def test_equal_stacks_are_equal_keys() -> None:
+    program = (
+        "tracepoint:syscalls:sys_enter_getppid /pid == cpid/ { @[kstack(2), ustack(1)] = count(); "
+        "if (++@n == 50) { exit(); } }"
+    )
+    code = "import os\nwhile True: os.getppid()"
+    done = kernscope("run", "-q", "-e", program, "-c", f'{PYTHON} -c "{code}"')
+    assert done.stdout.count("@[") == 1
+    assert re.search(r"\n        getppid\+\d+\n\]: 50\n@n: 50\n$", done.stdout)
+
+
+def test_usym_of_another_process() -> None:
+    libc = ctypes.CDLL(None)
+    address = ctypes.cast(libc.getppid, ctypes.c_void_p).value
+    program = (
+        f"tracepoint:syscalls:sys_enter_getppid /pid == {os.getpid()}/ {{ print(usym({address})); exit(); }}"
+    )
+    with Tracer("-e", program) as tracer:
+        os.getppid()
+        done = tracer.wait()
+    assert done.lines[0] == "getppid"
+
+
+def test_stacks_as_json() -> None:
+    lines = output("begin { @[kstack(2)] = 1; exit(); }", "-f", "json")
+    assert re.fullmatch(r'\{"type": "map", "data": \{"@": \{"\\n\S+\+\d+\\n\S+\+\d+\\n": 1\}\}\}', lines[-1])
+
+
+@pytest.mark.parametrize(
+    ("program", "code"),
+    [
+        ('kaddr("no_such_symbol_here")', "unknown-symbol"),
+        ("kstack(bad)", "wrong-arguments"),
+        ("kstack(3, perf)", "wrong-arguments"),
+        ("kstack(-1)", "wrong-arguments"),
+        ("kstack(9999)", "wrong-arguments"),
+        ("kstack(build_id, 3)", "wrong-arguments"),
+        ("kstack(pid + 1)", "constant-needed"),
+        ('ksym("a")', "type-mismatch"),
+        ("len(5)", "type-mismatch"),
+    ],
+)
+def test_wrong_arguments(program: str, code: str) -> None:
+    done = kernscope("run", "-e", f"begin {{ print({program}); exit(); }}")
+    assert done.returncode == 1
+    assert f"error[{code}]" in done.stderr
+
+
+def test_long_strings_are_searched_on_the_running_kernel(tmp_path: Path) -> None:
+    name = tmp_path / ("x" * 200 + "needle")
+    name.touch()
+    program = (
+        "tracepoint:syscalls:sys_enter_openat /pid == cpid/ { $p = str(args.filename); "
+        'if (strcontains($p, "needle")) { printf("%d %d %d\\n", strstr($p, "needle"), strlen($p), strstr($p, $p)); } }'
+    )
+    done = kernscope("run", "-q", "-e", program, "-c", f"cat {name}")
+    assert f"{str(name).index('needle')} {len(str(name))} 0" in done.stdout.splitlines()
