@@ -69,11 +69,11 @@ class Tracer:
             …                       # what is to be seen
             done = tracer.stop()    # Ctrl-C
 
-    Output is read all the time by threads, so that no pipe fills up.
+    `command` is run instead, if given. Output is read all the time by threads, so that no pipe fills up.
     """
 
-    def __init__(self, *arguments: str, subcommand: str = "run", ready: str = "Attached ") -> None:
-        self._command: Sequence[str] = [*KERNSCOPE, subcommand, *arguments]
+    def __init__(self, *arguments: str, command: Sequence[str] = (), ready: str = "Attached ") -> None:
+        self._command: Sequence[str] = command or [*KERNSCOPE, "run", *arguments]
         self._ready = ready.encode()
         self._out, self._err = bytearray(), bytearray()
 

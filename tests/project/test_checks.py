@@ -121,3 +121,14 @@ def test_no_module_is_named_after_nothing() -> None:
 
 def test_scripts_are_executable() -> None:
     assert [name for name in ("run", "test", ".ci/run") if not os.access(ROOT / name, os.X_OK)] == []
+
+
+def test_generated_pages_are_fresh() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools" / "generate_docs.py", "--check"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_architecture_fits_its_limit() -> None:
+    assert len((ROOT / "ARCHITECTURE.md").read_text().splitlines()) <= 150

@@ -15,6 +15,7 @@ mount -t devpts devpts /dev/pts
 mount -t tmpfs tmpfs /dev/shm
 ln -sfn /proc/self/fd /dev/fd
 # The machine's own root is ours too, so nothing is written beside the output.
+mount -t tmpfs tmpfs /tmp
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /root/.cache 2> /dev/null
 ip link set lo up 2> /dev/null

@@ -1,0 +1,146 @@
+"""Fill the generated parts of docs/*.md from the tables: ``python tools/generate_docs.py [--check]``.
+
+A part stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``; the rest of a page is written by hand.
+With --check nothing is written, and the exit code is 1 when a page is not what the tables give.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from kernscope.catalog.aggregations import AGGREGATIONS
+from kernscope.catalog.builtins import BUILTINS
+from kernscope.catalog.functions import FUNCTIONS
+from kernscope.catalog.functions import PLANNED as PLANNED_NAMES
+from kernscope.cli import COMMANDS, command_named
+from kernscope.diagnostics.codes import code_names, explain, title
+from kernscope.probes import KINDS
+from kernscope.probes import PLANNED as PLANNED_KINDS
+from kernscope.sema.config import SETTINGS
+
+__all__ = ["pages", "stale"]
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+_PART = re.compile(r"(<!-- generated: ([a-z -]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    """A Markdown table. Columns' heads and cells may hold backticks, and bars, which are escaped."""
+
+    def line(cells: Iterable[object]) -> str:
+        return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |\n"
+
+    heads = list(heads)
+    return line(heads) + line("---" for _ in heads) + "".join(line(row) for row in rows)
+
+
+def code(*texts: str) -> str:
+    return "<br>".join(f"`{text}`" for text in texts)
+
+
+def probes() -> str:
+    rows = [(code(*kind.providers), code(*kind.syntax), kind.doc) for kind in KINDS]
+    return table(("probe", "targets", "when"), rows)
+
+
+def builtins() -> str:
+    """The numbered ones (`arg0`, `arg1`, …) share a line."""
+    entries = sorted(set(BUILTINS.values()), key=lambda entry: entry.name)
+    rows, numbered = [], set()
+    for entry in entries:
+        name = entry.name.rstrip("0123456789")
+        if name != entry.name:
+            if name not in numbered:
+                numbered.add(name)
+                rows.append((code(f"{name}N"), code(str(entry.type)), entry.doc.replace(" 0 ", " N ")))
+        elif entry.doc[:1].isupper():
+            type = "" if entry.type is None else code(str(entry.type))
+            rows.append((code(entry.name, *entry.aliases), type, entry.doc))
+    return table(("built-in", "type", "value"), rows)
+
+
+def functions() -> str:
+    rows = [(code(*entry.usage), entry.doc) for entry in sorted(FUNCTIONS.values(), key=lambda e: e.name)]
+    return table(("function", "meaning"), rows)
+
+
+def aggregations() -> str:
+    return table(
+        ("aggregation", "meaning"), [(code(entry.signature), entry.doc) for entry in AGGREGATIONS.values()]
+    )
+
+
+def settings() -> str:
+    rows = []
+    for name, setting in SETTINGS.items():
+        if setting.deprecated:
+            continue
+        default = str(setting.default).lower() if isinstance(setting.default, bool) else setting.default
+        choices = f" ({', '.join(map(str, setting.choices))})" if setting.choices else ""
+        effect = f"; {setting.effect}" if setting.effect else ""
+        rows.append((code(name), code(str(default)), f"{setting.doc}{choices}{effect}"))
+    return table(("setting", "default", "meaning"), rows)
+
+
+def planned() -> str:
+    names = sorted(PLANNED_NAMES - set(FUNCTIONS) - set(BUILTINS))
+    have = {provider for kind in KINDS for provider in kind.providers}
+    kinds = sorted(kind for kind in PLANNED_KINDS - have if len(kind) > 2)
+    return (
+        f"Functions and built-ins: {', '.join(f'`{name}`' for name in names)}.\n\n"
+        f"Kinds of probes: {', '.join(f'`{name}`' for name in kinds)}.\n"
+    )
+
+
+def errors() -> str:
+    def stage(page: str) -> str:
+        found = re.search(r"^Stage: (.*)$", page, re.MULTILINE)
+        return found.group(1) if found else ""
+
+    rows = [(code(name), stage(explain(name)), title(name)) for name in code_names()]
+    return table(("code", "stage", "meaning"), rows)
+
+
+def command_help(name: str) -> str:
+    return f"```text\n{command_named(name).help()}```\n"
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "probes": probes,
+    "builtins": builtins,
+    "functions": functions,
+    "aggregations": aggregations,
+    "settings": settings,
+    "planned": planned,
+    "errors": errors,
+} | {f"help {name}": (lambda name=name: command_help(name)) for name in COMMANDS}
+
+
+def filled(text: str) -> str:
+    """A page with its generated parts made anew."""
+    return _PART.sub(lambda part: f"{part[1]}\n{PARTS[part[2]]()}\n{part[3]}", text)
+
+
+def pages() -> list[Path]:
+    return sorted(DOCS.glob("*.md"))
+
+
+def stale() -> list[str]:
+    """The names of pages that differ from what the tables give."""
+    return [page.name for page in pages() if filled(page.read_text()) != page.read_text()]
+
+
+def main(arguments: list[str]) -> int:
+    if "--check" in arguments:
+        names = stale()
+        if names:
+            print(f"not as the tables have it: {', '.join(names)}; `make docs` writes them anew")
+        return 1 if names else 0
+    for page in pages():
+        page.write_text(filled(page.read_text()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
