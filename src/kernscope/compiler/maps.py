@@ -212,8 +212,13 @@ class MapAccess(Values):
 
     # --- plain values --------------------------------------------------------------------------------------
 
-    def map_read(self, node: MapRef) -> Value:
-        """The value of an entry: 0, or empty, where there is none."""
+    def key_once(self, node: MapRef) -> Value | None:
+        """The key in memory, for operations that need it twice; None where the map has no kernel map of its own."""
+        user_map = self.user_map(node)
+        return None if user_map.storage == "global" else self.key_address(node, user_map)
+
+    def map_read(self, node: MapRef, key: Value | None = None) -> Value:
+        """The value of an entry (with a key that `key_once` gave, or its own): 0, or empty, where there is none."""
         user_map = self.user_map(node)
         t = user_map.value
         if isinstance(t, Aggregate):
@@ -226,7 +231,7 @@ class MapAccess(Values):
             place = self.place(t)
             self.copy(place, address, t.size)
             return place
-        found = self._lookup(user_map, self.key_address(node, user_map))
+        found = self._lookup(user_map, key if key is not None else self.key_address(node, user_map))
         result = object()
         there, missing, done = b.block("found"), b.block("missing"), b.block("read")
         aside = None if is_scalar(t) else self.place(t)
@@ -271,8 +276,8 @@ class MapAccess(Values):
         self.into(value, entry, t)
         self._store_entry(node, user_map, self.key_address(node, user_map), entry)
 
-    def map_store(self, node: MapRef, value: Value) -> None:
-        """Assign a number that is already there."""
+    def map_store(self, node: MapRef, value: Value, key: Value | None = None) -> None:
+        """Assign a number that is already there, by a key that `key_once` gave or its own."""
         user_map = self.user_map(node)
         t = user_map.value
         if user_map.storage == "global":
@@ -282,7 +287,7 @@ class MapAccess(Values):
             return
         place = self.place(t)
         self.b.store(t.size, place, value)
-        self._store_entry(node, user_map, self.key_address(node, user_map), place)
+        self._store_entry(node, user_map, key if key is not None else self.key_address(node, user_map), place)
 
     def _store_entry(self, node: MapRef, user_map: UserMap, key: Value, place: Value) -> None:
         b = self.b
@@ -301,9 +306,10 @@ class MapAccess(Values):
         user_map = self.user_map(node)
         b = self.b
         if user_map.value not in (INT64, UINT64):  # bool: no atomic add of a byte
-            old = self.map_read(node)
+            key = self.key_once(node)
+            old = self.map_read(node, key)
             new = self.narrow(b.add(old, amount), user_map.value)
-            self.map_store(node, new)
+            self.map_store(node, new, key)
             return old if want_old else new
         if user_map.storage == "global":
             address, mark = self._global(user_map)

@@ -174,10 +174,10 @@ class Statements(RecordSender):
                 self.map_add(target, amount if op == "+" else b.neg(amount), want_old=True)
                 return
             t = self.user_map(target).value
-            old = self.map_read(target)
             meet = self._types(target, node.value)
-            new = self.operate(op, old, self.number(node.value), meet, t, node.value)
-            self.map_store(target, self.narrow(new, t))
+            operand, key = self.number(node.value), self.key_once(target)
+            new = self.operate(op, self.map_read(target, key), operand, meet, t, node.value)
+            self.map_store(target, self.narrow(new, t), key)
             return
         assert isinstance(target, Variable)
         variable = self.clause.variables[target]

@@ -229,7 +229,7 @@ class Values(Access):
             return self.b.const(0)  # nothing is ever assigned to it
         return self.map_read(node)
 
-    def map_read(self, node: MapRef) -> Value:
+    def map_read(self, node: MapRef, key: Value | None = None) -> Value:
         raise NotImplementedError
 
     # --- operators -----------------------------------------------------------------------------------------
