@@ -208,11 +208,29 @@ class Access(Memory, ConstantReader):
         b, t = self.b, field.type
         assert field.bits is not None
         shift, width = field.bits
-        size = t.size if shift + width <= 8 * t.size else 8
-        raw = self._read_scalar(place, size, False)
+        if shift + width <= 8 * t.size and place.offset % t.size == 0:
+            raw = self._read_scalar(place, t.size, False)
+        else:
+            raw, shift = self._packed_bits(place, shift, width)
         up = b.shl(raw, 64 - shift - width)
         signed = isinstance(t, Integer) and t.signed
         return b.ashr(up, 64 - width) if signed else b.lshr(up, 64 - width)
+
+    def _packed_bits(self, place: Place, shift: int, width: int) -> tuple[Value, int]:
+        """The bytes of a bit-field of a packed struct as one number, and how far up the field is in it."""
+        b = self.b
+        count = (shift + width + 7) // 8
+        slot = self.place_bytes(16)
+        self.clear(slot, 16)
+        if place.space == "own":
+            for i in range(count):
+                b.store(1, slot, b.load(1, place.address, place.offset + i), i)
+        else:
+            self.read_bytes(b.add(place.address, place.offset), place.space, slot, count)
+        low = b.load(8, slot)
+        if count <= 8:
+            return low, shift
+        return b.or_(b.lshr(low, shift), b.shl(b.load(8, slot, 8), 64 - shift)), 0
 
     # --- expressions ---------------------------------------------------------------------------------------
 
