@@ -56,7 +56,8 @@ HEADER_GROUPS = (
     "sys/ptrace.h sys/random.h sys/time.h sys/mount.h sys/swap.h",
     "linux/fcntl.h linux/close_range.h linux/falloc.h linux/openat2.h linux/mempolicy.h linux/futex.h "
     "linux/netlink.h linux/seccomp.h linux/reboot.h linux/perf_event.h linux/keyctl.h linux/io_uring.h "
-    "linux/module.h linux/fs.h linux/fiemap.h linux/stat.h linux/prctl.h linux/userfaultfd.h linux/mount.h linux/mman.h",
+    "linux/module.h linux/fs.h linux/fiemap.h linux/stat.h linux/prctl.h linux/userfaultfd.h "
+    "linux/mount.h linux/mman.h",
 )
 
 
