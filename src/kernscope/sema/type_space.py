@@ -42,6 +42,8 @@ class TypeSpace:
         """Names of enum values: the program's own, and those of the kernel that were asked for."""
         self._no_kernel_types: NotSupportedError | None = None
         self._anonymous = 0
+        self._broken: set[str] = set()
+        """Structs whose definition has been reported: what uses them is not reported again."""
 
     # --- the kernel's types --------------------------------------------------------------------------------
 
@@ -117,6 +119,8 @@ class TypeSpace:
             t = self._member_type(field)
             if t is not None:
                 members.append(CMember(field.name, t, field.bits))
+            else:
+                self._broken.add(name)
         made = self.structs[name] = lay_out(name, node.kind == "union", members, node.packed)
         return made
 
@@ -249,6 +253,8 @@ class TypeSpace:
         found = self.structs.get(name)
         if found is not None and not found.is_mention:
             return found
+        if name in self._broken:
+            return None
         found = self.struct(node.tag, node.name)
         if found is None and mention and node.pointers:
             return Struct(name, 0, {})
