@@ -16,9 +16,12 @@ check:
 bench: setup
 	.venv/bin/python bench/run.py
 
+
+# Random texts for the parser, random SSA for the back end, random programs through everything. Needs root.
 fuzz: setup
 	.venv/bin/python tests/fuzz/syntax_fuzz.py 20000
 	.venv/bin/python tests/fuzz/ssa_fuzz.py --count 10000 --kernel
+	.venv/bin/python tests/fuzz/program_fuzz.py
 
 test-vm: setup
 	.venv/bin/python tests/vm/virtual_machine.py
