@@ -12,6 +12,7 @@ from kernscope.ssa import Builder, Cond, Function, Module, Value
 from kernscope.syntax.ast import (
     Assign,
     Block,
+    BlockExpr,
     Break,
     Call,
     Continue,
@@ -21,6 +22,7 @@ from kernscope.syntax.ast import (
     ForEach,
     ForRange,
     If,
+    IfExpr,
     Let,
     MapRef,
     Node,
@@ -77,6 +79,13 @@ class Statements(RecordSender):
         for variable in dict.fromkeys(self.clause.variables.values()):
             if variable.type is not None and not is_scalar(variable.type):
                 self.places[variable] = self._scratch_place(self.scratch_offset(variable.type.size))
+        self.restless = {
+            self.clause.variables[assign.target]
+            for block in walk(self.clause.block)
+            if isinstance(block, BlockExpr | IfExpr)
+            for assign in walk(block)
+            if isinstance(assign, Assign) and isinstance(assign.target, Variable)
+        }
 
     def _scratch_place(self, offset: int) -> Callable[[], Value]:
         return lambda: self.scratch_at(offset)

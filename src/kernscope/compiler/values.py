@@ -97,6 +97,8 @@ class Values(Access):
         self.context: Value
         self.places: dict[VariableInfo, Callable[[], Value]] = {}
         """Variables kept in memory → their address in the current function."""
+        self.restless: set[VariableInfo] = set()
+        """Variables that blocks within expressions assign: what was read of them before must not change with them."""
         self.probe_numbers: dict[str, int] = {}
 
     @property
@@ -220,7 +222,13 @@ class Values(Access):
     def _variable(self, node: Variable) -> Value:
         variable = self.clause.variables[node]
         place = self.places.get(variable)
-        return place() if place is not None else self.b.read_var(variable)
+        if place is None:
+            return self.b.read_var(variable)
+        if variable not in self.restless or variable.type is None:
+            return place()
+        copy = self.place(variable.type)
+        self.copy(copy, place(), variable.type.size)
+        return copy
 
     def _map(self, node: MapRef) -> Value:
         if node.name not in self.storage.maps:
@@ -297,15 +305,15 @@ class Values(Access):
 
     def _equal_strings(self, left: Expr, a: String, right: Expr, c: String) -> Value:
         """Strings are zero behind their NUL, so comparing the shorter one's buffer decides."""
-        for text, t, other, size in ((left, a, right, c.size), (right, c, left, a.size)):
+        for text, other, size in ((left, right, c.size), (right, left, a.size)):
             constant = self.constant_string(text)
             if constant is not None and isinstance(text, StringLiteral):
                 content = constant.encode("utf-8", "surrogateescape").split(b"\0", 1)[0] + b"\0"
                 if len(content) > size:
+                    self.value(other)
                     return self.b.const(0)
                 if len(content) <= 128:
                     return self.equal_constant(self.value(other), content)
-            _ = t
         return self.equal_bytes(self.value(left), self.value(right), min(a.size, c.size))
 
     def _equal_tuples(self, left: Value, a: Tuple, right: Value, c: Tuple) -> Value:
