@@ -52,6 +52,7 @@ __all__ = [
     "explain",
     "format_program",
     "list_probes",
+    "list_types",
     "load",
     "machine_info",
     "probe_fields",
@@ -64,6 +65,7 @@ __all__ = [
     "syscalls",
     "to_json",
     "tools",
+    "type_text",
 ]
 
 TYPE_CHECKING = False
@@ -76,6 +78,7 @@ if TYPE_CHECKING:
         dump,
         format_program,
         list_probes,
+        list_types,
         load,
         machine_info,
         probe_fields,
@@ -83,6 +86,7 @@ if TYPE_CHECKING:
         run,
         run_tool,
         save,
+        type_text,
     )
     from kernscope.bundle import Bundle
     from kernscope.bundle.serial import BundleError
@@ -122,8 +126,8 @@ if TYPE_CHECKING:
     from kernscope.tools import UnknownTool
 
 _HOMES = {
-    "kernscope.api": "DUMP_STAGES compile doctor dump format_program list_probes load machine_info probe_fields "
-    "program_probes run run_tool save",
+    "kernscope.api": "DUMP_STAGES compile doctor dump format_program list_probes list_types load machine_info "
+    "probe_fields program_probes type_text run run_tool save",
     "kernscope.bundle": "Bundle",
     "kernscope.bundle.serial": "BundleError",
     "kernscope.diagnostics": "CompileError Diagnostic UnknownCode code_names explain render_text suggest to_json",

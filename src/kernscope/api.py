@@ -22,6 +22,7 @@ __all__ = [
     "dump",
     "format_program",
     "list_probes",
+    "list_types",
     "load",
     "machine_info",
     "probe_fields",
@@ -29,6 +30,7 @@ __all__ = [
     "run",
     "run_tool",
     "save",
+    "type_text",
 ]
 
 DUMP_STAGES = ("ast", "types", "ir", "registers", "asm", "bundle")
@@ -237,6 +239,23 @@ def probe_fields(name: str) -> list[tuple[str, str]]:
     from kernscope.probes.listing import fields
 
     return fields(name, _kernel())
+
+
+def list_types(pattern: str) -> list[str]:
+    """The kernel's structs, unions and enums that match, sorted: `struct list_*`.
+
+    Raises NotSupportedError if this kernel does not describe its types.
+    """
+    from kernscope.btf.listing import matching_types
+
+    return matching_types(_kernel().btf(), pattern)
+
+
+def type_text(name: str) -> str:
+    """The definition of `struct list_head` in C, or an empty text."""
+    from kernscope.btf import listing
+
+    return listing.type_text(_kernel().btf(), name)
 
 
 def machine_info() -> list[tuple[str, list[tuple[str, str]]]]:

@@ -15,7 +15,7 @@ pytestmark = needs_tracing
 
 NOTIFY = "__BPFTRACE_NOTIFY_PROBES_ATTACHED"
 HELLO = 'begin { printf("hello\\n"); @x = 1; exit(); }'
-OPENS = 'tracepoint:syscalls:sys_enter_openat { @[pid] = count(); }'
+OPENS = "tracepoint:syscalls:sys_enter_openat { @[pid] = count(); }"
 
 
 def test_from_a_file_and_from_standard_input(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_from_a_file_and_from_standard_input(tmp_path: Path) -> None:
 
 def test_a_file_that_is_its_own_command(tmp_path: Path) -> None:
     file = tmp_path / "p.bt"
-    file.write_text(f'#!/usr/bin/env -S {" ".join(KERNSCOPE)} run -q\nbegin {{ print($1); exit(); }}\n')
+    file.write_text(f"#!/usr/bin/env -S {' '.join(KERNSCOPE)} run -q\nbegin {{ print($1); exit(); }}\n")
     file.chmod(0o755)
     done = subprocess.run([str(file), "5"], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (0, "5\n\n\n"), done.stderr
@@ -123,6 +123,13 @@ def test_listing_as_bpftrace() -> None:
     assert (kernscope("run", "-l", "nope*").returncode, kernscope("list", "nope*").returncode) == (0, 1)
 
 
+def test_types_are_listed_too() -> None:
+    done = kernscope("run", "-lv", "struct list_head")
+    want = "vmlinux: struct list_head {\n\tstruct list_head *next;\n\tstruct list_head *prev;\n};\n\n"
+    assert done.stdout == want
+    assert "struct list_head" in kernscope("run", "-l", "struct list_*").stdout.splitlines()
+
+
 def test_a_compiled_program_runs_without_the_compiler(tmp_path: Path) -> None:
     file = tmp_path / "p.ks"
     text = 'begin { printf("%d %s\\n", $1, str($2)); } ' + OPENS + " interval:ms:100 { exit(4); }"
@@ -164,7 +171,9 @@ def test_warnings_can_be_left_out() -> None:
 
 def test_settings_come_from_the_environment() -> None:
     text = 'begin { printf("%s\\n", str("0123456789abcdef")); exit(); }'
-    done = kernscope("run", "-e", "begin { @ = 1; exit(); }", env=os.environ | {"BPFTRACE_PRINT_MAPS_ON_EXIT": "0"})
+    done = kernscope(
+        "run", "-e", "begin { @ = 1; exit(); }", env=os.environ | {"BPFTRACE_PRINT_MAPS_ON_EXIT": "0"}
+    )
     assert done.returncode == 0 and "@" not in done.stdout
     done = kernscope("run", "-e", text, env=os.environ | {"BPFTRACE_MAX_STRLEN": "no"})
     assert done.returncode == 1 and "BPFTRACE_MAX_STRLEN" in done.stderr

@@ -9,29 +9,34 @@ from kernscope.cli.terminal import complain, write
 
 __all__ = ["COMMAND", "run_listing", "show_info"]
 
+_TYPES = ("struct ", "union ", "enum ")
 _COLUMN = 35
 """Width of the columns of `--info`, as bpftrace sets them."""
 
 
 def _run(arguments: Arguments) -> int:
+    if not run_listing(arguments):
+        pattern = ",".join(arguments.words) or "*"
+        what = "type" if pattern.startswith(_TYPES) else "probe"
+        complain(f"no {what} of this kernel matches `{pattern}`")
+        return 1
+    return 0
+
+
+def run_listing(arguments: Arguments) -> bool:
+    """`run -l`, as bpftrace does it: nothing found is nothing printed. Whether anything was found."""
+    verbose = arguments.flag("verbose")
+    pattern = ",".join(arguments.words) or "*"
     names = _of_program(arguments)
+    if names is None and pattern.startswith(_TYPES):
+        types = kernscope.list_types(pattern)
+        # bpftrace says where a type is from: there may be several, of modules
+        write("".join(f"vmlinux: {kernscope.type_text(t)}\n" if verbose else f"{t}\n" for t in types))
+        return bool(types)
     if names is None:
-        pattern = ",".join(arguments.words) if arguments.words else "*"
         names = kernscope.list_probes(pattern)
-        if not names:
-            complain(f"no probe of this kernel matches `{pattern}`")
-            return 1
-    _write(names, arguments.flag("verbose"))
-    return 0
-
-
-def run_listing(arguments: Arguments) -> int:
-    """`run -l`, as bpftrace does it: nothing found is nothing printed."""
-    names = _of_program(arguments)
-    if names is None:
-        names = kernscope.list_probes(",".join(arguments.words) if arguments.words else "*")
-    _write(names, arguments.flag("verbose"))
-    return 0
+    write(kernscope.syscalls.listing_text(names, kernscope.probe_fields if verbose else None))
+    return bool(names)
 
 
 def _of_program(arguments: Arguments) -> list[str] | None:
@@ -46,10 +51,6 @@ def _of_program(arguments: Arguments) -> list[str] | None:
     if program.bundle is not None:
         return list(dict.fromkeys(a.probe for spec in program.bundle.programs for a in spec.attach))
     return kernscope.program_probes(program.text, name=program.name)
-
-
-def _write(names: list[str], verbose: bool) -> None:
-    write(kernscope.syscalls.listing_text(names, kernscope.probe_fields if verbose else None))
 
 
 def show_info() -> int:
@@ -83,6 +84,7 @@ COMMAND = Command(
     examples=[
         ("'*openat*'", "all probes with `openat` in their name"),
         ("-v tracepoint:sched:sched_switch", "what `args` holds there"),
+        ("-v 'struct list_head'", "a type of the kernel; without -v, the names that match"),
         ("-e 'tracepoint:syscalls:sys_enter_open* { }'", "what a program would attach to"),
     ],
 )

@@ -29,7 +29,10 @@ def _run(arguments: Arguments) -> int:
     if mode in ("info", "list"):
         from kernscope.cli import listing
 
-        return listing.show_info() if mode == "info" else listing.run_listing(arguments)
+        if mode == "info":
+            return listing.show_info()
+        listing.run_listing(arguments)
+        return 0
     program = read_program(arguments)
     if mode == "format":
         write(kernscope.format_program(program.text, name=program.name))

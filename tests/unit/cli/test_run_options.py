@@ -35,7 +35,9 @@ def test_every_documented_option_is_there() -> None:
 
 
 def test_options_may_be_repeated_and_bundled() -> None:
-    got = parse("-lv -I a -Ib --include x.h --include y.h --unsafe -k -e P".split(), command_named("run").options)
+    got = parse(
+        "-lv -I a -Ib --include x.h --include y.h --unsafe -k -e P".split(), command_named("run").options
+    )
     assert got.flag("list") and got.flag("verbose") and got.text("e") == "P"
     assert settings(got) == {
         "unsafe": True,
@@ -66,7 +68,10 @@ def test_usage_errors(arguments: list[str], message: str, capfd: pytest.CaptureF
 
 
 def test_each_stage_shows_something_of_ours() -> None:
-    assert {ours for stages in DEBUG_STAGES.values() for ours in stages} == {*kernscope.DUMP_STAGES, "verifier"}
+    assert {ours for stages in DEBUG_STAGES.values() for ours in stages} == {
+        *kernscope.DUMP_STAGES,
+        "verifier",
+    }
 
 
 def test_a_command_is_split_as_a_shell_would() -> None:

@@ -121,7 +121,9 @@ def test_what_an_if_leaves_out_stays_as_it_is() -> None:
 
 def test_long_lines_are_broken_at_the_loosest_place() -> None:
     names = ", ".join(f"argument_{i}" for i in range(12))
-    got = formatted(f'begin {{ printf("%d", {names}); $x = {" + ".join(f"name_{i} * 2" for i in range(12))}; }}')
+    got = formatted(
+        f'begin {{ printf("%d", {names}); $x = {" + ".join(f"name_{i} * 2" for i in range(12))}; }}'
+    )
     lines = got.splitlines()
     assert max(map(len, lines)) <= WIDTH and len(lines) == 7
     assert lines[3].startswith("      argument_") and lines[5].startswith("      + name_")
