@@ -195,6 +195,7 @@ class Checker(ExpressionChecker):
 
     def _check_clause(self, clause: Clause) -> None:
         self.clause = clause
+        self.found = {}
         self.scopes = [{}]
         self.loops = 0
         self.map_loops = 0

@@ -58,12 +58,17 @@ __all__ = ["ExpressionChecker"]
 class ExpressionChecker(Members):
     """Infers the types of expressions; also what the catalogue's entries see (`CheckContext`)."""
 
+    found: dict[Expr, Type | None]
+    """Types found in this round: asking twice is cheap, however deep the expression."""
+
     def type_of(self, expr: Expr) -> Type | None:
+        if expr in self.found:
+            return self.found[expr]
         handler = _EXPRESSIONS.get(type(expr))
         if handler is None:
             self.not_yet(expr, "this expression")
             return None
-        t = handler(self, expr)
+        t = self.found[expr] = handler(self, expr)
         if t is not None:
             self.clause.types[expr] = t
         return t

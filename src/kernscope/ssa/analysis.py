@@ -79,6 +79,26 @@ def find_dominators(f: Function) -> None:
                 block.idom = new
                 changed = changed or len(block.preds) > 1
     entry.idom = None
+    _number(f)
+
+
+def _number(f: Function) -> None:
+    """Number the tree of dominators depth-first, so that a subtree is a range of numbers."""
+    below: dict[Block, list[Block]] = {}
+    for block in f.blocks:
+        if block.idom is not None:
+            below.setdefault(block.idom, []).append(block)
+    next_number = 1
+    stack = [f.entry]
+    while stack:
+        block = stack.pop()
+        if block.dominated[0] == -1:  # all below have their numbers
+            block.dominated = (block.dominated[1], next_number - 1)
+            continue
+        block.dominated = (-1, next_number)
+        next_number += 1
+        stack.append(block)
+        stack += below.get(block, ())
 
 
 def _common(a: Block, b: Block) -> Block:
@@ -93,11 +113,9 @@ def _common(a: Block, b: Block) -> Block:
 
 
 def dominates(a: Block, b: Block) -> bool:
-    """Whether every path to `b` passes `a`; walks up from b."""
-    step: Block | None = b
-    while step is not None and step.order > a.order:
-        step = step.idom
-    return step is a
+    """Whether every path to `b` passes `a`."""
+    first, last = a.dominated
+    return a is b or first <= b.dominated[0] <= last
 
 
 def find_loops(f: Function) -> list[tuple[Block, set[Block]]]:

@@ -216,6 +216,7 @@ class Block:
 
     __slots__ = (
         "depth",
+        "dominated",
         "function",
         "id",
         "idom",
@@ -240,6 +241,10 @@ class Block:
         self.order = -1  # position in reverse postorder, set by analyses
         self.depth = 0  # loop depth, set by analyses
         self.idom: Block | None = None  # set by analyses
+        self.dominated = (
+            0,
+            -1,
+        )  # numbers of the blocks that this one dominates, its own first; set with idom
 
     @property
     def succs(self) -> list[Block]:

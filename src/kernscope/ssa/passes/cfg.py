@@ -7,6 +7,10 @@ from kernscope.ssa.analysis import sort_blocks, use_counts
 from kernscope.ssa.fold import compare
 from kernscope.ssa.ir import NO_RESULT, Block, Function, Op, Value, resolve
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 __all__ = ["BREAKS", "GIVES", "REQUIRES", "run"]
 
 REQUIRES: tuple[str, ...] = ()
@@ -188,17 +192,27 @@ def _thread_phis(f: Function) -> bool:
             continue
         if any(p.order >= block.order for p in block.preds) or all(a.op != Op.CONST for a in tested.args):
             continue
-        if counts is None or changed:
-            counts = use_counts(f)
+        if counts is None:
+            counts = use_counts(f)  # kept right below: counting again after each change would be quadratic
         if _used_elsewhere(block, counts):
             continue
         for pred in list(block.preds):
-            changed = _thread_edge(f, pred, block, tested) or changed
+            changed = _thread_edge(f, pred, block, tested, counts) or changed
         if not block.preds:
+            _count(counts, term.args, -1)
             for target in term.targets:
+                at = target.preds.index(block)
+                _count(counts, [phi.args[at] for phi in target.phis], -1)
                 _remove_edge(block, target)
             _unlink(f, block)
     return changed
+
+
+def _count(counts: list[int], args: "Iterable[Value]", change: int) -> None:
+    """Note uses that came or went. Values made by this pass are no phis, and nobody asks for theirs."""
+    for arg in args:
+        if arg.id < len(counts):
+            counts[arg.id] += change
 
 
 def _used_elsewhere(block: Block, counts: list[int]) -> bool:
@@ -211,7 +225,7 @@ def _used_elsewhere(block: Block, counts: list[int]) -> bool:
     return any(counts[phi.id] != near.count(phi) for phi in block.phis)
 
 
-def _thread_edge(f: Function, pred: Block, block: Block, tested: Value) -> bool:
+def _thread_edge(f: Function, pred: Block, block: Block, tested: Value, counts: list[int]) -> bool:
     term = block.term
     assert term is not None and pred.term is not None
     at = block.preds.index(pred)
@@ -226,15 +240,27 @@ def _thread_edge(f: Function, pred: Block, block: Block, tested: Value) -> bool:
         other = term.args[1].imm if term.op == Op.BRANCH_CMP else 0
         taken = compare(term.imm, value.imm, other) if term.op == Op.BRANCH_CMP else value.imm != 0
         target = term.targets[0 if taken else 1]
-        return _redirect(f, pred, block, target, edge_args(target))
+        args, branch, joined = edge_args(target), pred.term.args, pred in target.preds
+        if not _redirect(f, pred, block, target, args):
+            return False
+        _count(counts, arriving.values(), -1)
+        if joined:
+            _count(counts, branch, -1)
+        else:
+            _count(counts, args, 1)
+        return True
     if pred.term.op != Op.JUMP or any(pred in t.preds for t in term.targets):
         return False
     copy = f.new_value(term.op, [value, *term.args[1:]], NO_RESULT, term.imm, tag=term.tag)
     copy.block = pred
     copy.targets = list(term.targets)
+    _count(counts, copy.args, 1)
+    _count(counts, arriving.values(), -1)
     for target in term.targets:
-        for phi, arg in zip(target.phis, edge_args(target)):
+        args = edge_args(target)
+        for phi, arg in zip(target.phis, args):
             phi.args.append(arg)
+        _count(counts, args, 1)
         target.preds.append(pred)
     _remove_edge(pred, block)
     pred.term = copy
