@@ -5,10 +5,6 @@ from kernscope.cli.command import Command
 from kernscope.cli.options import Arguments, Option, UsageError, seconds
 from kernscope.cli.terminal import complain, write
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from kernscope.tools import Tool
-
 __all__ = ["COMMAND"]
 
 # SIGINT and SIGTERM by number: the module `signal` takes long to import.
@@ -44,7 +40,7 @@ def _listing() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _check(tool: "Tool", words: list[str]) -> None:
+def _check(tool: "kernscope.tools.Tool", words: list[str]) -> None:
     """Refuse arguments that the tool does not take."""
     if len(words) > len(tool.arguments):
         unexpected = words[len(tool.arguments)]
@@ -54,7 +50,7 @@ def _check(tool: "Tool", words: list[str]) -> None:
             raise UsageError(f"{argument.name} is a number ({argument.meaning}), not `{word}`")
 
 
-def _trace(tool: "Tool", words: list[str], arguments: Arguments) -> int:
+def _trace(tool: "kernscope.tools.Tool", words: list[str], arguments: Arguments) -> int:
     quiet = arguments.flag("quiet")
     buffering = "full" if arguments.text("o") else "line"
     output = _open_output(arguments.text("o"))

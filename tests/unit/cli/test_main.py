@@ -65,7 +65,6 @@ def test_version(capfd: pytest.CaptureFixture[str]) -> None:
         (["run", "-e", "begin {}", "-c", "'"], "No closing quotation"),
         (["compile", "-e", "begin {}", "--dump", "regsters"], "did you mean `registers`?"),
         (["explain", "no-such-code"], "no-such-code"),
-        (["list", "a", "b"], "one pattern at a time"),
     ],
 )
 def test_usage_errors(
@@ -89,6 +88,8 @@ class FakeSession:
         "@longest": {0: 4000},
         "@errors": {(0, -9): 2},
     }
+
+    bundle = kernscope.Bundle()
 
     def __init__(self, text: str, sinks: list[Any], events: list[object]) -> None:
         self.text, self.sinks, self.events = text, sinks, events
