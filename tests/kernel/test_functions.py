@@ -126,3 +126,29 @@ def test_long_strings_are_searched_on_the_running_kernel(tmp_path: Path) -> None
     )
     done = kernscope("run", "-q", "-e", program, "-c", f"cat {name}")
     assert f"{str(name).index('needle')} {len(str(name))} 0" in done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("call", ['signal("SIGKILL")', "signal(9)", 'signal_thread("KILL")'])
+def test_a_signal_is_sent(call: str) -> None:
+    program = f"tracepoint:syscalls:sys_enter_getppid /pid == cpid/ {{ {call}; print(1); }}"
+    code = "import os; os.getppid(); print(5, flush=True)"
+    done = kernscope("run", "-q", "--unsafe", "-e", program, "-c", f"{PYTHON} -c '{code}'")
+    assert [line for line in done.stdout.splitlines() if line] == ["1"]
+
+
+def test_samples_of_a_busy_process_are_in_user_mode() -> None:
+    program = (
+        'profile:hz:199 /pid == cpid/ { @[usermode, reg("ip") > 0] = count(); } interval:ms:300 { exit(); }'
+    )
+    done = kernscope("run", "-q", "-e", program, "-c", f"{PYTHON} -c 'while True: pass'")
+    counted = dict(re.findall(r"@\[(\d, true)\]: (\d+)", done.stdout))
+    assert int(counted["1, true"]) > 3 * int(counted.get("0, true", 0))
+
+
+def test_ids_and_parents() -> None:
+    values = "pid(init) == pid(curr_ns), tid(init) == tid, ppid(curtask), pcomm(curtask) == pcomm"
+    program = f"begin {{ print(({values})); exit(); }}"
+    own = Path("/proc/self/status").read_text()
+    same = len(re.search(r"NSpid:(.*)", own).group(1).split()) == 1  # type: ignore[union-attr]
+    expected = str(same).lower()
+    assert output(program)[0] == f"({expected}, {expected}, {os.getpid()}, true)"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kernscope.kernel.interface import KernelFacts
     from kernscope.probes import Target
     from kernscope.ssa import Builder, Value
-    from kernscope.syntax.ast import Call, Expr, Identifier, MapRef
+    from kernscope.syntax.ast import Assign, Call, Expr, Identifier, MapRef
     from kernscope.types import Struct
 else:
     Protocol = object
@@ -78,6 +78,9 @@ class CheckContext(Protocol):
     def constant_string(self, expr: "Expr") -> str | None:
         """The value of a string that is known when compiling, or None."""
 
+    def assign(self, node: "Assign") -> None:
+        """Check an assignment."""
+
     def condition(self, expr: "Expr") -> None:
         """Check an expression that is asked whether it is true."""
 
@@ -120,6 +123,9 @@ class LowerContext(Protocol):
 
     def value(self, expr: "Expr") -> "Value":
         """Evaluate: a scalar's value, or the address of what is kept in memory (strings, tuples, buffers)."""
+
+    def assign(self, node: "Assign") -> None:
+        """Evaluate and assign."""
 
     def truth(self, expr: "Expr") -> "Value":
         """A value that is not 0 where the expression is true."""

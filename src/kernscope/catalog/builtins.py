@@ -1,12 +1,12 @@
 """The built-in variables of the language: one class each, listed in `BUILTINS` at the end."""
 
 from kernscope.bundle.globals_layout import START_NS
-from kernscope.diagnostics import error
+from kernscope.diagnostics import error, warning
 from kernscope.tables.helpers import HELPER_IDS
 from kernscope.types import INT64, UINT32, UINT64, Pointer, String, Struct, Symbolic, Type
 
 from .base import Builtin, CheckContext, LowerContext
-from .functions import stacks
+from .functions import processes, stacks
 from .task import task_id
 
 TYPE_CHECKING = False
@@ -222,7 +222,19 @@ class _Pcomm(_Parent):
 class _Cpid(Builtin):
     name = "cpid"
     doc = "Process id of the command that `-c` started; 0 where there is none."
-    type = INT64
+    type: Type | None = INT64
+
+    def check(self, cx: CheckContext, node: "Identifier | Call") -> Type | None:
+        if not cx.config.get("cpid", 0):
+            cx.report(
+                warning(
+                    "no-command",
+                    "no command is traced: `cpid` is 0",
+                    node.span,
+                    help="start one with `-c`, or ask `has_cpid` first",
+                )
+            )
+        return self.type
 
     def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
         cpid = lo.config.get("cpid", 0)
@@ -295,6 +307,7 @@ _ENTRIES: tuple[Builtin, ...] = (
     _Pcomm(),
     _Cpid(),
     *stacks.BUILTINS,
+    *processes.BUILTINS,
     *(_Arg(i) for i in range(10)),
     _NotHere("retval", "probes on the return of a function (`kretprobe`, `fexit`, `uretprobe`)"),
     _NotHere("func", "function probes (`kprobe`, `fentry`, `uprobe`)"),

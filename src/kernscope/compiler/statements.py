@@ -148,7 +148,8 @@ class Statements(RecordSender):
         else:
             self.clear(self._variable_place(variable), variable.type.size)
 
-    def _assign(self, node: Assign) -> None:
+    def assign(self, node: Assign) -> None:
+        """Evaluate and assign."""
         if node.op is not None:
             self._compound(node, node.op)
         elif isinstance(node.target, Variable):
@@ -458,7 +459,7 @@ _STATEMENTS: "dict[type, Callable[[Any, Any], None]]" = {
     ExprStatement: Statements._expression,
     Discard: Statements._expression,
     Let: Statements._let,
-    Assign: Statements._assign,
+    Assign: Statements.assign,
     If: Statements._if,
     While: Statements._while,
     Unroll: Statements._unroll,

@@ -39,6 +39,11 @@ class Target:
     def __init__(self, kind: "ProbeKind", name: str, key: tuple[object, ...] = ()) -> None:
         self.kind, self.name, self.key = kind, name, key
 
+    @property
+    def type_name(self) -> str:
+        """What the built-in `probetype` says."""
+        return "special" if self.kind.runs_in_tracer else self.name.partition(":")[0]
+
     def __repr__(self) -> str:
         return f"Target({self.name!r}, {self.key!r})"
 
@@ -102,6 +107,12 @@ class ProbeKind:
 
     of_processes = True
     """Whether its events happen in processes, so that `-p PID` leaves out those of others."""
+
+    registers = False
+    """Whether its context begins with the registers at the event, `struct pt_regs`."""
+
+    runs_in_tracer = False
+    """Whether the tracer itself runs it: `begin`, `end`."""
 
     hidden_frames = most_hidden_frames = 0
     """How many of the kernel's functions usually, and at most, lie between the event and the program (`kstack`)."""

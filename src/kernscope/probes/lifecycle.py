@@ -22,6 +22,7 @@ class _RunBySession(ProbeKind):
     """Loaded as a raw tracepoint program and run with BPF_PROG_TEST_RUN."""
 
     seldom = True
+    runs_in_tracer = True
     of_processes = False
 
     def shape(self, kernel: "KernelFacts", targets: Sequence[Target]) -> ProgramShape:

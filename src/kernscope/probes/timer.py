@@ -25,6 +25,7 @@ class _Timer(ProbeKind):
     """A software clock perf event with a fixed period, or a frequency (`hz`)."""
 
     seldom = True
+    registers = True
 
     def __init__(self, providers: tuple[str, ...], every_cpu: bool, doc: str) -> None:
         self.providers, self.every_cpu, self.doc = providers, every_cpu, doc

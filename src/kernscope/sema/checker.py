@@ -252,6 +252,8 @@ class Checker(ExpressionChecker):
             )
         sized = node.type is not None and not is_sized_by_value(node.type)
         declared = self.resolve_type(node.type) if node.type is not None and sized else None
+        if node.type is not None and declared is not None and declared.size == 0:
+            self.report(error("type-mismatch", f"a variable cannot be `{declared}`", node.type.span))
         variable = self._variable_of(node, node.name, declared)
         if node.value is not None:
             value_type = self._assigned_type(node.value)
@@ -332,7 +334,7 @@ class Checker(ExpressionChecker):
                 )
             )
 
-    def _assign(self, node: Assign) -> None:
+    def assign(self, node: Assign) -> None:
         if isinstance(node.target, MapRef):
             self._assign_map(node, node.target)
         elif isinstance(node.target, Variable):
@@ -481,7 +483,7 @@ _STATEMENTS: "dict[type, Callable[[Any, Any], None]]" = {
     ExprStatement: Checker._expression_statement,
     Discard: Checker._discard,
     Let: Checker._let,
-    Assign: Checker._assign,
+    Assign: Checker.assign,
     If: Checker._if,
     While: Checker._while,
     Unroll: Checker._unroll,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from kernscope.catalog.aggregations import AGGREGATIONS
 from kernscope.diagnostics import Diagnostic, ExpandedSpan, error
 from kernscope.probes import Target
-from kernscope.syntax.ast import Expr, Node, RecordExpr, TypeExpr
+from kernscope.syntax.ast import Assign, Expr, Node, RecordExpr, TypeExpr
 from kernscope.types import (
     UINT64,
     Aggregate,
@@ -77,6 +77,10 @@ class ClauseContext(ConstantReader):
     def not_yet(self, node: Node, what: str) -> None:
         """Report a part of the language that parses but has no meaning here yet."""
         self.report(error("not-yet", f"{what} cannot be compiled yet", node.span))
+
+    def assign(self, node: Assign) -> None:
+        """Check an assignment."""
+        raise NotImplementedError
 
     def map_value(self, name: str) -> Type | None:
         """What a map holds, as far as that is known now."""

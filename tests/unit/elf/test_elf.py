@@ -17,7 +17,8 @@ def _mapped_files() -> list[str]:
     paths = {
         line.split(maxsplit=5)[5] for line in lines if line.count("/") and ".so" in line and "r-xp" in line
     }
-    return sorted([os.path.realpath(sys.executable), *paths], key=os.path.getsize)[:12]
+    ordered = sorted(paths, key=lambda path: ("libc.so" not in path, os.path.getsize(path)))
+    return [os.path.realpath(sys.executable), *ordered[:10]]
 
 
 @pytest.mark.parametrize("path", _mapped_files())
@@ -35,7 +36,8 @@ def test_symbols_are_those_that_pyelftools_finds(path: str) -> None:
                 functions.setdefault(value, set()).add(symbol.name)
                 sizes[value] = max(sizes.get(value, 0), symbol["st_size"])
         notes = theirs.get_section_by_name(".note.gnu.build-id")
-        build_id = next(iter(notes.iter_notes()))["n_desc"] if notes is not None else ""
+        described = [note["n_desc"] for note in notes.iter_notes()] if notes is not None else []
+        build_id = described[0] if described else ""
         loads = [s for s in theirs.iter_segments() if s["p_type"] == "PT_LOAD"]
         assert [(s.offset, s.address, s.size) for s in ours.segments] == [
             (s["p_offset"], s["p_vaddr"], s["p_filesz"]) for s in loads

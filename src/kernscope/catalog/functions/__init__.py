@@ -4,6 +4,7 @@ from kernscope.catalog.base import Function
 
 from . import (
     control,
+    finding,
     maps,
     memory,
     names,
@@ -11,6 +12,7 @@ from . import (
     options,
     output,
     predicates,
+    processes,
     reports,
     stacks,
     strings,
@@ -34,18 +36,13 @@ FUNCTIONS: dict[str, Function] = {
         maps,
         control,
         stacks,
+        processes,
+        finding,
     )
     for entry in room.FUNCTIONS
 }
 
 PLANNED = frozenset(
-    """
-    cat cgroupid cgroup_path errorf fail func_addr kaddr kptr kstack ksym macaddr ntop override path
-    percpu_kaddr pton reg signal sizeof skboutput socket_cookie strcap strcontains strerror strncmp strlen
-    strstr strstarts strends syscall_name system tseries uaddr unwatch uptr usdt_arg ustack usym warnf bswap
-    is_array is_ptr is_str is_integer is_unsigned_integer is_literal is_strptr assert assert_str comptime
-    default_str_length get_ino jiffies memcmp nsecs_now offsetof pid_ns probetype static_assert
-    usermode
-    """.split()
+    "cgroupid cgroup_path kfunc_allowed kfunc_exist percpu_kaddr sizeof offsetof tseries".split()
 )
 """Functions and built-ins of the bpftrace language that parse but have no entry yet."""
