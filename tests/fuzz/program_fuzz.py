@@ -10,9 +10,10 @@ is shown with its seed and both results, and made smaller.
 import argparse
 import multiprocessing
 import os
+import signal
 import sys
 import time
-from collections.abc import Callable
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,14 @@ sys.path[:0] = [str(FOLDER), str(FOLDER.parent / "support")]
 
 from program_generator import MAX_MAP_KEYS, generate, map_of  # noqa: E402
 from program_oracle import Discard, Result, evaluate  # noqa: E402
-from program_run import facts_of_this_process, run_on, vm_kernel  # noqa: E402
+from program_run import compiled, facts_of_this_process, run_on, vm_kernel  # noqa: E402
 from program_shrink import shrink  # noqa: E402
 from program_tree import Program, program_text  # noqa: E402
 
 __all__ = ["Failure", "Fuzzer"]
+
+PROGRAM_SECONDS = 20
+"""For compiling and running one program once, which usually takes some milliseconds."""
 
 
 class Failure(Exception):
@@ -81,23 +85,33 @@ class Fuzzer:
         """A short name of what is wrong with a program's results and the details, or None."""
         used = list({map: None for node in program.nodes() if (map := map_of(node)) is not None})
         expected = evaluate(program, self.facts, used, MAX_MAP_KEYS)
-        problem = self.compare("machine", program, expected, lambda: vm_kernel(self.facts))
-        if problem is None and self.kernel is not None:
-            problem = self.compare("kernel", program, expected, lambda: self.kernel)
-        return problem
-
-    def compare(
-        self, name: str, program: Program, expected: Result, kernel: Callable[[], Any]
-    ) -> tuple[str, str] | None:
-        text = program_text(program)
+        signal.signal(signal.SIGALRM, _too_slow)
+        signal.setitimer(signal.ITIMER_REAL, PROGRAM_SECONDS)
+        where = "compiler"
         try:
-            found = run_on(
-                kernel(), text, program.params, program.contexts, program.signals, verify=self.verify
+            facts = self.kernel if self.kernel is not None else vm_kernel(self.facts)
+            bundle = compiled(facts, program_text(program), program.params, verify=self.verify)
+            where = "machine"
+            machine = vm_kernel(self.facts, facts.possible_cpus)
+            problem = self.compare(
+                where, expected, run_on(machine, bundle, program.contexts, program.signals)
             )
+            if problem is None and self.kernel is not None:
+                where = "kernel"
+                found = run_on(self.kernel, bundle, program.contexts, program.signals)
+                problem = self.compare(where, expected, found)
+        except Discard:
+            raise
         except Exception as error:  # whatever it is, the program is to blame or we are
             codes = [d.code for d in getattr(error, "diagnostics", ())]
-            what = f"{type(error).__name__} on the {name} {' '.join(codes)}".rstrip()
+            what = f"{type(error).__name__} of the {where} {' '.join(codes)}".rstrip()
             return what, f"{what}: {_words(error)}\n"
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        return problem
+
+    @staticmethod
+    def compare(where: str, expected: Result, found: Result) -> tuple[str, str] | None:
         if any("lost" in error for error in found.errors):
             raise Discard("more output than the ring holds")
         for field in ("text", "exit_code", "errors", "maps"):
@@ -105,8 +119,14 @@ class Fuzzer:
             if field == "maps":
                 wanted, got = ({key: value for key, value in side.items() if value} for side in (wanted, got))
             if wanted != got:
-                return f"{field} on the {name}", f"expected {wanted!r}\n{name:8} {got!r}\n"
+                return f"{field} of the {where}", f"expected {wanted!r}\n{where:8} {got!r}\n"
         return None
+
+
+def _too_slow(number: int, frame: Any) -> None:
+    raise TimeoutError(
+        f"a program takes longer than {PROGRAM_SECONDS} s: " + "".join(traceback.format_stack(frame)[-6:])
+    )
 
 
 def _words(error: Exception) -> str:

@@ -162,10 +162,13 @@ class _Run:
 
     def statements(self, nodes: list[Node]) -> None:
         for node in nodes:
-            self.steps += 1
-            if self.steps > _MOST_STEPS:
-                raise Discard("too long")
+            self.count_step()
             getattr(self, f"do_{node.kind}")(node)
+
+    def count_step(self) -> None:
+        self.steps += 1
+        if self.steps > _MOST_STEPS:
+            raise Discard("too long")
 
     def do_assign(self, node: Node) -> None:
         op, var = node.data
@@ -243,6 +246,7 @@ class _Run:
 
     def body(self, block: Node) -> bool:
         """One round of a loop; False after a break."""
+        self.count_step()
         try:
             self.statements(block.kids)
         except _Continue:

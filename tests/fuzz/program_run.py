@@ -3,20 +3,21 @@
 import io
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from program_oracle import Facts, Result
 from vm_kernel import VmKernel
 
 from kernscope.asm.vm import Environment
+from kernscope.bundle import Bundle
 from kernscope.compiler import compile_source
 from kernscope.diagnostics import Source
 from kernscope.output.histogram import Histogram, Stats
 from kernscope.output.text import TextSink
 from kernscope.runtime import Session
 
-__all__ = ["Facts", "facts_of_this_process", "run_on", "vm_kernel"]
+__all__ = ["Facts", "compiled", "facts_of_this_process", "run_on", "vm_kernel"]
 
 _SIGNAL = 10
 """SIGUSR1 on x86 and arm."""
@@ -31,36 +32,36 @@ def facts_of_this_process() -> Facts:
     return Facts(os.getpid(), threading.get_native_id(), os.getuid(), os.getgid(), comm)
 
 
-def vm_kernel(facts: Facts, **options: Any) -> VmKernel:
-    """A machine of two CPUs on which the same process runs, on the second."""
+def vm_kernel(facts: Facts, cpus: int = 2, **options: Any) -> VmKernel:
+    """A machine on which the same process runs, on the last CPU."""
     environment = Environment(
         pid=facts.tid,
         tgid=facts.pid,
         uid=facts.uid,
         gid=facts.gid,
         comm=facts.comm,
-        cpus=2,
-        cpu=1,
+        cpus=cpus,
+        cpu=cpus - 1,
         ktime_ns=time.monotonic_ns() + 10**9,  # after the start of any session
     )
-    return VmKernel(environment, **options)
+    return VmKernel(environment, possible_cpus=cpus, **options)
+
+
+def compiled(kernel: Any, text: str, parameters: Sequence[str] = (), *, verify: bool = False) -> Bundle:
+    """A program for a kernel; `verify` checks every intermediate form."""
+    return compile_source(Source("fuzz", text), kernel, parameters=parameters, verify=verify)
 
 
 def run_on(
     kernel: Any,
-    text: str,
-    parameters: Sequence[str] = (),
+    bundle: Bundle,
     contexts: Sequence[Sequence[int]] = (),
     signals: int = 0,
-    *,
-    verify: bool = False,
-    attach: Callable[..., list[Any]] | None = None,
 ) -> Result:
-    """Compile, load, run: `begin`, the raw tracepoint's events, the signals, `end`; nothing is attached.
+    """Load and run: `begin`, the raw tracepoint's events, the signals, `end`; nothing is attached.
 
-    Raises what compiling and loading raise.
+    Raises what loading raises.
     """
-    bundle = compile_source(Source("fuzz", text), kernel, parameters=parameters, verify=verify)
     output = io.BytesIO()
     programs: list[Any] = []
 
@@ -69,7 +70,7 @@ def run_on(
         return []
 
     sink = TextSink(output, None, terminal=False, end_lines="", quiet=True)
-    session = Session(bundle, kernel, sinks=[sink], print_maps=False, attach=attach or collect)
+    session = Session(bundle, kernel, sinks=[sink], print_maps=False, attach=collect)
     try:
         session.start()
         for context in contexts:

@@ -274,7 +274,7 @@ _UNARY, _POSTFIX, _PRIMARY = 20, 30, 40
 def _level(node: Node) -> int:
     if node.kind in ("bin", "cmp", "logic", "strcmp"):
         return _LEVELS[node.data]
-    if node.kind == "ternary":
+    if node.kind in ("ternary", "blockexpr"):  # a block where a statement may stand would be one
         return 0
     if node.kind in ("un", "cast") or (node.kind == "lit" and node.data < 0):
         return _UNARY
@@ -341,7 +341,7 @@ def _step(node: Node) -> str:
 def block_text(statements: list[Node], result: Node | None = None) -> str:
     parts = [statement_text(statement) for statement in statements]
     if result is not None:
-        parts.append(text_of(result))
+        parts.append(text_of(result, 1))
     return "{ " + " ".join(parts) + " }"
 
 
@@ -367,7 +367,7 @@ _TEXT: dict[str, Any] = {
         f"{text_of(node.kids[0], 1)} ? {text_of(node.kids[1], 1)} : {text_of(node.kids[2], 0)}"
     ),
     "ifexpr": lambda node: (
-        f"(if ({text_of(node.kids[0])}) {{ {text_of(node.kids[1])} }} else {{ {text_of(node.kids[2])} }})"
+        f"(if ({text_of(node.kids[0])}) {{ {text_of(node.kids[1], 1)} }} else {{ {text_of(node.kids[2], 1)} }})"
     ),
     "cast": lambda node: f"({type_name(node.data)}){text_of(node.kids[0], _UNARY)}",
     "tuple": lambda node: f"({', '.join(text_of(kid) for kid in node.kids)})",
