@@ -336,9 +336,14 @@ def test_a_closed_pipe_ends_it_quietly() -> None:
         [*KERNSCOPE, "trace", "*"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     assert tracer.stdout is not None and tracer.stderr is not None
-    assert " = " in tracer.stdout.readline()
-    tracer.stdout.close()
-    assert tracer.wait(20) == 0
+    # Something to see, also on an idle machine.
+    with subprocess.Popen([sys.executable, "-c", "while True: open('/dev/null').close()"]) as busy:
+        try:
+            assert " = " in tracer.stdout.readline()
+            tracer.stdout.close()
+            assert tracer.wait(20) == 0
+        finally:
+            busy.kill()
     assert tracer.stderr.read() == ""
     tracer.stderr.close()
 
