@@ -120,9 +120,12 @@ def check_call_chains(main: Function, frames: dict[Function, Frame]) -> None:
     """
     calls = {f: called_functions(f) for f in frames}
     deepest: dict[Function, int] = {}
-    for _ in frames:  # after as many rounds as there are functions, every chain is counted
+    for _ in frames:  # after as many rounds as there are functions, every chain is counted; few need that many
+        before = dict(deepest)
         for f in frames:
             own = _round_up(max(frames[f].size, 1), 32)
             deepest[f] = own + max((deepest.get(c, 0) for c in calls[f]), default=0)
+        if deepest == before:
+            break
     if deepest[main] > FRAME_LIMIT and calls[main]:
         raise FrameTooLarge(main.name, deepest[main], FRAME_LIMIT, [frames[f].size for f in frames])

@@ -33,6 +33,7 @@ NO_RETURN = frozenset(("exit", "exit_group", "rt_sigreturn"))
 interrupted it, and the number is -1. `execve` does return."""
 
 _tables: dict[str, dict[int, str]] = {}
+_numbers: dict[str, dict[str, int]] = {}
 
 
 def names(machine: str) -> Mapping[int, str]:
@@ -52,7 +53,10 @@ def names(machine: str) -> Mapping[int, str]:
 
 def numbers(machine: str) -> dict[str, int]:
     """Name → number of the system calls of `machine`."""
-    return {name: number for number, name in names(machine).items()}
+    table = _numbers.get(machine)
+    if table is None:
+        table = _numbers[machine] = {name: number for number, name in names(machine).items()}
+    return table
 
 
 def syscall_of_tracepoint(name: str) -> str:
