@@ -98,15 +98,12 @@ class Memory:
 
     def scratch(self, size: int) -> Value:
         """Memory in the scratch area."""
-        offset = self._scratch_used
-        self._scratch_used += align_up(size, 8)
-        self.scratch_size = max(self.scratch_size, self._scratch_used)
-        return self.scratch_at(offset)
+        return self.scratch_at(self.scratch_offset(size))
 
     def scratch_offset(self, size: int) -> int:
         """Reserve scratch memory and return its offset, for `scratch_at` in any function of the program."""
         offset = self._scratch_used
-        self._scratch_used += align_up(size, 8)
+        self._scratch_used += align_up(max(size, 1), 8)
         self.scratch_size = max(self.scratch_size, self._scratch_used)
         return offset
 

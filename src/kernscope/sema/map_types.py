@@ -4,7 +4,6 @@ from kernscope.catalog.aggregations import AGGREGATIONS
 from kernscope.diagnostics import error
 from kernscope.syntax.ast import Call, Expr, FieldAccess, MapRef
 from kernscope.types import (
-    NONE,
     Aggregate,
     Tuple,
     Type,
@@ -67,7 +66,7 @@ class MapTypes(ClauseContext):
         return True
 
     def _widen_key(self, info: MapInfo, t: Type, ref: MapRef) -> None:
-        unusable = isinstance(t, Aggregate) or t == NONE
+        unusable = isinstance(t, Aggregate) or t.size == 0
         joined = None if unusable else t if info.key is None else join(info.key, t)
         if joined is None:
             self.report(
@@ -89,6 +88,9 @@ class MapTypes(ClauseContext):
 
     def widen_map(self, info: MapInfo, t: Type, value: Expr) -> None:
         """Record that a map gets values of type `t`."""
+        if t.size == 0:
+            self.report(error("type-mismatch", f"a `{t}` has no bytes that a map could keep", value.span))
+            return
         if info.value is None:
             info.value = t
             info.value_span = value.span

@@ -154,7 +154,9 @@ class Operators(MapTypes):
         if isinstance(a, Pointer) and isinstance(b, Pointer) and join(a, b) is None:
             self.report(
                 warning(
-                    "sign-mismatch", f"pointers to different types are compared: `{a}` and `{b}`", node.span
+                    "pointer-mismatch",
+                    f"pointers to different types are compared: `{a}` and `{b}`",
+                    node.span,
                 )
             )
 

@@ -255,9 +255,9 @@ class TypeSpace:
             return found
         if name in self._broken:
             return None
+        if mention and node.pointers:
+            return Struct(name, 0, {})  # looked up when something behind the pointer is wanted
         found = self.struct(node.tag, node.name)
-        if found is None and mention and node.pointers:
-            return Struct(name, 0, {})
         if found is None:
             self._unknown(node, node.tag, node.name)
         return found
