@@ -147,6 +147,25 @@ def test_a_compiled_program_runs_without_the_compiler(tmp_path: Path) -> None:
     assert set(names) == {"begin", "tracepoint:syscalls:sys_enter_openat", "interval:ms:100"}
 
 
+def test_what_cannot_be_decided_for_a_compiled_program(tmp_path: Path) -> None:
+    file = tmp_path / "p.ks"
+    assert kernscope("compile", "-o", str(file), "-e", "begin { exit(); }", "--unsafe").returncode == 0
+    for arguments in (["-p", "1"], ["-d", "ast"], ["--fmt"], ["-I", "x"]):
+        assert kernscope("run", "--unsafe", str(file), *arguments).returncode == 2
+    done = kernscope("run", str(file))
+    assert done.returncode == 2 and "was compiled with `--unsafe`" in done.stderr
+    assert kernscope("run", "--unsafe", str(file)).returncode == 0
+
+
+def test_headers_are_found(tmp_path: Path) -> None:
+    (tmp_path / "one.h").write_text("#define ONE 1\nstruct pair { int a; long b; };\n")
+    text = "begin { print((ONE, sizeof(struct pair))); exit(); }"
+    done = kernscope("run", "-q", "-I", str(tmp_path), "--include", "one.h", "-e", text)
+    assert done.stdout == "(1, 16)\n\n\n", done.stderr
+    (tmp_path / "p.bt").write_text('#include "one.h"\n#include <linux/sched.h>\n' + text)
+    assert kernscope("run", "-q", str(tmp_path / "p.bt")).stdout == "(1, 16)\n\n\n"
+
+
 def test_a_compiled_program_for_another_machine_is_refused(tmp_path: Path) -> None:
     from kernscope.bundle.serial import decode, encode
 

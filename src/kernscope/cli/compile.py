@@ -25,7 +25,11 @@ def _run(arguments: Arguments) -> int:
         program.text,
         name=program.name,
         args=program.arguments,
-        settings={"unsafe": arguments.flag("unsafe")},
+        settings={
+            "unsafe": arguments.flag("unsafe"),
+            "include_dirs": "\n".join(arguments.texts("I")),
+            "includes": "\n".join(arguments.texts("include")),
+        },
     )
     if bundle.warnings:
         complain(kernscope.render_text(bundle.warnings, color=use_color(2)))
@@ -79,6 +83,8 @@ COMMAND = Command(
         Option("-e", "PROGRAM", "the program's text"),
         Option("-o --output", "FILE", "write the compiled program there", name="o"),
         Option("--dump", "STAGE", "ast, types, ir, registers, asm, bundle"),
+        Option("-I", "DIR", "look for headers there too", many=True),
+        Option("--include", "FILE", "include this header before the program", many=True),
         Option("--unsafe", "", "allow functions that change the system, such as system()"),
     ],
     _run,

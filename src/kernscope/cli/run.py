@@ -34,6 +34,8 @@ def _run(arguments: Arguments) -> int:
         listing.run_listing(arguments)
         return 0
     program = read_program(arguments)
+    if program.bundle is not None:
+        _check_compiled(arguments, program.bundle, mode)
     if mode == "format":
         write(kernscope.format_program(program.text, name=program.name))
         return 0
@@ -57,6 +59,19 @@ def _mode(arguments: Arguments) -> str:
         if arguments.flag(name):
             return mode
     return arguments.text("mode") or "run"
+
+
+def _check_compiled(arguments: Arguments, bundle: "kernscope.Bundle", mode: str) -> None:
+    """What was decided when it was compiled cannot be decided anew; unsafe functions need a yes each time."""
+    for option, name in (("-p", "pid"), ("-d", "debug"), ("-I", "I"), ("--include", "include")):
+        if arguments.given(name):
+            raise UsageError(f"`{option}` cannot be given for a compiled program")
+    if mode == "format":
+        raise UsageError("a compiled program has no text to format")
+    if bundle.config.get("unsafe") and not arguments.flag("unsafe"):
+        raise UsageError(
+            "the program was compiled with `--unsafe`: give that here too, or compile it without"
+        )
 
 
 def _trace(arguments: Arguments, program: "Program") -> int:
