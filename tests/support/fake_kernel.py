@@ -123,8 +123,11 @@ class FakeKernel:
             raise NotSupportedError("kernel types (BTF)", "CONFIG_DEBUG_INFO_BTF")
         return made_kernel()
 
-    def symbol_address(self, name: str) -> int | None:
+    def symbol_address(self, name: str, *, absolute: bool = False) -> int | None:
         return {"vfs_read": 0xFFFFFFFF81234560}.get(name)
+
+    def cgroup_id(self, path: str) -> int | None:
+        return 4711 if path == "/sys/fs/cgroup/a" else None
 
     def user_name(self, uid: int) -> str:
         return {0: "root", 1000: "ada"}.get(uid, str(uid))
