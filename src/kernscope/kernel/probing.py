@@ -228,8 +228,8 @@ def batch(_: "Kernel") -> None:
 
 
 def may_goto(_: "Kernel") -> None:
-    # BPF_JMP | BPF_JCOND, src_reg BPF_MAY_GOTO (0): to the exit either way.
-    _load(ProgramType.RAW_TRACEPOINT, _insn(0xB7) + _insn(0xE5, off=0) + _EXIT).close()
+    # BPF_JMP | BPF_JCOND, src_reg BPF_MAY_GOTO (0), over an instruction: some kernels refuse an offset of 0.
+    _load(ProgramType.RAW_TRACEPOINT, _insn(0xB7) + _insn(0xE5, off=1) + _RETURN_0).close()
 
 
 def atomic_fetch(_: "Kernel") -> None:
