@@ -52,6 +52,7 @@ def compile_source(
         from kernscope.compiler.imports import with_imports
 
         program = with_imports(program)
+    program = _with_headers(program, settings or {})
     if pid:
         from kernscope.compiler.process_filter import only_process
 
@@ -76,6 +77,19 @@ def compile_source(
 
         dump("bundle", bundle_text(bundle))
     return bundle
+
+
+def _with_headers(
+    program: syntax.ast.Program, settings: Mapping[str, int | str | bool]
+) -> syntax.ast.Program:
+    """`#include`, and `--include` and `-I` of the command line: one path per line of their settings."""
+    includes = [line for line in str(settings.get("includes", "")).split("\n") if line]
+    if not includes and not program.c_definitions:
+        return program
+    from kernscope.compiler.includes import with_includes
+
+    dirs = [line for line in str(settings.get("include_dirs", "")).split("\n") if line]
+    return with_includes(program, dirs, includes)
 
 
 def _assemble(
