@@ -342,7 +342,8 @@ class Values(Access):
             x, y = self.number(left), self.value(right)
             return self.b.add(self.b.mul(x, self.step(other)), y)
         x, y = self.number(left), self.number(right)
-        return self.operate(op, x, y, self._types(left, right), self.type_of(left), node)
+        shifted = t.number if isinstance(t, Aggregate) else t
+        return self.operate(op, x, y, self._types(left, right), shifted, node)
 
     def step(self, t: Type | None) -> int:
         """How far adding 1 moves: a pointer by the size of what it leads to."""
