@@ -4,6 +4,7 @@ import ctypes
 import os
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ pytestmark = needs_tracing
 
 PYTHON = os.path.realpath(sys.executable)
 """Not the script of some version manager, which runs several programs before."""
+
+BUSY = ("-c", f"{PYTHON} -c 'import os\nwhile True: os.getppid()'")
+"""A command that makes system calls until it is ended."""
 
 
 def output(program: str, *options: str) -> list[str]:
@@ -24,7 +28,7 @@ def output(program: str, *options: str) -> list[str]:
 def kernel_address(name: str) -> int:
     for line in Path("/proc/kallsyms").read_text().splitlines():
         address, kind, symbol = line.split()[:3]
-        if symbol == name and kind not in "aA":
+        if symbol == name and (kind not in "aA" or name == "runqueues"):
             return int(address, 16)
     raise AssertionError(f"no {name}")
 
@@ -152,3 +156,66 @@ def test_ids_and_parents() -> None:
     same = len(re.search(r"NSpid:(.*)", own).group(1).split()) == 1  # type: ignore[union-attr]
     expected = str(same).lower()
     assert output(program)[0] == f"({expected}, {expected}, {os.getpid()}, true)"
+
+
+@pytest.fixture
+def cgroup() -> Iterator[Path]:
+    """The folder of a new control group of version 2."""
+    mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
+    root = next(
+        (Path(where) for where, kind in mounts if kind == "cgroup2" and where.startswith("/sys/fs/")), None
+    )
+    if root is None:
+        pytest.skip("no cgroups of version 2 are mounted")
+    folder = root / f"ks_test_{os.getpid()}" / "inner"
+    try:
+        folder.mkdir(parents=True)
+    except OSError as failure:
+        pytest.skip(f"no control group can be made here: {failure}")
+    yield folder
+    folder.rmdir()
+    folder.parent.rmdir()
+
+
+def test_control_groups(cgroup: Path) -> None:
+    id = cgroup.stat().st_ino
+    path = f"/ks_test_{os.getpid()}/inner"
+    program = (
+        f'begin {{ print(cgroupid("{cgroup}")); print(cgroup_path({id}, "unified")); print(cgroup_path({id}, "no*")); '
+        f'@[cgroup_path({id}, "unified")] = 1; exit(); }}'
+    )
+    lines = output(program)
+    assert lines[:3] == [str(id), f"unified:{path}", ""]
+    assert lines[-1] == f"@[unified:{path}]: 1"
+    where = [line.partition(":")[2] for line in Path("/proc/self/cgroup").read_text().splitlines()]
+    unified = next(line[1:] for line in where if line.startswith(":"))
+    own = output(
+        'tracepoint:syscalls:sys_enter_getppid { print(cgroup_path(cgroup, "unified")); exit(); }', *BUSY
+    )
+    assert own[0] == f"unified:{unified}"
+
+
+def test_what_is_no_control_group() -> None:
+    done = kernscope("run", "-e", 'begin { print(cgroupid("/tmp")); exit(); }')
+    assert done.returncode == 1
+    assert "error[wrong-arguments]: `/tmp` is not the folder of a control group" in done.stderr
+
+
+def test_functions_for_programs() -> None:
+    assert output('begin { print(kfunc_exist("vfs_read")); print(kfunc_exist("no_such")); exit(); }')[:2] == [
+        "true",
+        "false",
+    ]
+
+
+def test_a_per_cpu_variable() -> None:
+    """Of `struct rq` the member `cpu` is the number of the CPU that it belongs to."""
+    try:
+        kernel_address("runqueues")
+    except AssertionError:
+        pytest.skip("this kernel lists no data in /proc/kallsyms (CONFIG_KALLSYMS_ALL)")
+    program = (
+        'begin { $a = (struct rq *)percpu_kaddr("runqueues", 0); $b = (struct rq *)percpu_kaddr("runqueues", 1); '
+        'print(($a.cpu, $b.cpu)); print(percpu_kaddr("runqueues", 9999) == 0); exit(); }'
+    )
+    assert output(program)[:2] == ["(0, 1)", "true"]

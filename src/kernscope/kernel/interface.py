@@ -74,8 +74,14 @@ class KernelFacts(Protocol):
     def btf(self) -> "Btf":
         """Types of vmlinux; NotSupportedError without CONFIG_DEBUG_INFO_BTF."""
 
-    def symbol_address(self, name: str) -> int | None:
-        """Address of a kernel symbol, or None; NotSupportedError where addresses are hidden."""
+    def symbol_address(self, name: str, *, absolute: bool = False) -> int | None:
+        """Address of a kernel symbol, or None; NotSupportedError where addresses are hidden.
+
+        `absolute`: also symbols that are no addresses, such as the offsets of per-CPU variables.
+        """
+
+    def cgroup_id(self, path: str) -> int | None:
+        """Id of the control group (version 2) whose folder is `path`, or None."""
 
     def user_name(self, uid: int) -> str:
         """Login name of `uid`, or the number as text."""

@@ -76,8 +76,10 @@ def read_kallsyms() -> Kallsyms:
     return symbols
 
 
-def find_address(name: str) -> int | None:
+def find_address(name: str, *, absolute: bool = False) -> int | None:
     """Address of the first symbol called `name`, without parsing all the others; None if there is none.
+
+    `absolute`: also a symbol that is no address.
 
     Raises NotSupportedError if /proc/kallsyms is missing or hides its addresses.
     """
@@ -88,8 +90,8 @@ def find_address(name: str) -> int | None:
         behind = content[at + 1 + len(wanted) : at + 2 + len(wanted)]
         line = content.rfind(b"\n", 0, at) + 1
         address, kind = content[line:at].split(b" ")[:2]
-        if behind in (b"\n", b"\t", b"") and kind not in b"aA":
-            if int(address, 16) == 0:
+        if behind in (b"\n", b"\t", b"") and (absolute or kind not in b"aA"):
+            if int(address, 16) == 0 and kind not in b"aA":
                 raise _hidden()
             return int(address, 16)
     return None

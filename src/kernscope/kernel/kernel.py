@@ -128,10 +128,15 @@ class Kernel:
             self._kallsyms = read_kallsyms()
         return self._kallsyms
 
-    def symbol_address(self, name: str) -> int | None:
+    def symbol_address(self, name: str, *, absolute: bool = False) -> int | None:
         from kernscope.kernel.kallsyms import find_address
 
-        return find_address(name)
+        return find_address(name, absolute=absolute)
+
+    def cgroup_id(self, path: str) -> int | None:
+        from kernscope.kernel.cgroups import cgroup_id
+
+        return cgroup_id(path)
 
     def read_symbols(self) -> "Kallsyms":
         from kernscope.kernel.kallsyms import read_kallsyms

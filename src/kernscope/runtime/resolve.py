@@ -22,6 +22,7 @@ class Resolving:
         self._kernel, self._maps = kernel, maps
         self._kernel_symbols: KernelSymbols | None = None
         self._user_symbols: UserSymbols | None = None
+        self._cgroups: dict[tuple[int, str], str] = {}
 
     def kernel_symbol(self, address: int) -> tuple[str, int] | None:
         if self._kernel_symbols is None:
@@ -49,6 +50,14 @@ class Resolving:
         if any(name.startswith(STACKS_MAP) for name in self._maps):
             self.user.remember(pid)
 
+    def cgroup_path(self, id: int, pattern: str) -> str:
+        text = self._cgroups.get((id, pattern))
+        if text is None:
+            from kernscope.kernel.cgroups import cgroup_paths
+
+            text = self._cgroups[id, pattern] = cgroup_paths(id, pattern)
+        return text
+
     def build_id(self, pid: int, address: int) -> str:
         return self.user.build_id(pid, address)
 
@@ -64,5 +73,6 @@ def connect(facts: SymbolFacts, kernel: "KernelAccess", maps: "dict[str, Map]") 
     facts.kernel_symbol = resolving.kernel_symbol
     facts.user_symbol = resolving.user_symbol
     facts.build_id = resolving.build_id
+    facts.cgroup_path = resolving.cgroup_path
     facts.stack = resolving.stack
     return resolving

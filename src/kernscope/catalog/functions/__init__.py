@@ -3,8 +3,10 @@
 from kernscope.catalog.base import Function
 
 from . import (
+    cgroups,
     control,
     finding,
+    kernel,
     maps,
     memory,
     names,
@@ -38,11 +40,11 @@ FUNCTIONS: dict[str, Function] = {
         stacks,
         processes,
         finding,
+        cgroups,
+        kernel,
     )
     for entry in room.FUNCTIONS
 }
 
-PLANNED = frozenset(
-    "cgroupid cgroup_path kfunc_allowed kfunc_exist percpu_kaddr sizeof offsetof tseries".split()
-)
+PLANNED = frozenset("kfunc_allowed sizeof offsetof tseries".split())
 """Functions and built-ins of the bpftrace language that parse but have no entry yet."""
