@@ -1,7 +1,7 @@
 """Types of maps: every use of a map adds to what its keys and values are."""
 
 from kernscope.catalog.aggregations import AGGREGATIONS
-from kernscope.diagnostics import error
+from kernscope.diagnostics import error, suggest
 from kernscope.syntax.ast import Call, Expr, FieldAccess, MapRef
 from kernscope.types import (
     Aggregate,
@@ -14,6 +14,10 @@ from .model import MapInfo
 from .rules import join, stored
 
 __all__ = ["MapTypes"]
+
+
+_NEED_MAP = frozenset(("whole", "reset", "iterate", "delete", "has_key", "len"))
+"""Uses that need the map to exist; reading one value gives 0 without it."""
 
 
 class MapTypes(ClauseContext):
@@ -35,7 +39,22 @@ class MapTypes(ClauseContext):
             if self._set_keyed(info, True, ref) and all(t is not None for t in types):
                 known = [t for t in types if t is not None]
                 self._widen_key(info, stored(known[0] if len(known) == 1 else Tuple(tuple(known))), ref)
+        if info.value is None and how in _NEED_MAP:
+            self._undefined(info, ref)
         return info
+
+    def _undefined(self, info: MapInfo, ref: MapRef) -> None:
+        """Nothing assigns the map; where that stands later in the text, the next round does not report this."""
+        info.uses.add("early")
+        near = suggest(info.name, [name for name, other in self.maps.items() if other.value is not None])
+        self.report(
+            error(
+                "undefined-map",
+                f"nothing is ever assigned to `@{info.name}`",
+                ref.span,
+                help=f"did you mean `@{near}`?" if near else None,
+            )
+        )
 
     def _key_type(self, key: Expr) -> Type | None:
         t = self.type_of(key)
