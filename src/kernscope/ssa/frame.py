@@ -120,7 +120,9 @@ def check_call_chains(main: Function, frames: dict[Function, Frame]) -> None:
     """
     calls = {f: called_functions(f) for f in frames}
     deepest: dict[Function, int] = {}
-    for _ in frames:  # after as many rounds as there are functions, every chain is counted; few need that many
+    for (
+        _
+    ) in frames:  # after as many rounds as there are functions, every chain is counted; few need that many
         before = dict(deepest)
         for f in frames:
             own = _round_up(max(frames[f].size, 1), 32)

@@ -12,6 +12,7 @@ from kernscope.compiler import compile_source
 from kernscope.diagnostics import Source
 from kernscope.kernel import fingerprint
 from kernscope.kernel.fingerprint import AskedFacts, check_machine
+from kernscope.kernel.tracefs import TracepointFormat
 from kernscope.tables.bpf import MapType
 
 PROGRAMS = [
@@ -135,7 +136,7 @@ class Machine(FixedKernel):
     def has_feature(self, name: str) -> bool:
         return name not in self.missing
 
-    def tracepoint_format(self, category: str, name: str):  # type: ignore[no-untyped-def]
+    def tracepoint_format(self, category: str, name: str) -> TracepointFormat:
         found = super().tracepoint_format(category, name)
         if self.other_fields:
             found.fields[-1].offset += 8

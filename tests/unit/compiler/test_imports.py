@@ -1,5 +1,7 @@
 """Imports, from files that are a dictionary."""
 
+from collections.abc import Callable
+
 import pytest
 
 from kernscope.compiler.imports import with_imports
@@ -7,7 +9,7 @@ from kernscope.diagnostics import CompileError, Source, root_span
 from kernscope.syntax import parse
 
 
-def _files(content: dict[str, str]):
+def _files(content: dict[str, str]) -> Callable[[str], list[tuple[str, bytes]]]:
     def files(path: str) -> list[tuple[str, bytes]]:
         found = [(n, t.encode()) for n, t in sorted(content.items()) if n == path or n.startswith(path + "/")]
         if not found:
