@@ -245,6 +245,7 @@ class MapAccess(Values):
         b.jump(done)
         b.seal(missing)
         b.position(missing)
+        self.after_miss(node)
         if aside is None:
             b.write_var(result, 0)
         else:
@@ -253,6 +254,9 @@ class MapAccess(Values):
         b.seal(done)
         b.position(done)
         return b.read_var(result) if aside is None else aside
+
+    def after_miss(self, node: MapRef) -> None:
+        """Called where a key that is read is not in its map; reports that under `-k`."""
 
     def map_assign(self, node: MapRef, value: Expr) -> None:
         """`@x[key] = value`."""

@@ -215,7 +215,12 @@ class Memory:
     def read_bytes(self, address: Value, space: str, destination: Value, size: int | Value) -> Value:
         """Copy bytes from a pointer; 0 or a negative error. The destination is zeroed on errors by the kernel."""
         helper = "probe_read_user" if space == "user" else "probe_read_kernel"
-        return self.b.call(HELPER_IDS[helper], destination, size, address)
+        status = self.b.call(HELPER_IDS[helper], destination, size, address)
+        self.after_read(helper, status)
+        return status
+
+    def after_read(self, helper: str, status: Value) -> None:
+        """Called with what a helper that reads returned, negative if it failed; reports that under `-k`."""
 
     def read_string(self, address: Value, space: str, destination: Value, size: int | Value) -> Value:
         """Copy a NUL-ended string; returns its bytes with the NUL, 0 where nothing could be read.
@@ -225,6 +230,7 @@ class Memory:
         b = self.b
         helper = "probe_read_user_str" if space == "user" else "probe_read_kernel_str"
         got = b.call(HELPER_IDS[helper], destination, size, address)
+        self.after_read(helper, got)
         return b.select(b.cmp(Cond.SGT, got, 0), got, 0)
 
     # --- comparing -----------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from kernscope.sema.rules import is_scalar
 from kernscope.ssa import Cond, Value
 from kernscope.syntax.ast import Call, Expr, Identifier, MapRef, StringLiteral, TupleExpr
 from kernscope.tables.helpers import HELPER_IDS
-from kernscope.types import Buffer, String, Tuple, Type, align_up, stored_leaves, without_targets
+from kernscope.types import INT64, Buffer, String, Tuple, Type, align_up, stored_leaves, without_targets
 
 from .maps import MapAccess
 
@@ -251,6 +251,28 @@ class RecordSender(MapAccess):
         lost = self.storage.control_lost()
         send = self._send_with_tail if any(in_tail(t) for t, _ in parts) else self._send_fixed
         send(CONTROL_MAP, header, CONTROL_HEADER_BYTES, layout, parts, lost)
+
+    def after_read(self, helper: str, status: Value) -> None:
+        if not self.config.get("warn_reads"):
+            return
+        b = self.b
+        failed, done = b.block("read_failed", likely=False), b.block("read")
+        b.branch_cmp(Cond.SLT, status, 0, failed, done)
+        b.seal(failed)
+        b.position(failed)
+        space = "user" if "user" in helper else "kernel"
+        span = b.tag if isinstance(b.tag, Span) else None
+        text = f"{space} memory could not be read"
+        self.send_control(self.record("error", (INT64,), text=text, values=(helper,), span=span), (status,))
+        b.jump(done)
+        b.seal(done)
+        b.position(done)
+
+    def after_miss(self, node: MapRef) -> None:
+        if self.config.get("warn_reads"):
+            text = f"`@{node.name}` has no entry with this key"
+            record = self.record("error", (), text=text, values=("map_lookup_elem",), span=node.span)
+            self.send_control(record, ())
 
     def run_time_error(self, text: str, node: object) -> None:
         """Report something that went wrong while the program ran."""
