@@ -84,6 +84,7 @@ def run(
     from kernscope.runtime import Session
 
     kernel = _kernel()
+    access = _altered(kernel, settings or {}, verifier_log)
     started = kernel.start_command(command) if command is not None else None
     try:
         if isinstance(program, str):
@@ -94,17 +95,12 @@ def run(
                 args,
                 cpid=started.pid if started is not None else 0,
                 pid=(pid or 0) if only_pid else 0,
+                kernel=access,
                 settings=settings,
                 dump=dump,
             )
         else:
             bundle = program
-        if verifier_log is not None:
-            from kernscope.kernel.verifier_log import LoggingKernel
-
-            access: KernelAccess = LoggingKernel(kernel, verifier_log)
-        else:
-            access = kernel
         return Session(
             bundle,
             access,
@@ -118,6 +114,21 @@ def run(
         if started is not None:
             started.close()
         raise
+
+
+def _altered(
+    kernel: Kernel,
+    settings: "Mapping[str, int | str | bool]",
+    verifier_log: "Callable[[str, str], None] | None",
+) -> "KernelAccess":
+    """The kernel without the features that must not be used, telling what its verifier says."""
+    missing = settings.get("off_features", "")
+    if not missing and verifier_log is None:
+        return kernel
+    from kernscope.kernel.altered import LoggingKernel, PoorerKernel
+
+    poorer = PoorerKernel(kernel, str(missing).split(",")) if missing else kernel
+    return LoggingKernel(poorer, verifier_log) if verifier_log is not None else poorer
 
 
 def run_tool(

@@ -179,13 +179,30 @@ def test_a_compiled_program_for_another_machine_is_refused(tmp_path: Path) -> No
 
 
 def test_warnings_can_be_left_out() -> None:
-    # a map declaration is marked unstable
-    text = "let @a = hash(5); begin { @a[1] = 1; exit(); }"
+    text = "begin { print(cpid); exit(); }"  # there is no command
     shown = kernscope("run", "-e", text).stderr
-    if "warning" not in shown:
-        pytest.skip("the compiler warns of nothing here")
+    assert "warning[" in shown
     assert "warning" not in kernscope("run", "--no-warnings", "-e", text).stderr
     assert kernscope("run", "-q", "-e", text).stderr == ""
+
+
+def test_reads_that_fail_are_reported_if_asked_for() -> None:
+    text = "begin { @a[1] = 1; $x = @a[5]; print(str((uint64)16)); exit(); }"
+    assert "warning" not in kernscope("run", "-e", text).stderr
+    told = kernscope("run", "-k", "-e", text).stderr
+    assert "user memory could not be read" in told and "`probe_read_user_str` returned -14" in told
+    assert "`@a` has no entry with this key" in told
+    done = kernscope("run", "-k", "-f", "json", "-e", text)
+    told_as_json = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(m["helper"], m["retcode"]) for m in told_as_json if m["type"] == "helper_error"] == [
+        ("map_lookup_elem", 0),
+        ("probe_read_user_str", -14),
+    ]
+
+
+def test_features_can_be_done_without() -> None:
+    done = kernscope("run", "-q", "--no-feature", "kprobe_multi,uprobe_multi", "-e", HELLO)
+    assert (done.returncode, done.stdout) == (0, "hello\n\n\n@x: 1\n")
 
 
 def test_settings_come_from_the_environment() -> None:
