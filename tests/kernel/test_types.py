@@ -323,3 +323,45 @@ JSON = {
 def test_json_as_observed(program: str) -> None:
     done = kernscope("run", "-q", "-f", "json", "-e", program)
     assert done.stdout.splitlines() == JSON[program], done.stderr
+
+
+def test_pointers_of_user_structs_stay_user_pointers(tmp_path: Path) -> None:
+    """Through the pointer, out of a copy, out of a copied array; a flexible array is an address."""
+    child = tmp_path / "child.py"
+    child.write_text(
+        "import ctypes, os\n"
+        "class M(ctypes.Structure):\n"
+        "    _fields_ = [('n', ctypes.c_char_p), ('l', ctypes.c_char_p * 2), ('tail', ctypes.c_char * 6)]\n"
+        "m = M(b'first', (ctypes.c_char_p * 2)(b's0', b's1'), b'tail!')\n"
+        "fd = os.open('/dev/null', os.O_WRONLY)\n"
+        "os.write(fd, ctypes.string_at(ctypes.byref(m), ctypes.sizeof(m)))\n",
+        encoding="ascii",
+    )
+    program = """
+    struct inner { char *l[2]; };
+    struct m { char *n; struct inner i; char tail[]; };
+    tracepoint:syscalls:sys_enter_write / pid == cpid && args.count == 32 / {
+        $p = (struct m *)args.buf; $v = *$p; $i = 1 + (nsecs == 0);
+        print((str($v.n), str($v.i.l[1]), str($v.i.l[$i]), str($p->n), str($p->i.l[$i]), str($p->i.l[0])));
+        print((str($p->tail), $p->tail[1], sizeof(struct m)));
+        exit();
+    }"""
+    lines = output(program, "-c", f"{sys.executable} {child}")
+    assert lines[:2] == ["(first, s1, s1, first, s1, s0)", f"(tail!, {ord('a')}, 24)"]
+
+
+def test_struct_names_without_their_word() -> None:
+    lines = task(
+        "$x = (task_struct *)curtask; print($x->pid == pid); print(sizeof(task_struct) == sizeof(*$x));"
+    )
+    assert lines[:2] == ["true", "true"]
+
+
+def test_numbers_of_user_space_as_pointers() -> None:
+    """`uptr()` of a number says where a cast of it leads."""
+    program = """struct d { char first; char rest[]; }
+    begin { $p = (struct d *)uptr(curtask->mm->arg_start); print($p->first); print(str($p->rest)); exit() }"""
+    lines = output(program)
+    name = Path("/proc/self/cmdline").read_bytes().split(b"\0")[0]
+    assert lines[0] == str(ord("/")) and name.startswith(b"/")
+    assert ("/" + lines[1]).endswith("kernscope") or "python" in lines[1]

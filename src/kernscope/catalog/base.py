@@ -243,6 +243,8 @@ class Function:
     usage: tuple[str, ...] = ()
     doc = ""
     arity: tuple[int, int | None] = (0, 0)
+    space = ""
+    """Where its result leads if it is a number that is made a pointer: `kernel`, `user`, or as other numbers."""
     ends_program = False
     """Whether it sets the flag that keeps programs which start later from doing anything."""
 

@@ -242,6 +242,8 @@ class Access(Memory, ConstantReader):
             return self._tuple_element(node.base, kept)
         assert isinstance(kept, StructField)
         place = self.locate(node)
+        if isinstance(kept.type, Array) and isinstance(self.type_of(node), Pointer):
+            return self.b.add(place.address, place.offset)
         return self._read_bits(place, kept) if kept.bits is not None else self.read(place, self.type_of(node))
 
     def _args_field(self, node: FieldAccess) -> Value:

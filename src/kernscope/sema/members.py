@@ -1,8 +1,12 @@
 """Types of what is inside other values: members, elements, what pointers lead to, and questions about types."""
 
 from kernscope.catalog.aggregations import AGGREGATIONS
+from kernscope.catalog.builtins import find_builtin
+from kernscope.catalog.functions import FUNCTIONS
 from kernscope.diagnostics import error, suggest
 from kernscope.syntax.ast import (
+    Binary,
+    Call,
     Cast,
     Expr,
     FieldAccess,
@@ -69,7 +73,12 @@ class Members(Operators):
         if field is None:
             return None
         self.keep(node, field)
-        return self._from_space(field.type, t)
+        found = self._from_space(field.type, t)
+        if isinstance(found, Array) and not found.count and self._place_space(node) is not None:
+            # an array that ends a struct, with any number of elements: as in C, the address of the first
+            space = t.space if isinstance(t, Pointer) else self._place_space(node)
+            return Pointer(found.element, space or "kernel")
+        return found
 
     def _args_field(self, node: FieldAccess, base: Identifier) -> Type | None:
         args = self.args
@@ -132,9 +141,15 @@ class Members(Operators):
         return field
 
     def _from_space(self, t: Type, holder: Type) -> Type:
-        """A pointer that was read through a user pointer is one itself."""
-        if isinstance(t, Pointer) and isinstance(holder, Pointer) and holder.space == "user":
+        """A pointer that was read through a user pointer, or out of what was, is one itself."""
+        if not isinstance(holder, Pointer | Struct) or holder.space != "user":
+            return t
+        if isinstance(t, Pointer):
             return Pointer(t.target, "user")
+        if isinstance(t, Struct):
+            return t.in_space("user")
+        if isinstance(t, Array) and isinstance(t.element, Pointer | Struct):
+            return Array(self._from_space(t.element, holder), t.count)
         return t
 
     def _unknown_field(self, node: FieldAccess, args: Struct) -> None:
@@ -229,7 +244,8 @@ class Members(Operators):
             )
             return None
         if isinstance(target, Struct):
-            return self.completed(target, node)
+            struct = self.completed(target, node)
+            return None if struct is None else self._from_space(struct, t)
         return self._from_space(target, t)
 
     def _dereference(self, node: Unary) -> Type | None:
@@ -310,8 +326,11 @@ class Members(Operators):
         """The type that `sizeof` and the like ask about: of an expression, or by name."""
         if isinstance(arg, TypeExpr):
             return self.resolve_type(arg)
-        if isinstance(arg, Identifier) and self.space.is_type_name(arg.name):
-            return self.space.typedefs[arg.name]
+        if isinstance(arg, Identifier):
+            known = find_builtin(arg.name) is not None or self.space.enumerator(arg.name) is not None
+            named = None if known and not self.space.is_type_name(arg.name) else self.space.named(arg.name)
+            if named is not None:
+                return named
         return self.type_of(arg)
 
     def _sizeof(self, node: Sizeof) -> Type | None:
@@ -370,7 +389,9 @@ class Members(Operators):
         if wanted is None or t is None:
             return wanted
         if isinstance(wanted, Pointer) and isinstance(t, Pointer | Integer):
-            return Pointer(wanted.target, t.space if isinstance(t, Pointer) else self.pointer_space)
+            return Pointer(
+                wanted.target, t.space if isinstance(t, Pointer) else self._number_space(node.operand)
+            )
         if isinstance(wanted, Array):
             return self._cast_to_array(node, wanted, t)
         if isinstance(wanted, Enum) and isinstance(t, Integer):
@@ -424,6 +445,14 @@ class Members(Operators):
                 )
             )
         return wanted
+
+    def _number_space(self, expr: Expr) -> str:
+        """Where a number that is made a pointer leads."""
+        if isinstance(expr, Call) and expr.name in FUNCTIONS and FUNCTIONS[expr.name].space:
+            return FUNCTIONS[expr.name].space
+        if isinstance(expr, Binary):
+            return self._number_space(expr.left)
+        return self.pointer_space
 
     @property
     def pointer_space(self) -> str:

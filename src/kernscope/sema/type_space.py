@@ -218,7 +218,7 @@ class TypeSpace:
 
     def is_type_name(self, name: str) -> bool:
         """Whether the program defines a type of this name."""
-        return name in self.typedefs
+        return name in self.typedefs or f"struct {name}" in self.structs
 
     def _base(self, node: TypeExpr, hint: str, *, mention: bool) -> Type | None:
         """The type without pointers and array sizes."""
@@ -234,19 +234,22 @@ class TypeSpace:
                 kernel = self.kernel_types()
                 found = kernel.enum(node.name) if kernel is not None else None
         else:
-            found = self._plain(node)
+            found = self.named(node.name)
         if found is None:
             self._unknown(node, node.tag, node.name)
         return found
 
-    def _plain(self, node: TypeExpr) -> Type | None:
-        if node.name in self.typedefs:
-            return self.typedefs[node.name]
-        basic = named_type(TypeExpr(node.name, span=node.span))
-        if basic is not None:
-            return basic
-        kernel = self.kernel_types() if " " not in node.name else None
-        return kernel.typedef(node.name) if kernel is not None else None
+    def named(self, name: str) -> Type | None:
+        """The type of a name without `struct` and the like, which may be left out where no other type has the name."""
+        found = self.typedefs.get(name) or named_type(TypeExpr(name))
+        if found is None:
+            found = self.structs.get(f"struct {name}") or self.structs.get(f"union {name}")
+        if found is not None or " " in name:
+            return found
+        kernel = self.kernel_types()
+        if kernel is None:
+            return None
+        return kernel.typedef(name) or kernel.struct("struct", name) or kernel.struct("union", name)
 
     def _tagged(self, node: TypeExpr, *, mention: bool) -> Struct | None:
         name = f"{node.tag} {node.name}"

@@ -281,10 +281,10 @@ class Struct(Type):
     """A named record (`struct x`, `union x`) with members at known offsets; compared by name.
 
     Members of anonymous members stand among its own. With neither members nor a `source` it is a mere mention,
-    which sema completes by name.
+    which sema completes by name. `space` is where the pointers in it lead (see `in_space`).
     """
 
-    __slots__ = ("_fields", "_source", "name")
+    __slots__ = ("_fields", "_source", "name", "space")
 
     def __init__(
         self,
@@ -295,7 +295,16 @@ class Struct(Type):
         source: StructSource | None = None,
     ) -> None:
         self.name, self._fields, self._source = name, fields, source
+        self.space = "kernel"
         self.size, self.align, self._key = size, align, (name,)
+
+    def in_space(self, space: str) -> "Struct":
+        """The same struct, as it was read from another address space: its pointers lead there."""
+        if space == self.space:
+            return self
+        made = Struct(self.name, self.size, self._fields, self.align, self._source)
+        made.space = space
+        return made
 
     @property
     def fields(self) -> dict[str, StructField]:
