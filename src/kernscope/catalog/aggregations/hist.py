@@ -162,23 +162,17 @@ class LinearHistogram(_Buckets):
         low, high, step = agg.params
         last = (high - low) // step
         key = object()
-        inside, fits, over, done = b.block("inside"), b.block("fits"), b.block("over"), b.block("bucket")
+        inside, done = b.block("inside"), b.block("bucket")
         b.write_var(key, b.const(0))
         b.branch_cmp(Cond.SLT if agg.signed else Cond.ULT, value, low, done, inside)
         b.seal(inside)
         b.position(inside)
         # At least `low`, so the difference is not negative, and unsigned division is right for both signs.
-        # Compared before the 1 is added, which the greatest unsigned value has no room for; added behind the
-        # comparison, where the verifier knows the index.
+        # Bounded before the 1 is added, which the greatest unsigned value has no room for, and in the value
+        # itself: the verifier would not know that another one is one more.
         index = b.udiv(b.sub(value, low), step)
-        b.branch_cmp(Cond.UGT, index, last, over, fits)
-        b.seal(fits)
-        b.position(fits)
-        b.write_var(key, b.add(index, 1))
-        b.jump(done)
-        b.seal(over)
-        b.position(over)
-        b.write_var(key, b.const(last + 1))
+        bounded = b.select(b.cmp(Cond.UGT, index, last), last, index)
+        b.write_var(key, b.add(bounded, 1))
         b.jump(done)
         b.seal(done)
         b.position(done)
