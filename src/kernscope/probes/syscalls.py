@@ -222,14 +222,17 @@ class _Syscalls(ProbeKind):
 
     def number(self, names: list[str], targets: Sequence[Target]) -> dict[str, int]:
         """Several system calls get places that differ as their numbers do, so that adding a constant finds them."""
-        if len(targets) == 1:
+        calls = [t for t in targets if t.key[2] != ANY]
+        if len(calls) < 2:
             return super().number(names, targets)
+        places = super().number(names, [t for t in targets if t.key[2] == ANY])
         base = len(names)
-        wanted = {t.name: int(str(t.key[2])) for t in targets}
+        wanted = {t.name: int(str(t.key[2])) for t in calls}
         names += [""] * (max(wanted.values()) + 1)
         for name, number in wanted.items():
+            places[name] = base + number
             names[base + number] = name
-        return {name: base + number for name, number in wanted.items()}
+        return places
 
     def probe_number(
         self, reader: EventReader, event: object, targets: Sequence[Target], numbers: dict[str, int]
