@@ -82,7 +82,7 @@ class _PerfTracepoint(ProbeKind):
         if field.data_loc:
             where = b.load(4, reader.context, field.offset)
             base = field.offset + 4 if field.data_loc == "rel_loc" else 0
-            return b.add(b.ptr_add(reader.context, b.const(base)), b.and_(where, 0xFFFF))
+            return b.ptr_add(b.ptr_add(reader.context, base), b.and_(where, 0xFFFF))
         if isinstance(field.type, Integer | Bool | Pointer):
             signed = isinstance(field.type, Integer) and field.type.signed
             return b.load(field.type.size, reader.context, field.offset, signed=signed)
