@@ -4,6 +4,7 @@ import ctypes
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -219,3 +220,24 @@ def test_a_per_cpu_variable() -> None:
         'print(($a.cpu, $b.cpu)); print(percpu_kaddr("runqueues", 9999) == 0); exit(); }'
     )
     assert output(program)[:2] == ["(0, 1)", "true"]
+
+
+def test_clocks() -> None:
+    """All clocks within some seconds of what this process reads; the two TAI clocks nearly the same."""
+    program = (
+        "begin { print((nsecs(boot), nsecs(monotonic), nsecs(tai), nsecs(sw_tai), nsecs)); "
+        'print(strftime("%s", nsecs)); print(strftime("%s", nsecs(tai))); '
+        'print(strftime("%s", nsecs(monotonic))); exit(); }'
+    )
+    lines = output(program)
+    boot, monotonic, tai, sw_tai, default = (int(n) for n in lines[0].strip("()").split(", "))
+    for shown, clock in (
+        (boot, time.CLOCK_BOOTTIME),
+        (monotonic, time.CLOCK_MONOTONIC),
+        (tai, time.CLOCK_TAI),
+    ):
+        assert 0 <= time.clock_gettime_ns(clock) - shown < 20_000_000_000
+    assert abs(tai - sw_tai) < 1_000_000
+    assert 0 <= default - boot < 1_000_000
+    now = time.time()
+    assert all(0 <= now - int(line) < 20 for line in lines[1:4])

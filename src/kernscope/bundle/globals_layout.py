@@ -5,6 +5,7 @@ values of scalar maps, then constant tables.
 """
 
 __all__ = [
+    "BOOT_OFFSET_NS",
     "CELLS_MAP",
     "CONTROL_MAP",
     "COUNTERS",
@@ -14,6 +15,7 @@ __all__ = [
     "SCRATCH_MAP",
     "STACKS_MAP",
     "START_NS",
+    "TAI_OFFSET_NS",
 ]
 
 GLOBALS_MAP = "globals"
@@ -28,4 +30,8 @@ EXIT_FLAG = 0
 """1 once `exit()` ran: programs that start later do nothing (but for `end` probes)."""
 START_NS = 8
 """Set by user space before attaching: CLOCK_MONOTONIC in ns, the zero of `elapsed`."""
+BOOT_OFFSET_NS = 16
+"""Set by user space before attaching: CLOCK_REALTIME minus CLOCK_BOOTTIME."""
+TAI_OFFSET_NS = 24
+"""The same for CLOCK_TAI."""
 COUNTERS = 64

@@ -11,6 +11,7 @@ from __future__ import annotations
 from json.encoder import encode_basestring_ascii
 
 from kernscope.output.structured import StructValue
+from kernscope.output.timeseries import CompactDict
 
 __all__ = ["json_text"]
 
@@ -32,6 +33,8 @@ def json_text(value: object) -> str:
         return "{" + ", ".join([f"{json_text(k)}: {json_text(v)}" for k, v in value.items()]) + "}"
     if isinstance(value, tuple | list | bytes):
         return f"[{','.join([json_text(v) for v in value])}]"
+    if isinstance(value, CompactDict):
+        return "{" + ",".join([f"{json_text(k)}:{json_text(v)}" for k, v in value.items()]) + "}"
     if isinstance(value, dict):
         return "{" + ", ".join([f"{json_text(k)}: {json_text(v)}" for k, v in value.items()]) + "}"
     return "null" if value is None else json_text(str(value))

@@ -11,7 +11,7 @@ from kernscope.types import Aggregate, Integer, Type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, Protocol
 else:
     Protocol = object
@@ -31,6 +31,7 @@ class ValueFormat(Protocol):
     def sort_key(self, value: object) -> int: ...
     def divided(self, agg: Aggregate, value: object, div: int) -> object: ...
     def empty(self, agg: Aggregate) -> object: ...
+    def together(self, agg: Aggregate, values: Sequence[object]) -> Sequence[object]: ...
 
 
 def _same(text: str) -> str:
@@ -70,6 +71,9 @@ class MapShape:
             items = items[-top:]
         if div not in (0, 1):
             items = [(key, self._divided(value, div)) for key, value in items]
+        if self.aggregation is not None and isinstance(self.value, Aggregate):
+            together = self.aggregation.together(self.value, [value for _, value in items])
+            items = [(key, value) for (key, _), value in zip(items, together)]
         return items
 
     def _order(self) -> Callable[[tuple[Any, Any]], Any]:

@@ -95,6 +95,19 @@ def _strftime(facts: SymbolFacts) -> Resolver:
     return resolve
 
 
+def _since(clock: str) -> Callable[[SymbolFacts], Resolver]:
+    """Times of a clock that runs beside the time of day: what lies between them is measured once."""
+
+    def build(facts: SymbolFacts) -> Resolver:
+        import time
+
+        offset = time.time_ns() - time.clock_gettime_ns(getattr(time, clock))
+        strings = facts.strings
+        return lambda ns, format_index: strftime(strings[format_index], ns + offset)
+
+    return build
+
+
 def _inet(facts: SymbolFacts) -> Resolver:
     import socket  # few programs show addresses
 
@@ -126,6 +139,8 @@ RESOLVERS: dict[str, Callable[[SymbolFacts], Resolver]] = {
     "probe": _probe,
     "username": _username,
     "strftime": _strftime,
+    "strftime_monotonic": _since("CLOCK_MONOTONIC"),
+    "strftime_tai": _since("CLOCK_TAI"),
     "usym": usym,
     **STACK_RESOLVERS,
 }

@@ -3,7 +3,14 @@
 from struct import pack_into
 
 from kernscope.bundle import Bundle
-from kernscope.bundle.globals_layout import CONTROL_MAP, EVENTS_MAP, EXIT_FLAG, GLOBALS_MAP, START_NS
+from kernscope.bundle.globals_layout import (
+    BOOT_OFFSET_NS,
+    CONTROL_MAP,
+    EVENTS_MAP,
+    EXIT_FLAG,
+    GLOBALS_MAP,
+    START_NS,
+)
 from kernscope.kernel import AttachError
 from kernscope.runtime.load import create_maps, load_program
 
@@ -22,7 +29,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Live", "close_all"]
 
-RUN_BY_SESSION = {"begin": "begin", "end": "end", "self": "signal", "signal": "signal"}
+ON_DEMAND = ("test", "bench")
+RUN_BY_SESSION = {
+    "begin": "begin",
+    "end": "end",
+    "self": "signal",
+    "signal": "signal",
+    **{kind: kind for kind in ON_DEMAND},
+}
 """Kinds of attachment that are no kernel events: the session runs their programs itself."""
 
 
@@ -50,6 +64,9 @@ class Live:
         if GLOBALS_MAP in self.maps:
             self.globals = self.maps[GLOBALS_MAP].mmap()
             pack_into("=Q", self.globals, START_NS, time.monotonic_ns())
+            offset = self.kernel.boot_offset_ns
+            leap = time.clock_gettime(time.CLOCK_TAI) - time.clock_gettime(time.CLOCK_REALTIME)
+            pack_into("=qq", self.globals, BOOT_OFFSET_NS, offset, offset + round(leap) * 1_000_000_000)
         if EVENTS_MAP in self.maps:
             self.events = self.kernel.ring_buffer(self.maps[EVENTS_MAP])
         if CONTROL_MAP in self.maps:
@@ -95,6 +112,10 @@ class Live:
         for target, program in self._inline.get(when, ()):
             if signal is None or signal in target:
                 program.test_run()
+
+    def on_demand(self, kind: str) -> "list[tuple[str, Program]]":
+        """Names and programs of the probes that only run when asked for: kind `test` or `bench`."""
+        return [(str(target[0]), program) for target, program in self._inline.get(kind, ())]
 
     def signal_numbers(self) -> set[int]:
         """Signals that programs want to be run for."""

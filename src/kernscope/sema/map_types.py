@@ -151,16 +151,17 @@ class MapTypes(ClauseContext):
         if wrong is not None:
             self.report(error("wrong-arguments", wrong, call.span, help=f"write `{entry.signature}`"))
             return None
-        given = []
+        given: list[int | str] = []
         for arg in call.args[entry.value_args :]:
             self.type_of(arg)
-            constant = self.constant(arg)
-            if constant is None:
+            text = self.constant_string(arg) if entry.text_params else None
+            value = self.constant(arg) if text is None else text
+            if value is None:
                 self.report(
                     error("constant-needed", f"`{call.name}()` wants a number known when compiling", arg.span)
                 )
                 return None
-            given.append(constant)
+            given.append(value)
         params = entry.complete(tuple(given))
         wrong = entry.check(params)
         if wrong is not None:

@@ -21,3 +21,11 @@ def test_paths_of_control_groups_want_a_constant_pattern() -> None:
     assert errors_of("begin { print(cgroup_path(1, comm)); exit(); }") == ["constant-needed"]
     assert errors_of('begin { print(cgroup_path("a")); exit(); }') == ["type-mismatch"]
     assert output_of("begin { print(cgroup_path(1)); exit(); }").endswith("\n")
+
+
+def test_a_clock_that_the_kernel_lacks() -> None:
+    assert errors_of("begin { print(nsecs(tai)); exit(); }", without=("ktime_get_tai_ns",)) == [
+        "not-available-here"
+    ]
+    assert errors_of("begin { print(nsecs(sw_tai)); exit(); }", without=("ktime_get_tai_ns",)) == []
+    assert errors_of("begin { print(nsecs(bad)); exit(); }") == ["wrong-arguments"]

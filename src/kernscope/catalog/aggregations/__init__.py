@@ -19,6 +19,7 @@ from kernscope.catalog.aggregations.extremes import Extreme
 from kernscope.catalog.aggregations.hist import LinearHistogram, LogHistogram
 from kernscope.catalog.aggregations.stats import Statistics
 from kernscope.catalog.aggregations.sum import Sum
+from kernscope.catalog.aggregations.tseries import Series
 from kernscope.types import Aggregate
 
 __all__ = ["AGGREGATIONS", "Aggregation", "aggregation_of"]
@@ -34,6 +35,7 @@ AGGREGATIONS: dict[str, Aggregation] = {
         Statistics(),
         LogHistogram(),
         LinearHistogram(),
+        Series(),
     )
 }
 

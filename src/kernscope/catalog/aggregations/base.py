@@ -18,7 +18,7 @@ from kernscope.types import Aggregate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from kernscope.ssa import Builder, Value
 
@@ -77,6 +77,8 @@ class Aggregation:
     const_params: tuple[int | None, ...] = ()
     scalar = False
     additive = True
+    text_params = False
+    """Whether constants may be texts, which `complete` makes numbers of."""
     block = False
     dividable = True
     json_type = "map"
@@ -96,9 +98,10 @@ class Aggregation:
             wanted = f"{least} to {most} arguments"
         return f"`{self.name}()` takes {wanted}, {given} given"
 
-    def complete(self, given: tuple[int, ...]) -> tuple[int, ...]:
+    def complete(self, given: tuple[int | str, ...]) -> tuple[int, ...]:
         """The constant parameters with defaults for those not given."""
-        return given + tuple(default or 0 for default in self.const_params[len(given) :])
+        numbers = tuple(value for value in given if isinstance(value, int))
+        return numbers + tuple(default or 0 for default in self.const_params[len(given) :])
 
     def check(self, params: tuple[int, ...]) -> str | None:
         """What is wrong with the (complete) constant parameters, or None."""
@@ -148,6 +151,10 @@ class Aggregation:
         """The cell without what it already held in `baseline` (additive aggregations only)."""
         now, before = words(cell), words(baseline)
         return _structs[len(now)].pack(*[(a - b) & WORD_MASK for a, b in zip(now, before)])
+
+    def together(self, agg: Aggregate, values: Sequence[object]) -> Sequence[object]:
+        """All values of a map, each made to fit the others."""
+        return values
 
     def divided(self, agg: Aggregate, value: object, div: int) -> object:
         """The value with its numbers divided, for `print(@m, top, div)`."""

@@ -46,5 +46,5 @@ FUNCTIONS: dict[str, Function] = {
     for entry in room.FUNCTIONS
 }
 
-PLANNED = frozenset("kfunc_allowed sizeof offsetof tseries".split())
+PLANNED = frozenset("kfunc_allowed sizeof offsetof".split())
 """Functions and built-ins of the bpftrace language that parse but have no entry yet."""

@@ -1,6 +1,6 @@
 """Functions about the run itself, and the clocks: `exit`, `nsecs(CLOCK)`."""
 
-from kernscope.bundle.globals_layout import EXIT_FLAG
+from kernscope.bundle.globals_layout import EXIT_FLAG, TAI_OFFSET_NS
 from kernscope.catalog.base import CheckContext, Function, LowerContext
 from kernscope.catalog.functions.checks import wants_integer
 from kernscope.diagnostics import error, suggest
@@ -38,11 +38,16 @@ class _Exit(Function):
 
 class _Clock(Function):
     name = "nsecs"
-    usage = ("nsecs(boot)", "nsecs(monotonic)", "nsecs(tai)")
+    usage = ("nsecs(boot)", "nsecs(monotonic)", "nsecs(tai)", "nsecs(sw_tai)")
     doc = "Nanoseconds of one of the kernel's clocks."
     arity = (1, 1)
 
-    CLOCKS = {"boot": "ktime_get_boot_ns", "monotonic": "ktime_get_ns", "tai": "ktime_get_tai_ns"}
+    CLOCKS = {
+        "boot": "ktime_get_boot_ns",
+        "monotonic": "ktime_get_ns",
+        "tai": "ktime_get_tai_ns",
+        "sw_tai": "ktime_get_boot_ns",
+    }
 
     def check(self, cx: CheckContext, call: Call) -> Type | None:
         clock = call.args[0]
@@ -59,11 +64,26 @@ class _Clock(Function):
                 )
             )
             return None
+        if name == "tai" and not cx.kernel.has_feature("ktime_get_tai_ns"):
+            cx.report(
+                error(
+                    "not-available-here",
+                    "this kernel does not give programs the clock `tai`",
+                    clock.span,
+                    notes="it came with Linux 6.1",
+                    help="`nsecs(sw_tai)` is nearly the same",
+                )
+            )
         cx.keep(call, name)
         return UINT64
 
     def lower(self, lo: LowerContext, call: Call) -> "Value | None":
-        return lo.b.call(HELPER_IDS[self.CLOCKS[str(lo.kept(call))]])
+        b = lo.b
+        name = str(lo.kept(call))
+        time = b.call(HELPER_IDS[self.CLOCKS[name]])
+        if name == "sw_tai":
+            return b.add(time, b.load(8, lo.global_address(TAI_OFFSET_NS)))
+        return time
 
 
 FUNCTIONS = (_Exit(), _Clock())

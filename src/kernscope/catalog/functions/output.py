@@ -6,7 +6,7 @@ from kernscope.catalog.functions.checks import literal_text, wants_integer
 from kernscope.diagnostics import error
 from kernscope.output.printf import Conversion, accepts, is_supported, parse_format
 from kernscope.ssa import Cond
-from kernscope.syntax.ast import Call, Expr, MapRef
+from kernscope.syntax.ast import Call, Expr, Identifier, MapRef
 from kernscope.tables.helpers import HELPER_IDS
 from kernscope.types import (
     NONE,
@@ -244,22 +244,31 @@ class _Time(Function):
 class _Strftime(Function):
     name = "strftime"
     usage = ("strftime(FORMAT, NSECS)",)
-    doc = "A time since boot (`nsecs`) as text; `%f` gives microseconds."
+    doc = "A time as text: `nsecs`, or `nsecs(CLOCK)` itself of another clock; `%f` gives microseconds."
     arity = (2, 2)
+
+    CLOCKS = {"tai": "strftime_tai", "sw_tai": "strftime_tai", "monotonic": "strftime_monotonic"}
 
     def check(self, cx: CheckContext, call: Call) -> Type | None:
         wants_integer(cx, call, call.args[1])
         cx.type_of(call.args[0])
         cx.keep(call, literal_text(cx, call, call.args[0], "a format"))
-        return Symbolic("strftime", 2)
+        return Symbolic(self.CLOCKS.get(_clock_of(call.args[1]), "strftime"), 2)
 
     def lower(self, lo: LowerContext, call: Call) -> "Value | None":
         b = lo.b
         time = lo.value(call.args[1])
-        destination = lo.place(Symbolic("strftime", 2))
+        destination = lo.place(lo.type_of(call))
         b.store(8, destination, time, 0)
         b.store(8, destination, lo.constant_text(str(lo.kept(call))), 8)
         return destination
+
+
+def _clock_of(expr: Expr) -> str:
+    """The clock that a time is read from right there: `nsecs(tai)`."""
+    if isinstance(expr, Call) and len(expr.args) == 1 and isinstance(expr.args[0], Identifier):
+        return expr.args[0].name
+    return ""
 
 
 def _count(n: int, noun: str) -> str:
