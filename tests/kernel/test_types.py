@@ -365,3 +365,12 @@ def test_numbers_of_user_space_as_pointers() -> None:
     name = Path("/proc/self/cmdline").read_bytes().split(b"\0")[0]
     assert lines[0] == str(ord("/")) and name.startswith(b"/")
     assert ("/" + lines[1]).endswith("kernscope") or "python" in lines[1]
+
+
+def test_container_of() -> None:
+    lines = task(
+        "$p = (struct list_head *)((uint64)curtask + offsetof(struct task_struct, tasks));"
+        "print(container_of($p, task_struct, tasks)->pid == pid);"
+        "print(container_of(&curtask->se.vruntime, task_struct, se.vruntime) == curtask);"
+    )
+    assert lines[:2] == ["true", "true"]

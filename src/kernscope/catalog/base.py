@@ -84,6 +84,12 @@ class CheckContext(Protocol):
     def condition(self, expr: "Expr") -> None:
         """Check an expression that is asked whether it is true."""
 
+    def named_type(self, name: str) -> Type | None:
+        """The type of this name (`struct` and the like left out), of the program or of the kernel."""
+
+    def offset_of(self, struct: "Struct", path: Sequence[str]) -> int | None:
+        """Where a member of a member … begins, in bytes; None if there is none."""
+
     def use_map(self, ref: "MapRef", how: str) -> MapFacts:
         """Record that a map is named: `read`, `write`, `whole`, `reset`, `iterate`, `delete`, `has_key` or `len`."""
 

@@ -74,6 +74,20 @@ class ClauseContext(ConstantReader):
                 diagnostic.labels.append((span, "expanded here"))
             self.diagnostics.append(diagnostic)
 
+    def named_type(self, name: str) -> Type | None:
+        return self.space.named(name)
+
+    def offset_of(self, struct: Struct, path: Sequence[str]) -> int | None:
+        offset = 0
+        holder: Type | None = struct
+        for name in path:
+            complete = self.space.completed(holder) if isinstance(holder, Struct) else None
+            field = complete.member(name) if complete is not None else None
+            if field is None:
+                return None
+            offset, holder = offset + field.offset, field.type
+        return offset
+
     def not_yet(self, node: Node, what: str) -> None:
         """Report a part of the language that parses but has no meaning here yet."""
         self.report(error("not-yet", f"{what} cannot be compiled yet", node.span))

@@ -1,11 +1,11 @@
-"""Functions on bytes in memory: `memcmp`, `bswap`, and the address spaces of pointers."""
+"""Functions on bytes in memory: `memcmp`, `bswap`, the address spaces of pointers, the struct around a member."""
 
 from kernscope.catalog.base import CheckContext, Function, LowerContext
 from kernscope.catalog.functions.checks import wants_integer
 from kernscope.catalog.functions.search import SLACK_BYTES, scan
-from kernscope.diagnostics import error
+from kernscope.diagnostics import error, suggest
 from kernscope.ssa import Cond
-from kernscope.syntax.ast import Call, Expr
+from kernscope.syntax.ast import Call, Expr, FieldAccess, Identifier
 from kernscope.types import (
     INT64,
     UINT64,
@@ -14,6 +14,7 @@ from kernscope.types import (
     Integer,
     NoneType,
     Pointer,
+    Struct,
     Symbolic,
     Type,
     align_up,
@@ -125,9 +126,67 @@ class _Space(Function):
         return lo.value(call.args[0])
 
 
+class _ContainerOf(Function):
+    """The struct that has something as its member."""
+
+    name = "container_of"
+    usage = ("container_of(POINTER, STRUCT, MEMBER)",)
+    doc = (
+        "The struct of the type STRUCT whose MEMBER a pointer leads to: "
+        "`container_of($list, task_struct, tasks)`. The name of the type is written without `struct`."
+    )
+    arity = (3, 3)
+
+    def check(self, cx: CheckContext, call: Call) -> Type | None:
+        pointer, type_name, member = call.args
+        t = cx.type_of(pointer)
+        if t is not None and not isinstance(t, Pointer | Integer):
+            cx.report(
+                error("type-mismatch", f"`container_of()` wants a pointer, this is `{t}`", pointer.span)
+            )
+        struct = cx.named_type(type_name.name) if isinstance(type_name, Identifier) else None
+        if not isinstance(struct, Struct):
+            cx.report(
+                error(
+                    "unknown-type",
+                    f"there is no struct `{type_name.span.text}`",
+                    type_name.span,
+                    help="the name stands without `struct`: `container_of($list, task_struct, tasks)`",
+                )
+            )
+            return None
+        offset = cx.offset_of(struct, _path(member))
+        if offset is None:
+            near = suggest(member.span.text, struct.fields)
+            cx.report(
+                error(
+                    "unknown-field",
+                    f"`{struct}` has no member `{member.span.text}`",
+                    member.span,
+                    help=f"did you mean `{near}`?" if near else None,
+                )
+            )
+            return None
+        cx.keep(call, offset)
+        return Pointer(struct, t.space if isinstance(t, Pointer) else "kernel")
+
+    def lower(self, lo: LowerContext, call: Call) -> "Value | None":
+        offset = lo.kept(call)
+        assert isinstance(offset, int)
+        return lo.b.sub(lo.value(call.args[0]), offset)
+
+
+def _path(member: Expr) -> list[str]:
+    """`a.b` as its names; empty for what is no path."""
+    if isinstance(member, Identifier):
+        return [member.name]
+    return [*_path(member.base), member.name] if isinstance(member, FieldAccess) else [""]
+
+
 FUNCTIONS = (
     _Memcmp(),
     _Bswap(),
+    _ContainerOf(),
     _Space("kptr", "kernel", "The same pointer, followed in the kernel's memory."),
     _Space("uptr", "user", "The same pointer, followed in the memory of the current process."),
 )
