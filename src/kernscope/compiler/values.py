@@ -256,6 +256,9 @@ class Values(Access):
             return self._logical(node)
         if node.op in _COMPARE:
             return self._comparison(node)
+        text = self.constant_string(node)
+        if text is not None:
+            return self.constant_bytes(text.encode("utf-8", "surrogateescape"))
         return self.arithmetic(node.op, node.left, node.right, node)
 
     def _logical(self, node: Binary) -> Value:

@@ -240,16 +240,7 @@ class Checker(ExpressionChecker):
 
     def _let(self, node: Let) -> None:
         scope = self.scopes[-1]
-        known = scope.get(node.name)
-        if known is not None and self.clause.variables.get(node) is not known:
-            self.report(
-                error(
-                    "variable-declared-twice",
-                    f"`${node.name}` is already declared in this block",
-                    node.span,
-                    labels=[(known.span, "first here")],
-                )
-            )
+        self._must_be_new(node, node.name)
         sized = node.type is not None and not is_sized_by_value(node.type)
         declared = self.resolve_type(node.type) if node.type is not None and sized else None
         if node.type is not None and declared is not None and declared.size == 0:
@@ -260,6 +251,20 @@ class Checker(ExpressionChecker):
             if value_type is not None:
                 self._widen_variable(variable, value_type, node.value)
         scope[node.name] = variable
+
+    def _must_be_new(self, node: Node, name: str) -> None:
+        """A declaration must not hide a variable of this block or one around it."""
+        known = self.find_variable(name)
+        if known is not None and self.clause.variables.get(node) is not known:
+            self.report(
+                error(
+                    "variable-declared-twice",
+                    f"there is a `${name}` here already",
+                    node.span,
+                    labels=[(known.span, "first here")],
+                    help="give one of them another name",
+                )
+            )
 
     def _variable_of(self, node: Node, name: str, declared: Type | None = None) -> VariableInfo:
         variable = self.clause.variables.get(node)
@@ -419,6 +424,7 @@ class Checker(ExpressionChecker):
 
     def _for_range(self, node: ForRange) -> None:
         types = [self.number(node.start), self.number(node.end)]
+        self._must_be_new(node, node.var)
         variable = self._variable_of(node, node.var)
         known = [t for t in types if t is not None]
         if len(known) == 2:
@@ -447,6 +453,7 @@ class Checker(ExpressionChecker):
             self.report(error("wrong-arguments", f"`@{info.name}` has no keys to go over", source.span))
             return
         self.map_loops += 1
+        self._must_be_new(node, node.var)
         variable = self._variable_of(node, node.var)
         if info.key is not None and info.value is not None:
             value = (

@@ -95,7 +95,19 @@ class ConstantReader:
             return expr.value
         if isinstance(expr, PositionalParam) and expr.index <= len(self.parameters):
             return self.parameters[expr.index - 1]
+        if isinstance(expr, Binary) and expr.op == "+" and isinstance(expr.left, PositionalParam):
+            return self._parameter_behind(expr.left, expr.right)
         return None
+
+    def _parameter_behind(self, parameter: PositionalParam, skipped: Expr) -> str | None:
+        """`$1 + 2`, of a parameter that is no number: its text behind the first bytes."""
+        if self.parameter_number(parameter) is not None:
+            return None
+        content = self.parameters[parameter.index - 1].encode("utf-8", "surrogateescape")
+        start = self.constant(skipped)
+        if start is None or start < 0:
+            return None
+        return content[start:].decode("utf-8", "surrogateescape")
 
 
 def _fold(op: str, x: int, y: int) -> int | None:

@@ -75,6 +75,9 @@ class Operators(MapTypes):
         if node.op in _COMPARISON:
             self._compare(node)
             return BOOL
+        text = self.constant_string(node)
+        if text is not None:
+            return String(len(text.encode("utf-8", "surrogateescape")) + 1)
         return self.operation(node.op, node.left, node.right, node)
 
     def operation(self, op: str, left: Expr, right: Expr, node: Node) -> Type | None:
