@@ -18,10 +18,13 @@ bench: setup
 
 
 # Random texts for the parser, random SSA for the back end, random programs through everything. Needs root.
+# `make fuzz COUNT=50000 SEED=1000000` for more of the last, and others.
+COUNT = 10000
+SEED = 0
 fuzz: setup
 	.venv/bin/python tests/fuzz/syntax_fuzz.py 20000
 	.venv/bin/python tests/fuzz/ssa_fuzz.py --count 10000 --kernel
-	.venv/bin/python tests/fuzz/program_fuzz.py
+	.venv/bin/python tests/fuzz/program_fuzz.py --count $(COUNT) --seed $(SEED)
 
 test-vm: setup
 	.venv/bin/python tests/vm/virtual_machine.py

@@ -73,3 +73,13 @@ def _compiled_stage(name: str) -> Callable[[Source], str]:
 CHECKS["sema"] = _check_compilation
 for _name in ("types", "ir", "registers", "asm", "bundle"):
     STAGES[_name] = _compiled_stage(_name)
+
+
+@stage("output")
+def output_stage(source: Source) -> str:
+    """What the program prints on the user-space machine, its maps at the end included; messages after `!`."""
+    from vm_session import run
+
+    result = run(source.text, print_maps=True)
+    messages = "".join(f"! {line}\n" for line in result.messages.splitlines())
+    return result.text + messages
