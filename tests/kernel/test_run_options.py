@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -86,12 +87,65 @@ def test_only_the_process_that_is_given_counts(tmp_path: Path) -> None:
 
 
 def test_dry_run_does_everything_but_run() -> None:
-    for option in ("--dry-run", "--test"):
-        done = kernscope("run", option, "-e", 'begin { printf("b\\n"); } end { printf("e\\n"); } ' + OPENS)
-        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    done = kernscope("run", "--dry-run", "-e", 'begin { printf("b\\n"); } end { printf("e\\n"); } ' + OPENS)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert kernscope("run", "--dry-run", "-e", "tracepoint:no:such { }").returncode == 1
-    done = kernscope("run", "--bench", "-e", OPENS)
-    assert done.returncode == 0 and [line.split()[-1] for line in done.stdout.splitlines()] == ["ms", "ms"]
+
+
+TESTS = """
+test:ok { return 0; }
+test:bad { if (pid > 0) { return 3; } return 0; }
+test:prints { printf("hello %d\\n", 5); @x = 1; }
+bench:empty { }
+bench:some { @ = count(); @h = hist(nsecs); }
+begin { printf("b\\n"); exit(); }
+end { printf("e\\n"); }
+"""
+
+
+def test_tests_of_a_program() -> None:
+    done = kernscope("run", "--test", "-e", TESTS)
+    lines = [re.sub(r"\(\d+ μs\)", "(T)", line) for line in done.stdout.splitlines()]
+    assert done.returncode == 1 and done.stderr == ""
+    assert lines == [
+        "[==========] Running 3 tests.",
+        "b",
+        "[ RUN      ] ok",
+        "[       OK ] ok (T)",
+        "[ RUN      ] bad",
+        "[  FAILED  ] bad (T)",
+        "[ RUN      ] prints",
+        "hello 5",
+        "[       OK ] prints (T)",
+        "[==========] 3 tests ran.",
+        "[  PASSED  ] 2 tests.",
+        "[  FAILED  ] 1 test, listed below:",
+        "[  FAILED  ] bad",
+        "e",
+        "",
+        "",
+    ]
+    done = kernscope("run", "--test", "--probe-filter", "^o|pr", "-f", "json", "-e", TESTS)
+    results = [json.loads(line)["data"] for line in done.stdout.splitlines()]
+    assert [(n, r["passed"], r["output"]) for result in results for n, r in result.items()] == [
+        ("ok", True, ""),
+        ("prints", True, "hello 5\n"),
+    ]
+    assert done.returncode == 0
+    done = kernscope("run", "-e", TESTS)  # they do not run by themselves
+    assert (done.stdout, done.stderr) == ("b\ne\n\n\n", "Attached 2 probes\n")
+    assert kernscope("run", "--test", "--probe-filter", "(", "-e", TESTS).returncode == 2
+
+
+def test_benchmarks_of_a_program() -> None:
+    done = kernscope("run", "--bench", "-e", TESTS)
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert rows[0] == ["Benchmark", "Time(ns)", "Iterations"] and set(rows[1][0]) == {"-"}
+    assert [row[0] for row in rows[2:4]] == ["empty", "some"]
+    assert all(0 < int(each) < 100_000 and int(runs) >= 1000 for _, each, runs in rows[2:4])
+    done = kernscope("run", "--mode", "bench", "--probe-filter", "some", "-f", "json", "-e", TESTS)
+    (result,) = [json.loads(line) for line in done.stdout.splitlines()]
+    assert result["type"] == "benchmark_result" and set(result["data"]["some"]) == {"average", "iters"}
 
 
 def test_stages_are_shown_and_then_it_runs() -> None:

@@ -55,7 +55,7 @@ def _mode(arguments: Arguments) -> str:
     for name in ("version", "info", "list"):
         if arguments.flag(name):
             return name
-    for name, mode in (("fmt", "format"), ("dry_run", "test"), ("test", "test"), ("bench", "bench")):
+    for name, mode in (("fmt", "format"), ("dry_run", "rehearsal"), ("test", "test"), ("bench", "bench")):
         if arguments.flag(name):
             return mode
     return arguments.text("mode") or "run"
@@ -106,6 +106,7 @@ def prepare(
     *,
     command: list[str] | None = None,
     sinks: "list[kernscope.Sink] | tuple[()]" = (),
+    print_maps: bool = True,
 ) -> "kernscope.Session":
     """The session, ready to start; what the compiler found odd has been said."""
     stages = [stage for text in arguments.texts("debug") for stage in text.split(",")]
@@ -122,6 +123,7 @@ def prepare(
         pid=arguments.integer("pid"),
         only_pid=True,
         sinks=sinks,
+        print_maps=print_maps,
         settings=settings(arguments),
         dump=dump,
         verifier_log=verifier_log,

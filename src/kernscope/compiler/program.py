@@ -14,7 +14,7 @@ from kernscope.syntax.ast import Call, Node, walk
 from kernscope.tables.bpf import MapType
 
 from .memory import SCRATCH_LIMIT_BYTES, FunctionState
-from .statements import Statements
+from .statements import RESULT, Statements
 from .storage import Storage
 
 TYPE_CHECKING = False
@@ -85,7 +85,7 @@ class _Program(Statements):
         b.jump(leave)
         b.seal(leave)
         b.position(leave)
-        b.ret(0)
+        b.ret(b.read_var(RESULT) if kind.on_demand else 0)
         if self.scratch_size > SCRATCH_LIMIT_BYTES:
             raise CompileError([_too_much_memory(sections[0].clause, self.scratch_size)])
 
@@ -134,7 +134,9 @@ def lower(checked: Checked, kernel: "KernelFacts", bundle: Bundle) -> list[Lower
         scratch_map = f"{SCRATCH_MAP}{i}"
         program = _Program(kernel, storage, checked, shape.name, scratch_map)
         program.records, program.strings, program.clause_lost = records, bundle.strings, lost
-        program.emit(sections, numbers[key], check_exit=exits and kind is not probes.END)
+        program.emit(
+            sections, numbers[key], check_exit=exits and kind is not probes.END and not kind.on_demand
+        )
         if program.scratch_size:
             bundle.maps.append(MapSpec(scratch_map, MapType.PERCPU_ARRAY, 4, program.scratch_size, 1))
         from_probes |= program.sends_events and not kind.seldom

@@ -44,7 +44,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["Statements"]
+__all__ = ["RESULT", "Statements"]
+
+RESULT = "result"
+"""The builder's variable for what a program returns, where that means something."""
 
 _LOOP_LIMIT = 1000
 """Rounds of a loop on kernels without may_goto (before 6.9), where the verifier walks through every one."""
@@ -123,7 +126,9 @@ class Statements(RecordSender):
 
     def _return(self, node: Return) -> None:
         if node.value is not None:
-            self.value(node.value)
+            value = self.value(node.value)
+            if self.targets[0].kind.on_demand and is_scalar(self.type_of(node.value)):
+                self.b.write_var(RESULT, value)
         self.leave()
 
     def _break(self, node: Break) -> None:

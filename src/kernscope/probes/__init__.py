@@ -4,7 +4,7 @@ from kernscope.bundle import Attach
 from kernscope.diagnostics import error, suggest
 
 from .base import ProbeKind, ProgramShape, Report, Target
-from .lifecycle import BEGIN, END, SELF
+from .lifecycle import BEGIN, BENCH, END, SELF, TEST
 from .rawtracepoint import RAWTRACEPOINT
 from .syscalls import SYSCALL_ENTER, SYSCALL_EXIT
 from .timer import INTERVAL, PROFILE
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["END", "KINDS", "PLANNED", "ProbeKind", "ProgramShape", "Target", "attach", "expand", "kind_named"]
 
-KINDS: tuple[ProbeKind, ...] = (BEGIN, END, SELF, INTERVAL, PROFILE, TRACEPOINT, RAWTRACEPOINT)
+KINDS: tuple[ProbeKind, ...] = (BEGIN, END, SELF, TEST, BENCH, INTERVAL, PROFILE, TRACEPOINT, RAWTRACEPOINT)
 """What a program can name."""
 
 _ATTACHED: dict[str, ProbeKind] = {
@@ -31,7 +31,7 @@ _BY_PROVIDER: dict[str, ProbeKind] = {name: kind for kind in KINDS for name in k
 PLANNED = frozenset(
     """
     kprobe k kretprobe kr fentry f fexit fr kfunc kretfunc uprobe u uretprobe ur usdt U software s hardware h
-    watchpoint w asyncwatchpoint aw iter it test bench
+    watchpoint w asyncwatchpoint aw iter it
     """.split()
 )
 """Providers of the bpftrace language that parse but have no kind yet."""

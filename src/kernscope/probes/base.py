@@ -117,6 +117,9 @@ class ProbeKind:
     hidden_frames = most_hidden_frames = 0
     """How many of the kernel's functions usually, and at most, lie between the event and the program (`kstack`)."""
 
+    on_demand = False
+    """Whether it only runs when it is asked for (`--test`, `--bench`), and what its action returns is its result."""
+
     seldom = False
     """Whether it fires so seldom that a small event ring is enough (timers, `begin`)."""
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kernscope.kernel.program import Program
     from kernscope.syntax.ast import AttachPoint
 
-__all__ = ["BEGIN", "END", "SELF"]
+__all__ = ["BEGIN", "BENCH", "END", "SELF", "TEST"]
 
 
 class _RunBySession(ProbeKind):
@@ -89,6 +89,32 @@ class _Self(_RunBySession):
             return []
         return [Target(self, f"self:signal:{name}", (number,))]
 
+    def list_names(self, kernel: "KernelFacts") -> Sequence[str]:
+        return ("self:signal:SIGUSR1",)
+
+
+class _OnDemand(_RunBySession):
+    on_demand = True
+
+    def __init__(self, name: str, doc: str) -> None:
+        self.providers = (name,)
+        self.syntax = (f"{name}:NAME",)
+        self.doc = doc
+
+    def expand(self, point: "AttachPoint", kernel: "KernelFacts", report: Report) -> list[Target]:
+        kind = self.providers[0]
+        if len(point.args) != 1 or not point.args[0]:
+            report(
+                error(
+                    "bad-target",
+                    f"`{point.text}` needs a name",
+                    point.span,
+                    help=f"write `{kind}:name`",
+                )
+            )
+            return []
+        return [Target(self, f"{kind}:{point.args[0]}", (point.args[0],))]
+
 
 def _signal_numbers() -> dict[str, int]:
     import signal
@@ -100,3 +126,5 @@ def _signal_numbers() -> dict[str, int]:
 BEGIN = _Lifecycle("begin", "Runs once, before the first event of any other probe is handled.")
 END = _Lifecycle("end", "Runs once, when everything else has stopped.")
 SELF = _Self()
+TEST = _OnDemand("test", "Runs under `--test`; it fails if its action returns another number than 0.")
+BENCH = _OnDemand("bench", "Runs many times under `--bench`, which tells how long it takes.")

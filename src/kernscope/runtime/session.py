@@ -21,7 +21,7 @@ from kernscope.output.symbolic import SymbolFacts
 from kernscope.runtime.counters import Counters
 from kernscope.runtime.drain import BATCH_RECORDS, Drain
 from kernscope.runtime.errors import SessionError
-from kernscope.runtime.live import Live, close_all
+from kernscope.runtime.live import ON_DEMAND, Live, close_all
 from kernscope.runtime.maps import MapView
 from kernscope.runtime.resolve import connect
 from kernscope.runtime.wait import SignalWatch, Waiter
@@ -130,7 +130,8 @@ class Session:
                 self._live.attach()
                 self._tell_missing()
                 self._signal_watch.watch(self._live.signal_numbers())
-            self.emit(AttachedEvent(self.bundle.probe_count))
+            on_demand = sum(len(self._live.on_demand(kind)) for kind in ON_DEMAND)
+            self.emit(AttachedEvent(self.bundle.probe_count - on_demand))
             if not self._live.exit_flag:
                 self._watched.resume()
             if self._duration is not None:
@@ -141,6 +142,31 @@ class Session:
             self._release()
             raise
         return self
+
+    def hand_over(self) -> None:
+        """Handle what there is now, without waiting and without ending."""
+        if self._state == "running":
+            self._round()
+
+    def test_names(self) -> list[str]:
+        """Names of the program's `test:` probes."""
+        return [name for name, _ in self._live.on_demand("test")]
+
+    def run_test(self, name: str) -> tuple[int, int]:
+        """Run a `test:` probe once: what its action returned (0: passed), and nanoseconds."""
+        from kernscope.runtime.on_demand import run_once
+
+        return run_once(dict(self._live.on_demand("test"))[name])
+
+    def bench_names(self) -> list[str]:
+        """Names of the program's `bench:` probes."""
+        return [name for name, _ in self._live.on_demand("bench")]
+
+    def run_bench(self, name: str) -> tuple[int, int]:
+        """Run a `bench:` probe many times: nanoseconds each, as the kernel measures them, and how often."""
+        from kernscope.runtime.on_demand import run_often
+
+        return run_often(dict(self._live.on_demand("bench"))[name])
 
     def rehearse(self) -> None:
         """Create, load and attach, then undo it all: what a start would find out, and nothing runs.
