@@ -59,6 +59,12 @@ _BUFFER_WRITERS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+def _gfp(value: int) -> bytes:
+    from kernscope.tables.flags.gfp import gfp_text
+
+    return gfp_text(value).encode()
+
+
 def _pointer(value: int) -> bytes:
     return b"%#x" % value if value else b"0"
 
@@ -145,6 +151,8 @@ class _Writer:
         v = leaves.pop().names[0]
         if c.letter in _BUFFER_WRITERS:
             self.add(python_spec(c, "s"), f"{self.source.name(_BUFFER_WRITERS[c.letter])}({v})")
+        elif c.letter == "gr":
+            self.add(python_spec(c, "s"), f"{self.source.name(_gfp)}({v})")
         elif c.letter == "p":
             number = integer_expression(Conversion(0, 0, "", "", None, "l", "x"), type, v, self.source.name)
             self.add(python_spec(c, "s"), f"{self.source.name(_pointer)}({number})")

@@ -3,8 +3,8 @@
 A conversion is ``%[flags][width][.precision][length]letter`` as in C, with two differences that bpftrace
 makes: arguments have the width of their own type, so without a length modifier a 64-bit value is printed
 whole (C would cut it to 32 bits; values that fit into 32 bits look the same either way), and ``%r``,
-``%rx``, ``%rh`` print buffers. What is not a conversion is text, as in bpftrace: ``100%`` prints a percent
-sign.
+``%rx``, ``%rh`` print buffers, ``%gr`` the names of page allocator flags. What is not a conversion is text,
+as in bpftrace: ``100%`` prints a percent sign.
 """
 
 from __future__ import annotations
@@ -87,6 +87,10 @@ def _conversion(text: str, start: int) -> Conversion | None:
         precision = text[width_end + 1 : at]
     length = next((name for name in _LENGTHS if text.startswith(name, at)), "")
     at += len(length)
+    if text.startswith("gr", at):  # the flags of the page allocator, by name
+        return Conversion(
+            start, at + 2, text[start + 1 : flags_end], text[flags_end:width_end], precision, length, "gr"
+        )
     letter = text[at : at + 1]
     if not letter or letter not in _LETTERS + _FLOATING + "%":
         return None

@@ -140,6 +140,25 @@ class _PpidOf(_OfTask):
         return lo.read_kernel(where, 4, False)
 
 
+class _CommOf(Function):
+    name = "comm"
+    usage = ("comm(PID)",)
+    doc = "Name of the process with an id. It parses, but cannot be compiled yet."
+    arity = (1, 1)
+
+    def check(self, cx: CheckContext, call: Call) -> Type | None:
+        cx.type_of(call.args[0])
+        cx.report(
+            error(
+                "not-yet",
+                "the name of another process cannot be looked up yet",
+                call.span,
+                help="`comm` alone is that of the current thread, `pcomm` that of its parent",
+            )
+        )
+        return String(COMM_BYTES)
+
+
 class _PcommOf(_OfTask):
     name = "pcomm"
     usage = ("pcomm(TASK)",)
@@ -270,6 +289,7 @@ FUNCTIONS = (
     _IdIn("tid", False, "Thread id in the tracer's pid namespace, or in the initial one."),
     _PpidOf(),
     _PcommOf(),
+    _CommOf(),
     _Signal("signal", "send_signal", "Send a signal to the current process. Unsafe."),
     _Signal("signal_thread", "send_signal_thread", "Send a signal to the current thread. Unsafe."),
     _Reg(),
