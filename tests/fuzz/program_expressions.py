@@ -142,6 +142,8 @@ class ExpressionGenerator:
         rng = self.rng
         if depth <= 0 or rng.random() < 0.2:
             return self.number_leaf(depth)
+        if rng.random() < 0.05:
+            return self.function_number(depth - 1)
         kind = rng.random()
         if kind < 0.12:
             return make("un", [self.number(depth - 1)], rng.choice("-~"))
@@ -174,6 +176,16 @@ class ExpressionGenerator:
         if number is not None:
             return make("param", data=(index, number), type=U64 if number >= 1 << 63 else I64)
         return make("lit", data=rng.randint(0, 20))
+
+    def function_number(self, depth: int) -> Node:
+        """A function whose result is a number."""
+        rng = self.rng
+        kind = rng.choice(("strlen", "strstr", "strncmp", "bswap"))
+        if kind == "bswap":
+            number = self.of(rng.choice(INTS), depth)  # of a constant, the width is that of its value
+            return make("bswap", [number if number.const is None else self.builtin_number()])
+        texts = [self.of(STR, depth) for _ in range(1 if kind == "strlen" else 2)]
+        return make(kind, texts, rng.choice((0, 1, 3, 5, 16, 70)) if kind == "strncmp" else None)
 
     def builtin_number(self) -> Node:
         if self.raw and self.rng.random() < 0.6:
@@ -300,6 +312,8 @@ class ExpressionGenerator:
         if kind < 0.8:
             t = STR if rng.random() < 0.7 else ("tuple", tuple(self.value_type(1) for _ in range(2)))
             return make("strcmp", [self.of(t, depth - 1), self.of(t, depth - 1)], rng.choice(("==", "!=")))
+        if kind < 0.82:
+            return make("strcontains", [self.of(STR, depth - 1), self.of(STR, depth - 1)])
         if kind < 0.84:
             return make("shape", data=rng.choice(_SHAPES))
         if kind < 0.93 and not self.quiet:

@@ -416,6 +416,26 @@ class _Run:
     def ev_len(self, node: Node) -> int:
         return len(self.maps[node.data])
 
+    def ev_strlen(self, node: Node) -> int:
+        return len(self.value(node.kids[0]))
+
+    def ev_strstr(self, node: Node) -> int:
+        hay, needle = self.value(node.kids[0]), self.value(node.kids[1])
+        return int(hay.find(needle))
+
+    def ev_strcontains(self, node: Node) -> bool:
+        hay, needle = self.value(node.kids[0]), self.value(node.kids[1])
+        return needle in hay
+
+    def ev_strncmp(self, node: Node) -> int:
+        left, right = self.value(node.kids[0]), self.value(node.kids[1])
+        return int(left[: node.data] != right[: node.data])
+
+    def ev_bswap(self, node: Node) -> int:
+        size = node.type[1] // 8
+        value = wrap(int(self.value(node.kids[0])), node.type)
+        return int.from_bytes(value.to_bytes(size, "little"), "big")
+
     def ev_cut(self, node: Node) -> bytes:
         return self.value(node.kids[0])[: max(0, node.data - 1)]  # type: ignore[no-any-return]
 

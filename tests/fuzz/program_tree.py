@@ -227,7 +227,7 @@ def expression_type(node: Node) -> Type:
                     return I64
                 return I64 if number_type(left)[2] else U64
             return I64 if node.data == "-" else meet(kids[0], kids[1])
-        case "cmp" | "logic" | "has_key" | "delete" | "strcmp" | "shape":
+        case "cmp" | "logic" | "has_key" | "delete" | "strcmp" | "strcontains" | "shape":
             return BOOL
         case "cast":
             return node.data  # type: ignore[no-any-return]
@@ -249,8 +249,12 @@ def expression_type(node: Node) -> Type:
             if map.agg:
                 return I64 if map.signed else U64
             return map.value  # type: ignore[no-any-return]
-        case "len":
+        case "len" | "strlen":
             return U64
+        case "strncmp" | "strstr":
+            return I64
+        case "bswap":
+            return ("int", number_type(kids[0])[1], False)
         case _:
             return node.type
 
@@ -380,6 +384,11 @@ _TEXT: dict[str, Any] = {
     "has_key": _with_key("has_key"),
     "delete": _with_key("delete"),
     "len": lambda node: f"len(@{node.data.name})",
+    "strlen": _call("strlen"),
+    "strstr": _call("strstr"),
+    "strcontains": _call("strcontains"),
+    "strncmp": lambda node: f"strncmp({text_of(node.kids[0])}, {text_of(node.kids[1])}, {node.data})",
+    "bswap": _call("bswap"),
     "cut": lambda node: f"str({text_of(node.kids[0])}, {node.data})",
 }
 
