@@ -374,3 +374,19 @@ def test_container_of() -> None:
         "print(container_of(&curtask->se.vruntime, task_struct, se.vruntime) == curtask);"
     )
     assert lines[:2] == ["true", "true"]
+
+
+def test_text_that_fills_its_array(tmp_path: Path) -> None:
+    """No NUL at its end, or rubbish behind it: the same text from the process, from a copy, as a key."""
+    definitions = "struct s { char full[6]; char rest[6]; char long_one[100]; char end[3]; };"
+    content = b"abcdefXYZ\0zz" + b"q" * 100 + b"END"
+    body = """$v = *$p;
+    print(($p->full, $p->rest, $v.full, $v.rest, $p->end, $v.end));
+    print(($v.full == "abcdef", $p->full == "abcdef", $p->full == "abcde", $p->rest == "XYZ", $v.rest == "XYZ"));
+    print($v.long_one == $p->long_one); print($v.long_one);
+    @[$p->rest] = 1; @[$v.rest] = 2; @[$p->full] = 3; @[$v.full] = 4; """
+    lines = read_from(tmp_path, definitions, content, body)
+    assert lines[0] == "(abcdef, XYZ, abcdef, XYZ, END, END)"
+    assert lines[1] == "(true, true, false, true, true)"
+    assert lines[2:4] == ["true", "q" * 99]
+    assert [line for line in lines if line.startswith("@")] == ["@[XYZ]: 2", "@[abcdef]: 4"]

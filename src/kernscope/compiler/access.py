@@ -160,27 +160,27 @@ class Access(Memory, ConstantReader):
         """The value at a place: a scalar, or the address of the stored form."""
         if is_scalar(t):
             return self._read_scalar(place, t.size, isinstance(t, Integer) and t.signed)
-        if place.space == "own" and place.aligned and place.offset % 8 == 0:
+        own = place.space == "own"
+        if own and place.aligned and place.offset % 8 == 0 and not isinstance(t, String):
             return self.b.ptr_add(place.address, place.offset)
-        if isinstance(t, String):
-            destination = self.place_bytes(t.size + 1)
-        else:
-            destination = self.place(t)
-        self.read_into(place, t, destination, t.size)
+        # text may fill its array without a NUL, which the copy then has room to add
+        room = t.size + isinstance(t, String)
+        destination = self.place_bytes(room)
+        self.read_into(place, t, destination, room)
         return destination
 
     def read_into(self, place: Place, t: Type, destination: Value, room: int) -> None:
         """Copy what is kept in memory from a place to `destination`, which has `room` bytes."""
         b = self.b
-        if place.space == "own":
-            source = b.ptr_add(place.address, place.offset)
-            self.copy(destination, source, min(t.size, room), _alignment(place))
-            return
-        address = b.add(place.address, place.offset)
-        if isinstance(t, String):
-            # one byte more than the array: its text may fill it without a NUL, which the copy then adds
+        own = place.space == "own"
+        address = (b.ptr_add if own else b.add)(place.address, place.offset)
+        if own and not isinstance(t, String):
+            self.copy(destination, address, min(t.size, room), _alignment(place))
+        elif isinstance(t, String):
+            # also from our own memory: an array of a struct may hold anything behind its NUL
             self.clear(destination, room)
-            self.read_string(address, place.space, destination, min(t.size + 1, max(room, 1)))
+            space = "kernel" if own else place.space
+            self.read_string(address, space, destination, min(t.size + 1, room))
         elif t.size:
             self.read_bytes(address, place.space, destination, t.size)
 
@@ -190,8 +190,7 @@ class Access(Memory, ConstantReader):
             if place.offset % size or (size > 1 and not place.aligned and size == 8):
                 return self._read_unaligned(place, size, signed)
             return b.load(size, place.address, place.offset, signed=signed)
-        slot = self.place_bytes(8)
-        b.store(8, slot, 0)
+        slot = self.place_bytes(8)  # the helper clears it where it cannot read
         self.read_bytes(b.add(place.address, place.offset), place.space, slot, size)
         return b.load(size, slot, 0, signed=signed)
 

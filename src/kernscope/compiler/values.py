@@ -312,6 +312,8 @@ class Values(Access):
             constant = self.constant_string(text)
             if constant is not None and isinstance(text, StringLiteral):
                 content = constant.encode("utf-8", "surrogateescape").split(b"\0", 1)[0] + b"\0"
+                if len(content) == size + 1:
+                    content = content[:-1]  # fills an array of characters, which then has no NUL
                 if len(content) > size:
                     self.value(other)
                     return self.b.const(0)
