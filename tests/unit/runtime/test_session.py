@@ -13,7 +13,7 @@ from fake import FakeKernel
 from records import encode_record, encode_stored
 
 from kernscope.bundle import Attach, Bundle, Counter, MapSpec, ProgramSpec, Record, Relocation, UserMap
-from kernscope.output import JsonSink, TextSink
+from kernscope.output import EventSink, JsonSink, TextSink
 from kernscope.output.events import (
     AttachedEvent,
     EndEvent,
@@ -392,6 +392,25 @@ def test_a_process_that_ends_ends_the_session() -> None:
         run = Run(pid=child.pid)
         assert run.session.run() == 0
         child.wait()
+
+
+def test_a_process_that_ends_ends_the_session_while_events_keep_coming() -> None:
+    """A program that sees what the session itself does, for instance, has a new event in every round."""
+    seen: list[Event] = []
+
+    def again(event: Event) -> None:
+        if isinstance(event, PrintfEvent) and len(seen) < 1000:
+            seen.append(event)
+            if run.session.running:
+                run.send(PRINTF, len(seen), b"")
+
+    with subprocess.Popen(["sleep", "0.05"]) as child:
+        run = Run(pid=child.pid, sinks=[EventSink(again)])
+        run.session.start()
+        run.send(PRINTF, 0, b"")
+        assert run.session.run() == 0
+        child.wait()
+    assert 0 < len(seen) < 1000
 
 
 def test_unknown_process() -> None:
