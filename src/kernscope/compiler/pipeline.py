@@ -12,6 +12,7 @@ from kernscope.diagnostics import CompileError, Diagnostic, Source, Span, error,
 from kernscope.ssa import FrameTooLarge
 
 from .collection import without_collection
+from .limits import check_limits
 from .program import LoweredProgram, lower
 
 TYPE_CHECKING = False
@@ -71,7 +72,7 @@ def compile_source(
     bundle.warnings = checked.warnings
     bundle.config = dict(checked.config)
     for lowered in lower(checked, kernel, bundle):
-        bundle.programs.append(_assemble(lowered, program, verify, dump))
+        bundle.programs.append(_assemble(lowered, verify, dump))
     if dump is not None:
         from kernscope.compiler.dump import bundle_text
 
@@ -92,9 +93,7 @@ def _with_headers(
     return with_includes(program, dirs, includes)
 
 
-def _assemble(
-    lowered: LoweredProgram, program: syntax.ast.Program, verify: bool, dump: Dump | None
-) -> ProgramSpec:
+def _assemble(lowered: LoweredProgram, verify: bool, dump: Dump | None) -> ProgramSpec:
     module, shape = lowered.module, lowered.shape
     try:
         functions = ssa.compile_module(
@@ -103,8 +102,9 @@ def _assemble(
             dump=None if dump is None else _pass_dump(module.name, dump),
         )
     except FrameTooLarge as too_large:
-        raise CompileError([_stack_error(str(too_large), program)]) from None
+        raise CompileError([_stack_error(str(too_large), lowered.place)]) from None
     assembled = assemble(functions)
+    check_limits(assembled, module, lowered.place)
     spec = ProgramSpec(
         shape.name,
         shape.type,
@@ -161,10 +161,10 @@ def _nesting_error(source: Source) -> Diagnostic:
     )
 
 
-def _stack_error(message: str, program: syntax.ast.Program) -> Diagnostic:
+def _stack_error(message: str, place: Span) -> Diagnostic:
     return error(
         "too-much-memory",
         f"the program needs more stack than the kernel gives: {message}",
-        program.probes[0].attach_points[0].span,
+        place,
         help="use fewer variables at once, or split the action into several probes",
     )

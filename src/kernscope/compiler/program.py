@@ -6,7 +6,7 @@ from kernscope import probes
 from kernscope.bundle import Bundle, MapSpec, Record
 from kernscope.bundle.globals_layout import EXIT_FLAG, SCRATCH_MAP
 from kernscope.catalog.functions import FUNCTIONS
-from kernscope.diagnostics import CompileError, Diagnostic, error
+from kernscope.diagnostics import CompileError, Diagnostic, Span, error, root_span
 from kernscope.probes import ProgramShape, Target
 from kernscope.sema import Checked, Clause
 from kernscope.ssa import Builder, Cond, Module
@@ -25,12 +25,12 @@ __all__ = ["LoweredProgram", "lower"]
 
 
 class LoweredProgram:
-    """A program in SSA form, and how it is loaded and attached."""
+    """A program in SSA form, and how it is loaded and attached. `place` is its (first) target in the source."""
 
-    __slots__ = ("module", "shape")
+    __slots__ = ("module", "place", "shape")
 
-    def __init__(self, module: Module, shape: ProgramShape) -> None:
-        self.module, self.shape = module, shape
+    def __init__(self, module: Module, shape: ProgramShape, place: Span) -> None:
+        self.module, self.shape, self.place = module, shape, place
 
 
 class _Section:
@@ -140,7 +140,7 @@ def lower(checked: Checked, kernel: "KernelFacts", bundle: Bundle) -> list[Lower
         if program.scratch_size:
             bundle.maps.append(MapSpec(scratch_map, MapType.PERCPU_ARRAY, 4, program.scratch_size, 1))
         from_probes |= program.sends_events and not kind.seldom
-        lowered.append(LoweredProgram(program.module, shape))
+        lowered.append(LoweredProgram(program.module, shape, _place(sections)))
     storage.finish(events_from_probes=from_probes)
     return lowered
 
@@ -148,6 +148,10 @@ def lower(checked: Checked, kernel: "KernelFacts", bundle: Bundle) -> list[Lower
 def _ends_program(node: Node) -> bool:
     entry = FUNCTIONS.get(node.name) if isinstance(node, Call) else None
     return entry is not None and entry.ends_program
+
+
+def _place(sections: list[_Section]) -> Span:
+    return root_span(sections[0].clause.probe.attach_points[0].span)
 
 
 def _group(checked: Checked) -> dict[object, list[_Section]]:

@@ -23,3 +23,8 @@ class RefusedError(VerifierError):
     def __init__(self, error: VerifierError, span: tuple[int, int] | None) -> None:
         super().__init__(error.errno or 22, error.program, error.log, error.hint)
         self.span = span
+
+    @property
+    def too_large(self) -> bool:
+        """Whether the kernel gave up checking, by its limits on the length and number of the program's paths."""
+        return self.reason.startswith(("BPF program is too large", "The sequence of"))

@@ -11,7 +11,9 @@ from kernscope.bundle.globals_layout import (
     GLOBALS_MAP,
     START_NS,
 )
+from kernscope.diagnostics import CompileError, Diagnostic, Source, Span, error
 from kernscope.kernel import AttachError
+from kernscope.runtime.errors import RefusedError
 from kernscope.runtime.load import create_maps, load_program
 
 TYPE_CHECKING = False
@@ -76,12 +78,31 @@ class Live:
         """All programs, `end` programs too: what cannot be loaded must be known before anything runs."""
         license = str(self.bundle.config.get("license", "GPL"))
         for spec in self.bundle.programs:
-            program = load_program(spec, self.kernel, self.maps, license)
+            try:
+                program = load_program(spec, self.kernel, self.maps, license)
+            except RefusedError as refused:
+                if not refused.too_large:
+                    raise
+                raise CompileError([self._too_large(refused)]) from refused
             self._programs.append((spec.name, program))
             for attach in spec.attach:
                 when = RUN_BY_SESSION.get(attach.kind)
                 if when is not None:
                     self._inline.setdefault(when, []).append((attach.target, program))
+
+    def _too_large(self, refused: RefusedError) -> Diagnostic:
+        """The program's fault, not ours: the kernel gave up checking it."""
+        place = Span(Source(self.bundle.source_name, self.bundle.source_text), *(refused.span or (0, 0)))
+        return error(
+            "program-too-large",
+            "the program is too large for the kernel, which gave up checking it here",
+            place,
+            notes=[
+                refused.reason,
+                "what the kernel checks grows with the statements, and with branches that test many things",
+            ],
+            help="split the action into several probes, or write repeated parts as a loop",
+        )
 
     def attach(self) -> None:
         """Everything that is a kernel event. Raises AttachError, unless `missing_probes` accepts it."""

@@ -60,6 +60,12 @@ _MOST_ROUNDS = 30
 UNROLL_LIMIT = 100
 """Largest count of `unroll`, as in bpftrace."""
 
+UNROLLED_LIMIT = 10_000
+"""Copies of a statement that `unroll`s within each other may make."""
+
+MAP_LOOPS_LIMIT = 7
+"""Loops over maps within each other: each is a function, and the kernel takes 8 at once (MAX_CALL_FRAMES)."""
+
 
 class Checker(ExpressionChecker):
     """Checks one program. `clauses` and `maps` are the result, `diagnostics` what was found."""
@@ -196,6 +202,7 @@ class Checker(ExpressionChecker):
     def _check_clause(self, clause: Clause) -> None:
         self.clause = clause
         self.found = {}
+        self.unrolled = 1
         self.scopes = [{}]
         self.loops = 0
         self.map_loops = 0
@@ -420,7 +427,18 @@ class Checker(ExpressionChecker):
                     help="use `for ($i : 0..$n)` for a number that is not known",
                 )
             )
+        self.unrolled *= count or 1
+        if self.unrolled > UNROLLED_LIMIT:
+            self.report(
+                error(
+                    "program-too-large",
+                    f"this is unrolled {self.unrolled:,} times in all, more than {UNROLLED_LIMIT:,}",
+                    node.span,
+                    help="make the outer ones loops: `for ($i : 0..100) { … }`",
+                )
+            )
         self._loop_body(node.body)
+        self.unrolled //= count or 1
 
     def _for_range(self, node: ForRange) -> None:
         types = [self.number(node.start), self.number(node.end)]
@@ -453,6 +471,16 @@ class Checker(ExpressionChecker):
             self.report(error("wrong-arguments", f"`@{info.name}` has no keys to go over", source.span))
             return
         self.map_loops += 1
+        if self.map_loops == MAP_LOOPS_LIMIT + 1:
+            self.report(
+                error(
+                    "nesting-too-deep",
+                    f"loops over maps are nested deeper than {MAP_LOOPS_LIMIT} levels",
+                    node.span,
+                    notes="each is a function of its own, and the kernel takes 8 at once",
+                    help="go over one map after the other, and keep what is needed in variables",
+                )
+            )
         self._must_be_new(node, node.var)
         variable = self._variable_of(node, node.var)
         if info.key is not None and info.value is not None:
