@@ -45,7 +45,7 @@ from kernscope.types import (
     Type,
 )
 
-from .members import Members
+from .type_questions import TypeQuestions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 __all__ = ["ExpressionChecker"]
 
 
-class ExpressionChecker(Members):
+class ExpressionChecker(TypeQuestions):
     """Infers the types of expressions; also what the catalogue's entries see (`CheckContext`)."""
 
     found: dict[Expr, Type | None]

@@ -1,36 +1,22 @@
-"""Types of what is inside other values: members, elements, what pointers lead to, and questions about types."""
+"""Types of what is inside other values: members, elements, and what pointers lead to."""
 
-from kernscope.catalog.aggregations import AGGREGATIONS
-from kernscope.catalog.builtins import find_builtin
-from kernscope.catalog.functions import FUNCTIONS
 from kernscope.diagnostics import error, suggest
 from kernscope.syntax.ast import (
-    Binary,
-    Call,
-    Cast,
     Expr,
     FieldAccess,
     Identifier,
     Index,
     MapRef,
-    Offsetof,
     RecordExpr,
-    Sizeof,
     TupleAccess,
-    TypeExpr,
-    TypeInfo,
     Unary,
     Variable,
 )
 from kernscope.types import (
     INT8,
-    INT64,
     NONE,
-    UINT64,
     Aggregate,
     Array,
-    Bool,
-    Enum,
     Integer,
     NamedTuple,
     Pointer,
@@ -41,15 +27,13 @@ from kernscope.types import (
     Type,
 )
 
-from .operators import Operators
+from .casts import Casts
 
 __all__ = ["Members"]
 
-_TYPEINFO_NAMES = ("btf_id", "base_type", "full_type")
 
-
-class Members(Operators):
-    """Infers the types of members, elements and casts."""
+class Members(Casts):
+    """Infers the types of members and elements."""
 
     # --- members -------------------------------------------------------------------------------------------
 
@@ -319,167 +303,3 @@ class Members(Operators):
         if len(types) != len(node.fields):
             return None
         return NamedTuple(tuple(field.name for field in node.fields), tuple(types))
-
-    # --- questions about types -----------------------------------------------------------------------------
-
-    def type_argument(self, arg: Expr | TypeExpr) -> Type | None:
-        """The type that `sizeof` and the like ask about: of an expression, or by name."""
-        if isinstance(arg, TypeExpr):
-            return self.resolve_type(arg)
-        if isinstance(arg, Identifier):
-            known = find_builtin(arg.name) is not None or self.space.enumerator(arg.name) is not None
-            named = None if known and not self.space.is_type_name(arg.name) else self.space.named(arg.name)
-            if named is not None:
-                return named
-        return self.type_of(arg)
-
-    def _sizeof(self, node: Sizeof) -> Type | None:
-        t = self.type_argument(node.arg)
-        if isinstance(t, Struct):
-            t = self.completed(t, node)
-        if t is not None:
-            self.keep(node, t.size)
-        return UINT64
-
-    def _offsetof(self, node: Offsetof) -> Type | None:
-        t = self.type_argument(node.arg)
-        offset = 0
-        for name in node.fields:
-            if isinstance(t, Pointer):
-                t = t.target
-            if not isinstance(t, Struct):
-                if t is not None:
-                    self.report(error("type-mismatch", f"`{t}` has no members", node.span))
-                return UINT64
-            struct = self.completed(t, node)
-            field = struct.member(name) if struct is not None else None
-            if struct is not None and field is None:
-                near = suggest(name, struct.fields)
-                self.report(
-                    error(
-                        "unknown-field",
-                        f"`{struct}` has no member `{name}`",
-                        node.span,
-                        help=f"did you mean `{near}`?" if near else None,
-                    )
-                )
-            if field is None:
-                return UINT64
-            offset += field.offset
-            t = field.type
-        self.keep(node, offset)
-        return UINT64
-
-    def _typeinfo(self, node: TypeInfo) -> Type | None:
-        t = self.type_argument(node.arg)
-        if t is None:
-            return None
-        content = (0, _base_type(t), str(t))
-        self.keep(node, content)
-        sizes = [String(len(text.encode()) + 1) for text in content[1:]]
-        return NamedTuple(_TYPEINFO_NAMES, (INT64, *sizes))
-
-    # --- casts ---------------------------------------------------------------------------------------------
-
-    def _cast(self, node: Cast) -> Type | None:
-        wanted = self.resolve_type(node.type)
-        t = self.type_of(node.operand)
-        if isinstance(t, Aggregate) and AGGREGATIONS[t.kind].scalar:
-            t = t.number
-        if wanted is None or t is None:
-            return wanted
-        if isinstance(wanted, Pointer) and isinstance(t, Pointer | Integer):
-            return Pointer(
-                wanted.target, t.space if isinstance(t, Pointer) else self._number_space(node.operand)
-            )
-        if isinstance(wanted, Array):
-            return self._cast_to_array(node, wanted, t)
-        if isinstance(wanted, Enum) and isinstance(t, Integer):
-            return self._cast_to_enum(node, wanted)
-        if (
-            (isinstance(wanted, Integer | Bool) and isinstance(t, Integer | Bool | Pointer))
-            or (isinstance(wanted, Integer) and isinstance(t, Array) and t.size == wanted.size)
-            or (isinstance(wanted, String) and isinstance(t, String))
-            or (isinstance(wanted, Struct) and wanted == t)
-        ):
-            return wanted
-        self._no_cast(node, wanted, t)
-        return wanted
-
-    def _no_cast(self, node: Cast, wanted: Type, t: Type) -> None:
-        help = None
-        if isinstance(wanted, Struct) and isinstance(t, Pointer | Integer):
-            help = f"cast to a pointer and follow it: `*({wanted} *){node.operand.span.text}`"
-        elif isinstance(wanted, Integer) and isinstance(t, String):
-            help = "a string is no number; compare it, or read its bytes: `$s[0]`"
-        elif isinstance(wanted, Integer) and isinstance(t, Array):
-            help = f"the array has {t.size} bytes, `{wanted}` has {wanted.size}"
-        self.report(error("type-mismatch", f"`{t}` cannot be cast to `{wanted}`", node.span, help=help))
-
-    def _cast_to_array(self, node: Cast, wanted: Array, t: Type) -> Type | None:
-        element = wanted.element
-        constant = self.constant(node.operand)
-        size = t.size
-        if constant is not None and isinstance(t, Integer):
-            size = wanted.size or _least_bytes(constant)
-        if not wanted.count and element.size and isinstance(t, Integer | Array):
-            wanted = Array(element, size // element.size)
-        whole = isinstance(element, Integer) and (
-            (isinstance(t, Integer) and wanted.size in (1, 2, 4, 8)) or isinstance(t, Array | String)
-        )
-        if not whole or wanted.size != size or not wanted.size:
-            self._no_cast(node, wanted, t)
-            return None
-        return wanted
-
-    def _cast_to_enum(self, node: Cast, wanted: Enum) -> Type:
-        constant = self.constant(node.operand)
-        if constant is not None and constant not in wanted.names:
-            names = ", ".join(f"`{name}` ({value})" for value, name in list(wanted.names.items())[:12])
-            self.report(
-                error(
-                    "type-mismatch",
-                    f"`{wanted}` has no value {constant}",
-                    node.span,
-                    notes=f"it has: {names}",
-                )
-            )
-        return wanted
-
-    def _number_space(self, expr: Expr) -> str:
-        """Where a number that is made a pointer leads."""
-        if isinstance(expr, Call) and expr.name in FUNCTIONS and FUNCTIONS[expr.name].space:
-            return FUNCTIONS[expr.name].space
-        if isinstance(expr, Binary):
-            return self._number_space(expr.left)
-        return self.pointer_space
-
-    @property
-    def pointer_space(self) -> str:
-        """Where a number that is made a pointer leads: the kernel, but for probes in user space."""
-        return self.clause.targets[0].kind.pointer_space if self.clause.targets else "kernel"
-
-
-def _least_bytes(value: int) -> int:
-    """Bytes of the smallest signed type that holds a number."""
-    for size in (1, 2, 4):
-        if -(1 << 8 * size - 1) <= value < 1 << 8 * size - 1:
-            return size
-    return 8
-
-
-def _base_type(t: Type) -> str:
-    """bpftrace's word for the kind of a type."""
-    for kind, word in (
-        (NamedTuple, "record"),
-        (Tuple, "tuple"),
-        (Integer, "int"),
-        (Bool, "bool"),
-        (String, "string"),
-        (Struct, "c_type"),
-        (Pointer, "pointer"),
-        (Array, "array"),
-    ):
-        if isinstance(t, kind):
-            return word
-    return "none" if t == NONE else str(t)
