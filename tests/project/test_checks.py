@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,13 +18,17 @@ FILE_LINES, FUNCTION_LINES = 600, 80
 
 def project_files() -> list[Path]:
     """What belongs to the project: what git tracks, or without git what is not hidden."""
-    listed = subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], capture_output=True, text=True)
-    if listed.returncode == 0:
-        return [path for name in listed.stdout.split("\0") if name and (path := ROOT / name).is_file()]
+    if shutil.which("git") is not None:
+        listed = subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], capture_output=True, text=True)
+        if listed.returncode == 0:
+            return [path for name in listed.stdout.split("\0") if name and (path := ROOT / name).is_file()]
     return [
         path
         for path in ROOT.rglob("*")
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
+        if path.is_file() and not set(path.relative_to(ROOT).parts[:-1]) & {"build", "dist"}
+        if not any(
+            part.startswith(".") or part.endswith(".egg-info") for part in path.relative_to(ROOT).parts
+        )
     ]
 
 
