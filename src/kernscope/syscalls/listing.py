@@ -22,6 +22,8 @@ def listing_text(
 
 
 def _declaration(type: str, name: str) -> str:
-    """`char[16]` and `comm` are `char comm[16]`, as C writes it."""
+    """`char[16]` and `comm` are `char comm[16]`, as C writes it; of unknown length it stays `char[] comm`."""
+    if type.endswith("[]"):
+        return f"{type} {name}"
     base, bracket, rest = type.partition("[")
     return f"{base.rstrip()} {name}{bracket}{rest}"
