@@ -113,7 +113,9 @@ class Access(Memory, ConstantReader):
         return Place(b.add(base, b.mul(self.number(node.index), size)), 0, _space(t))
 
     def _element(self, node: Index, t: Array | String) -> Place:
-        """An element of an array; an index outside of it, which is reported, means the first one."""
+        """An element of an array. An index outside, which is reported, leads nowhere behind a pointer, so that reading
+        gives 0, and to the first element in our own memory.
+        """
         b = self.b
         place = self._array_place(node.base, t)
         size = t.element.size if isinstance(t, Array) else 1
@@ -122,26 +124,28 @@ class Access(Memory, ConstantReader):
             return place.moved(constant * size)
         index = self.number(node.index)
         count = t.count if isinstance(t, Array) else t.size
-        if count:
-            chosen = object()
-            inside, outside, done = b.block("inside"), b.block("outside", likely=False), b.block("indexed")
-            b.branch_cmp(Cond.ULT, index, count, inside, outside)
-            b.seal(inside)
-            b.position(inside)
-            b.write_var(chosen, index)
-            b.jump(done)
-            b.seal(outside)
-            b.position(outside)
-            self._out_of_bounds(node, count)
-            b.write_var(chosen, 0)
-            b.jump(done)
-            b.seal(done)
-            b.position(done)
-            index = b.read_var(chosen)
-        distance = b.mul(index, size)
-        if place.space == "own":
-            return Place(b.ptr_add(place.address, distance), place.offset, "own", size % 8 == 0)
-        return Place(b.add(place.address, distance), place.offset, place.space)
+        own = place.space == "own"
+        if not count:
+            address = (b.ptr_add if own else b.add)(place.address, b.mul(index, size))
+            return Place(address, place.offset, place.space)
+        chosen = object()
+        inside, outside, done = b.block("inside"), b.block("outside", likely=False), b.block("indexed")
+        b.branch_cmp(Cond.ULT, index, count, inside, outside)
+        b.seal(inside)
+        b.position(inside)
+        b.write_var(chosen, b.mul(index, size) if own else b.add(place.address, b.mul(index, size)))
+        b.jump(done)
+        b.seal(outside)
+        b.position(outside)
+        self._out_of_bounds(node, count)
+        b.write_var(chosen, 0 if own else b.const(-place.offset))
+        b.jump(done)
+        b.seal(done)
+        b.position(done)
+        if own:
+            address = b.ptr_add(place.address, b.read_var(chosen))
+            return Place(address, place.offset, "own", size % 8 == 0)
+        return Place(b.read_var(chosen), place.offset, place.space)
 
     def _array_place(self, base: Expr, t: Array | String) -> Place:
         """An array that is indexed; one in the program's context is copied, as its offsets must be constants."""
