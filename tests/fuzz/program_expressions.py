@@ -59,7 +59,8 @@ class ExpressionGenerator:
         self.loop_depth = 0
         self.names = 0
         self.budget = 0
-        self.raw = False
+        self.members: dict[str, Type] = {}
+        """What the clause's event brings, as it is written."""
 
     def statements(self, count: int, *, tail: bool = False, jumps: bool = True) -> list[Node]:
         raise NotImplementedError
@@ -188,8 +189,10 @@ class ExpressionGenerator:
         return make(kind, texts, rng.choice((0, 1, 3, 5, 16, 70)) if kind == "strncmp" else None)
 
     def builtin_number(self) -> Node:
-        if self.raw and self.rng.random() < 0.6:
-            return make("builtin", data=f"arg{self.rng.randint(0, 1)}", type=U64)
+        numbers = [name for name, t in self.members.items() if is_int(t)]
+        if numbers and self.rng.random() < 0.6:
+            name = self.rng.choice(numbers)
+            return make("builtin", data=name, type=self.members[name])
         name = self.rng.choice(("pid", "tid", "uid", "gid"))
         return make("builtin", data=name, type=U32)
 
@@ -283,6 +286,9 @@ class ExpressionGenerator:
     def string(self, depth: int) -> Node:
         rng = self.rng
         kind = rng.random()
+        texts = [name for name, t in self.members.items() if t == STR]
+        if texts and kind < 0.3:
+            return make("builtin", data=rng.choice(texts), type=STR)
         if kind < 0.5:
             return make("strlit", data=rng.choices(_WORDS, _WORD_WEIGHTS)[0], type=STR)
         if kind < 0.65:

@@ -5,14 +5,17 @@ import random
 from program_expressions import INT_OPS, SCALAR, ExpressionGenerator
 from program_tree import (
     BOOL,
+    CALL_NUMBERS,
     I64,
     PROBE,
+    STR,
     U32,
     U64,
     Clause,
     Map,
     Node,
     Program,
+    SystemCall,
     Type,
     Var,
     is_int,
@@ -23,6 +26,31 @@ from program_tree import (
 __all__ = ["MAX_MAP_KEYS", "generate"]
 
 MAX_MAP_KEYS = 64
+
+
+_CALL_PROBES = (
+    "tracepoint:syscalls:sys_enter_openat",
+    "tracepoint:syscalls:sys_enter_read",
+    "tracepoint:syscalls:sys_enter_*",
+    "tracepoint:syscalls:sys_exit_openat",
+    "tracepoint:syscalls:sys_exit_*",
+    "tracepoint:raw_syscalls:sys_exit",
+)
+
+MEMBERS: dict[str, dict[str, Type]] = {
+    "rawtracepoint:sys_enter": {"arg0": U64, "arg1": U64},
+    "tracepoint:syscalls:sys_enter_openat": {
+        "args.dfd": U64,
+        "args.flags": U64,
+        "args.mode": U64,
+        "str(args.filename)": STR,
+    },
+    "tracepoint:syscalls:sys_enter_read": {"args.fd": U64, "args.count": U64},
+    "tracepoint:syscalls:sys_exit_openat": {"args.ret": I64},
+    "tracepoint:syscalls:sys_exit_*": {"args.ret": I64},
+    "tracepoint:raw_syscalls:sys_exit": {"args.ret": I64, "args.id": I64},
+}
+"""What may be read in the clauses of each probe."""
 
 
 def generate(seed: int, *, events: bool = True) -> Program:
@@ -47,6 +75,11 @@ class _Generator(ExpressionGenerator):
             clauses.append(self.clause("rawtracepoint:sys_enter", rng.randint(1, 8)))
             count = rng.randint(1, 4)
             program.contexts = [(self.edge() & ((1 << 64) - 1), self.edge()) for _ in range(count)]
+        if self.events and rng.random() < 0.2:
+            program.config |= {"perf_rb_pages": 64, "max_probes": 5000}
+            for probe in rng.choices(_CALL_PROBES, k=rng.randint(1, 3)):
+                clauses.append(self.clause(probe, rng.randint(1, 6)))
+            program.calls = [self.call() for _ in range(rng.randint(1, 4))]
         if self.events and rng.random() < 0.12:
             clauses.append(self.clause("self:signal:SIGUSR1", rng.randint(1, 6)))
             program.signals = rng.randint(1, 2)
@@ -54,6 +87,13 @@ class _Generator(ExpressionGenerator):
             clauses.append(self.clause("end", rng.randint(1, 6)))
         clauses[0].body.kids[:0] = self.pins(program)
         return program
+
+    def call(self) -> SystemCall:
+        name = self.rng.choice(list(CALL_NUMBERS))
+        arguments = tuple(self.edge() & (1 << 64) - 1 for _ in range(4))
+        return SystemCall(
+            name, arguments, self.rng.choice((0, 3, -2, -(1 << 40), self.edge() & (1 << 63) - 1))
+        )
 
     def pins(self, program: Program) -> list[Node]:
         """Statements that never run: they fix the types of maps that are used."""
@@ -72,7 +112,7 @@ class _Generator(ExpressionGenerator):
         return make("mapassign", [*keys, self.sample(map.value)], ("", map))
 
     def clause(self, probe: str, size: int) -> Clause:
-        self.raw = probe.startswith("raw")
+        self.members = MEMBERS.get(probe, {})
         self.scopes = [[]]
         self.budget = size
         predicate = self.condition(2) if self.rng.random() < 0.15 else None
@@ -299,7 +339,7 @@ class _Generator(ExpressionGenerator):
             lambda m: m.keys is not None and m.keys != (PROBE,) and (not m.agg or m.agg in SCALAR)
         )
         if map is None:
-            return self.output(1)
+            return self.assignment(1) if self.quiet else self.output(1)
         value = (I64 if map.signed else U64) if map.agg else map.value
         var = Var(self.fresh(), ("tuple", (map.key_type, value)), False)
         self.frozen.add(var)

@@ -8,7 +8,9 @@ from typing import Any
 
 from program_tree import (
     BOOL,
+    CALL_NUMBERS,
     I64,
+    PATH,
     PROBE,
     STR,
     U64,
@@ -16,6 +18,7 @@ from program_tree import (
     Map,
     Node,
     Program,
+    SystemCall,
     Type,
     Var,
     compare,
@@ -94,6 +97,7 @@ class _Run:
         self.steps = 0
         self.probe = ""
         self.context: tuple[int, ...] = ()
+        self.members: dict[str, Any] = {}
 
     # --- events ----------------------------------------------------------------------------------------------
 
@@ -102,6 +106,8 @@ class _Run:
         if not self.exited:
             for context in self.program.contexts:
                 self._fire("rawtracepoint:", context)
+            for call in self.program.calls:
+                self._call(call)
             for _ in range(self.program.signals):
                 self._fire("self:signal:")
         self._fire("end")
@@ -115,6 +121,25 @@ class _Run:
             if clause.probe.startswith(kind) and not (self.exited and kind != "end"):
                 self.probe, self.context = clause.probe, context
                 self._clause(clause)
+
+    def _call(self, call: SystemCall) -> None:
+        """The entry and the exit of a system call, for the clauses that name it, in their order."""
+        a = [*call.arguments, 0, 0, 0, 0]
+        members = {
+            "openat": {"args.dfd": a[0], "str(args.filename)": PATH, "args.flags": a[2], "args.mode": a[3]},
+            "read": {"args.fd": a[0], "args.count": a[2]},
+        }.get(call.name, {})
+        after = {"args.ret": call.result, "args.id": CALL_NUMBERS[call.name]}
+        for side, self.members in (("enter", members), ("exit", after)):
+            names = {
+                f"tracepoint:syscalls:sys_{side}_{call.name}": f"tracepoint:syscalls:sys_{side}_{call.name}",
+                f"tracepoint:syscalls:sys_{side}_*": f"tracepoint:syscalls:sys_{side}_{call.name}",
+                f"tracepoint:raw_syscalls:sys_{side}": f"tracepoint:raw_syscalls:sys_{side}",
+            }
+            for clause in self.program.clauses:
+                if clause.probe in names and not self.exited:
+                    self.probe = names[clause.probe]
+                    self._clause(clause)
 
     def _clause(self, clause: Clause) -> None:
         try:
@@ -315,6 +340,8 @@ class _Run:
     def ev_builtin(self, node: Node) -> Any:
         if node.data == "probe":
             return self.probe.encode()
+        if node.data in self.members:
+            return self.members[node.data]
         if node.data.startswith("arg"):
             return self.context[int(node.data[3:])]
         return getattr(self.facts, node.data)
@@ -437,7 +464,9 @@ class _Run:
         return int.from_bytes(value.to_bytes(size, "little"), "big")
 
     def ev_cut(self, node: Node) -> bytes:
-        return self.value(node.kids[0])[: max(0, node.data - 1)]  # type: ignore[no-any-return]
+        # A length counts the NUL, but not of a text that is known.
+        text, room = node.kids[0], node.data - (node.kids[0].kind != "strlit")
+        return self.value(text)[:room]  # type: ignore[no-any-return]
 
 
 # --- values ----------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from program_oracle import Facts, Result
+from program_tree import CALL_NUMBERS, PATH, SystemCall
 from vm_kernel import VmKernel
 
 from kernscope.asm.vm import Environment
@@ -57,25 +58,32 @@ def run_on(
     bundle: Bundle,
     contexts: Sequence[Sequence[int]] = (),
     signals: int = 0,
+    calls: Sequence[SystemCall] = (),
 ) -> Result:
-    """Load and run: `begin`, the raw tracepoint's events, the signals, `end`; nothing is attached.
+    """Load and run: `begin`, the raw tracepoint's events, system calls, the signals, `end`; nothing is attached.
 
-    Raises what loading raises.
+    `calls` are for a machine that `vm_kernel` made. Raises what loading raises.
     """
     output = io.BytesIO()
-    programs: list[Any] = []
+    programs: list[tuple[str, Any]] = []
 
     def collect(kernel: Any, where: Any, program: Any) -> list[Any]:
-        programs.append(program)
+        programs.append((where.kind, program))
         return []
 
     sink = TextSink(output, None, terminal=False, end_lines="", quiet=True)
     session = Session(bundle, kernel, sinks=[sink], print_maps=False, attach=collect)
     try:
         session.start()
-        for context in contexts:
-            for program in programs:
-                program.test_run(b"".join((word & (1 << 64) - 1).to_bytes(8, "little") for word in context))
+        events = [("rawtracepoint", context) for context in contexts]
+        for i, call in enumerate(calls):
+            registers = _put_registers(kernel, i, call)
+            events.append(("syscall_enter", (registers, CALL_NUMBERS[call.name])))
+            events.append(("syscall_exit", (registers, call.result)))
+        for wanted, words in events:
+            for kind, program in programs:
+                if kind == wanted:
+                    program.test_run(b"".join((word & (1 << 64) - 1).to_bytes(8, "little") for word in words))
         if not session._live.exit_flag:
             for _ in range(signals):
                 session._live.run_inline("signal", _SIGNAL)
@@ -86,6 +94,32 @@ def run_on(
     if session.lost:
         errors.append(f"{session.lost} records lost")
     return Result(output.getvalue(), session.exit_code, errors, maps)
+
+
+_REGISTERS_AT = 0xFFFF888000100000
+_TASK_AT = 0xFFFF888000800000
+_PATH_AT = 0x7F0000001000
+
+
+def _put_registers(kernel: VmKernel, i: int, call: SystemCall) -> int:
+    """Lay out the `i`th call's struct pt_regs, its path and the task in the machine's memory."""
+    arch, environment = kernel.arch, kernel.environment
+    if i == 0:
+        environment.task = _TASK_AT
+        environment.add_memory(_TASK_AT, bytes(1 << 14), user=False)
+        environment.add_memory(_PATH_AT, PATH + b"\0", user=True)
+    registers = bytearray(arch.pt_regs_size)
+    arguments = list(call.arguments)
+    if call.name == "openat":
+        arguments[1] = _PATH_AT
+    values = {arch.syscall_number_register: CALL_NUMBERS[call.name]}
+    values |= dict(zip(arch.syscall_arguments, arguments))
+    for name, value in values.items():
+        at = arch.register_offsets[name]
+        registers[at : at + 8] = value.to_bytes(8, "little")
+    address = _REGISTERS_AT + 0x1000 * i
+    environment.add_memory(address, bytes(registers), user=False)
+    return address
 
 
 def _short(message: str) -> str:

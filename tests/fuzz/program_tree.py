@@ -120,12 +120,29 @@ class Clause:
 
 
 @dataclass(eq=False)
+class SystemCall:
+    """A system call that happens: its entry with `arguments`, its exit with `result`."""
+
+    name: str
+    arguments: tuple[int, ...]
+    result: int
+
+
+CALL_NUMBERS = {"read": 0, "close": 3, "openat": 257}
+"""On x86_64."""
+
+PATH = b"/etc/hostname"
+"""What the second argument of openat points to."""
+
+
+@dataclass(eq=False)
 class Program:
     clauses: list[Clause]
     params: list[str]
     config: dict[str, int]
     contexts: list[tuple[int, ...]] = field(default_factory=list)
     """Arguments of the raw tracepoint's events, one entry for each."""
+    calls: list["SystemCall"] = field(default_factory=list)
     signals: int = 0
     """How often the signal comes."""
 
