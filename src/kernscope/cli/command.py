@@ -37,8 +37,10 @@ class Command:
         self.name, self.usage, self.summary, self.run = name, usage, summary, run
         sections = dict(options.items()) if hasattr(options, "items") else {"": options}
         self.sections = {title: list(rows) for title, rows in sections.items()}
-        next(reversed(self.sections.values())).append(HELP)
         self.options = [option for rows in self.sections.values() for option in rows]
+        if HELP not in self.options:
+            next(reversed(self.sections.values())).append(HELP)
+            self.options.append(HELP)
         self.examples, self.epilogue = examples, epilogue
 
     def help(self) -> str:

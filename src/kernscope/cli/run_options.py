@@ -1,5 +1,6 @@
 """The options of `kernscope run`: those of bpftrace, and what they mean here."""
 
+from kernscope.cli.command import HELP
 from kernscope.cli.options import Option, positive
 
 __all__ = ["DEBUG_STAGES", "SECTIONS"]
@@ -71,6 +72,7 @@ SECTIONS: dict[str, list[Option]] = {
             "only compile; time that; as --bench, --test, --fmt",
             choices=("codegen", "compiler-bench", "bench", "test", "format"),
         ),
+        HELP,
         Option("-V --version", "", "print the version"),
     ],
     "finding errors": [
