@@ -175,6 +175,41 @@ PROGRAMS = {
         "#define MAX(a, b) ((a) > (b) ? (a) : (b))\nbegin { print(MAX(3, 4) + MAX(2, 1)); exit() }",
         ["6"],
     ),
+    # functions
+    "fn": (
+        "fn f($a : int64) : int64 { return $a + 1; } begin { print(f(5)); print(f(f(1)) * 2); exit() }",
+        ["6", "6"],
+    ),
+    "return in the middle of a function": (
+        "fn abs($a : int64) : int64 { if ($a < 0) { return -$a; } return $a; } "
+        "begin { $a = -3; print((abs($a), abs(4), $a)); exit() }",
+        ["(3, 4, -3)"],
+    ),
+    "return out of a loop of a function": (
+        "fn root($n : int64) : int64 { for ($i : 0..100) { if ($i * $i > $n) { return $i - 1; } } return -1; } "
+        "begin { print((root(10), root(1000000))); exit() }",
+        ["(3, -1)"],
+    ),
+    "return out of a function's loop over a map": (
+        "fn find($k : int64) : int64 { for ($kv : @m) { if ($kv.0 == $k) { return $kv.1; } } return -1; } "
+        "begin { @m[1] = 10; @m[2] = 20; print((find(2), find(3))); clear(@m); exit() }",
+        ["(20, -1)"],
+    ),
+    "functions and texts": (
+        'fn name($x : int64) : string[16] { if ($x == 1) { return "one"; } return "many"; } '
+        'begin { print(name(1)); print(name(2)); if (name(1) == "one") { print("same"); } exit() }',
+        ["one", "many", "same"],
+    ),
+    "a function without a value": (
+        r'fn say($x : int64) : void { printf("x %d\n", $x); if ($x > 1) { return; } printf("small\n"); } '
+        r'begin { say(1); say(2); print("after"); exit() }',
+        ["x 1", "small", "x 2", "after"],
+    ),
+    "a function in a loop over a map": (
+        "fn sum($a : int64) : int64 { $s = 0; for ($kv : @m) { $s += $kv.1 * $a; } return $s; } "
+        "begin { @m[1] = 2; @n[7] = 3; for ($kv : @n) { print(sum($kv.1)); } clear(@m); clear(@n); exit() }",
+        ["6"],
+    ),
     # settings
     "print_maps_on_exit": ("config = { print_maps_on_exit = 0; } begin { @[1] = 1; exit() }", []),
     "max_map_keys": ("config = { max_map_keys = 1; } begin { @[1] = 1; @[2] = 2; exit() }", ["@[1]: 1"]),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from kernscope.bundle import UserMap
 from kernscope.catalog.aggregations import AGGREGATIONS
 from kernscope.catalog.base import LowerContext
+from kernscope.sema.model import Inlined
 from kernscope.sema.model import Variable as VariableInfo
 from kernscope.sema.rules import is_scalar
 from kernscope.ssa import Block as SsaBlock
@@ -119,6 +120,18 @@ class Statements(RecordSender):
         for statement in block.statements:
             self.b.at(statement.span)
             _STATEMENTS[type(statement)](self, statement)
+
+    def inlined_value(self, node: Inlined) -> Value:
+        """Emit a function's body; a `return` in it goes to its end, where its result is read."""
+        b = self.b
+        done = b.block("returned")
+        outer, self.state.leave = self.state.leave, done
+        self._open_block(node.block)
+        b.jump(done)
+        self.state.leave = outer
+        b.seal(done)
+        b.position(done)
+        return self.value(node.block.result) if node.block.result is not None else b.const(0)
 
     def leave(self) -> None:
         """Go to the end of the action (or stop the loop over a map, and then go there)."""

@@ -9,6 +9,7 @@ from kernscope.catalog.base import LowerContext, StringSource
 from kernscope.catalog.builtins import find_builtin
 from kernscope.catalog.functions import FUNCTIONS
 from kernscope.probes import Target
+from kernscope.sema.model import Inlined
 from kernscope.sema.model import Variable as VariableInfo
 from kernscope.sema.rules import arithmetic, is_scalar
 from kernscope.sema.type_space import TypeSpace
@@ -490,6 +491,12 @@ class Values(Access):
     def _block_expr(self, node: BlockExpr) -> Value:
         return self.block_value(node.block)
 
+    def _inlined(self, node: Inlined) -> Value:
+        return self.inlined_value(node)
+
+    def inlined_value(self, node: Inlined) -> Value:
+        raise NotImplementedError
+
     # --- parts -------------------------------------------------------------------------------------------
 
     def _tuple(self, node: TupleExpr) -> Value:
@@ -529,6 +536,7 @@ _EXPRESSIONS: "dict[type, Callable[[Any, Any], Value]]" = {
     Ternary: Values._ternary,
     IfExpr: Values._if_expr,
     BlockExpr: Values._block_expr,
+    Inlined: Values._inlined,
     Cast: Values._cast,
     FieldAccess: Values._field,
     TupleAccess: Values._tuple_access,

@@ -42,7 +42,6 @@ def check(
     config["cpid"] = cpid
     config |= settings or {}
     parameters = read_arguments(parameters, config)
-    found += _unsupported(program)
     if not program.probes:
         found.append(
             error(
@@ -75,11 +74,3 @@ def check(
         checker.target_count,
         checker.space,
     )
-
-
-def _unsupported(program: Program) -> list[Diagnostic]:
-    """Parts of the language that parse but cannot be compiled yet, each once."""
-    parts = (("functions of your own (`fn`)", program.subprogs),)
-    return [
-        error("not-yet", f"{what} cannot be compiled yet", nodes[0].span) for what, nodes in parts if nodes
-    ]

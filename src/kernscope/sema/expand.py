@@ -1,8 +1,9 @@
-"""Expansion of macros and of `#define`s: the tree of the program as if their bodies stood where they are used.
+"""Expansion of macros, functions and `#define`s: the tree of the program as if their bodies stood where they are used.
 
-Works on trees, before anything is checked. A use becomes a copy of the body: a block for a macro, an expression for
-a `#define`. Copies are hygienic: variables that a macro's body assigns get names of their own, maps must be passed
-in. Every copied node has an `ExpandedSpan`: its place in the definition, and the use it stands for.
+Works on trees, before anything is checked. A use becomes a copy of the body: a block for a macro or a function, an
+expression for a `#define`. Copies are hygienic: variables that a macro's body assigns, and all of a function's, get
+names of their own; maps must be passed to macros. A function's parameters become declared variables, and so does what
+it returns. Every copied node has an `ExpandedSpan`: its place in the definition, and the use it stands for.
 """
 
 from collections.abc import Callable
@@ -10,10 +11,13 @@ from collections.abc import Callable
 from kernscope.catalog.builtins import find_builtin
 from kernscope.diagnostics import CompileError, Diagnostic, ExpandedSpan, Span, error
 from kernscope.syntax.ast import (
+    Assign,
+    Block,
     BlockExpr,
     Call,
     Define,
     Expr,
+    ExprStatement,
     ForEach,
     ForRange,
     Identifier,
@@ -24,11 +28,15 @@ from kernscope.syntax.ast import (
     Probe,
     Program,
     Return,
+    Statement,
+    Subprog,
     Variable,
+    walk,
 )
 
 from .defines import Defines
 from .macros import Macros
+from .model import Inlined
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +69,7 @@ class _OwnName(str):
 class _Scope:
     """What names mean in one copy. `origin` is the use; at the root, where nothing is replaced, None."""
 
-    __slots__ = ("chain", "expressions", "macro", "maps", "origin", "outer", "variables")
+    __slots__ = ("chain", "expressions", "macro", "maps", "origin", "outer", "result", "variables")
 
     def __init__(self, outer: "_Scope | None", macro: Macro | None, origin: Span | None) -> None:
         self.outer, self.macro, self.origin = outer, macro, origin
@@ -71,18 +79,20 @@ class _Scope:
         self.variables: dict[str, str] = {}
         self.maps: dict[str, str] | None = None
         """Parameters that stand for maps; None where every map may be named."""
+        self.result: str | None = outer.result if outer is not None else None
+        """In a function: the variable that takes what it returns, "" where it returns nothing."""
 
 
 def expand(program: Program, found: list[Diagnostic]) -> Program:
     """The program without uses of macros and `#define`s; what is wrong with them is added to `found`."""
     defines = [d for d in program.c_definitions if isinstance(d, Define)]
-    if not program.macros and not defines:
+    if not program.macros and not program.subprogs and not defines:
         return program
     expander = _Expander(Macros(program.macros, found), Defines(defines, found), found)
+    expander.define_functions(program.subprogs)
     root = _Scope(None, None, None)
     try:
         probes = [expander.probe(probe, root) for probe in program.probes]
-        subprogs = [expander.copy(subprog, root) for subprog in program.subprogs]
     except CompileError as too_large:
         found += too_large.diagnostics
         return program
@@ -92,7 +102,7 @@ def expand(program: Program, found: list[Diagnostic]) -> Program:
         program.c_definitions,
         program.macros,
         program.map_decls,
-        subprogs,
+        program.subprogs,
         probes,
         program.span,
     )
@@ -101,8 +111,24 @@ def expand(program: Program, found: list[Diagnostic]) -> Program:
 class _Expander:
     def __init__(self, macros: Macros, defines: Defines, found: list[Diagnostic]) -> None:
         self.macros, self.defines, self.found = macros, defines, found
+        self.functions: dict[str, Subprog] = {}
         self.nodes = 0
         self.expansions = 0
+
+    def define_functions(self, functions: list[Subprog]) -> None:
+        """Note the program's functions."""
+        for function in functions:
+            other = self.functions.setdefault(function.name, function)
+            if other is not function:
+                self.report(
+                    error(
+                        "macro-definition",
+                        f"there are two functions `{function.name}`",
+                        function.span,
+                        labels=[(other.span, "first here")],
+                        help="give one of them another name",
+                    )
+                )
 
     def report(self, finding: Diagnostic) -> None:
         """Add a finding once, however often the macro that it is in is used."""
@@ -164,6 +190,8 @@ class _Expander:
     def call(self, node: Call, scope: _Scope) -> Expr | None:
         if node.name in self.macros.table:
             return self.macro_use(node, node.name, node.args, scope)
+        if node.name in self.functions:
+            return self.function_use(node, self.functions[node.name], scope)
         return self.define_use(node, node.name, node.args, scope)
 
     def variable(self, node: Variable, scope: _Scope) -> Variable | None:
@@ -199,7 +227,9 @@ class _Expander:
         keys = [self.copy(key, scope) for key in node.keys] if node.keys is not None else None
         return MapRef(name, keys, self.span(node.span, scope))
 
-    def returned(self, node: Return, scope: _Scope) -> None:
+    def returned(self, node: Return, scope: _Scope) -> Statement | None:
+        if scope.result is not None and scope.macro is None:
+            return self.function_return(node, scope)
         if scope.macro is not None:
             self.report(
                 error(
@@ -210,6 +240,7 @@ class _Expander:
                     help="write the value last, without `;`",
                 )
             )
+        return None
 
     # --- uses ----------------------------------------------------------------------------------------------
 
@@ -233,7 +264,7 @@ class _Expander:
         if macro is None:
             return None
         inner = _Scope(scope, macro, place)
-        inner.chain = (*scope.chain, name)
+        inner.chain, inner.result = (*scope.chain, name), None
         inner.maps = {}
         for parameter, arg, meant in zip(macro.params, args, given):
             if parameter.sigil == "$":
@@ -246,6 +277,58 @@ class _Expander:
                 inner.expressions[parameter.name] = arg
         self._own_names(macro, inner)
         return BlockExpr(self.copy(macro.body, inner), place)
+
+    def function_use(self, use: Call, function: Subprog, scope: _Scope) -> Expr | None:
+        """The block that a call of a function becomes."""
+        place = self.span(use.span, scope)
+        if function.name in scope.chain or len(scope.chain) >= _DEEPEST:
+            chain = " → ".join(f"`{n}`" for n in (*scope.chain, function.name))
+            message = f"the function `{function.name}` calls itself: {chain}"
+            help = "use a loop, `for ($i : 0..10) { … }`"
+            self.report(error("macro-recursion", message, place, labels=_used_at(scope.origin), help=help))
+            return None
+        count, given = len(function.params), len(use.args)
+        if count != given:
+            message = f"the function `{function.name}` takes {count} argument{'' if count == 1 else 's'}, {given} given"
+            self.report(error("macro-arguments", message, place, labels=[(function.span, "defined here")]))
+            return None
+        inner = _Scope(scope, None, place)
+        inner.chain, inner.result = (*scope.chain, function.name), ""
+        self.expansions += 1
+        names = [n.name for n in walk(function.body) if isinstance(n, Variable | Let)]
+        names += [n.var for n in walk(function.body) if isinstance(n, ForRange | ForEach)]
+        for name in (*names, *(p.name for p in function.params)):
+            inner.variables[name] = self._own_name(name)
+        statements: list[Statement] = [
+            Let(inner.variables[p.name], p.type, self.copy(arg, scope), self.span(p.span, inner))
+            for p, arg in zip(function.params, use.args)
+        ]
+        result: Expr | None = None
+        returned = function.return_type
+        if returned is not None and (returned.name != "void" or returned.pointers):
+            inner.result = self._own_name("return")
+            statements.append(Let(inner.result, returned, None, self.span(returned.span, inner)))
+            result = Variable(inner.result, self.span(returned.span, inner))
+        body = self.copy(function.body, inner)
+        return Inlined(Block([*statements, *body.statements], result, body.span), place)
+
+    def function_return(self, node: Return, scope: _Scope) -> Statement:
+        """`return value` in a function: the assignment of its result, then its end."""
+        span = self.span(node.span, scope)
+        statements: list[Statement] = []
+        if node.value is not None and scope.result:
+            target = Variable(scope.result, span)
+            statements.append(Assign(target, None, self.copy(node.value, scope), span))
+        elif node.value is not None or scope.result:
+            wrong = "returns nothing" if node.value is not None else "must return a value"
+            self.report(error("macro-definition", f"this function {wrong}", span))
+        statements.append(Return(None, span))
+        return ExprStatement(BlockExpr(Block(statements, None, span), span), span)
+
+    def _own_name(self, name: str) -> str:
+        own = _OwnName(name)
+        own.expansion = self.expansions
+        return own
 
     def _argument(self, arg: Expr, scope: _Scope) -> Expr:
         """What an argument is, where that is a variable or a map: parameters of the macro around stand for theirs."""
@@ -261,9 +344,7 @@ class _Expander:
         self.expansions += 1
         for name in self.macros.assigned(macro):
             if name not in scope.variables:
-                own = _OwnName(name)
-                own.expansion = self.expansions
-                scope.variables[name] = own
+                scope.variables[name] = self._own_name(name)
 
     def define_use(self, use: Expr, name: str, args: list[Expr] | None, scope: _Scope) -> Expr | None:
         """The expression that a use of a `#define`d name becomes."""

@@ -45,6 +45,7 @@ from kernscope.types import (
     Type,
 )
 
+from .model import Inlined
 from .type_questions import TypeQuestions
 
 TYPE_CHECKING = False
@@ -257,6 +258,7 @@ _EXPRESSIONS: "dict[type, Callable[[Any, Any], Type | None]]" = {
     Ternary: ExpressionChecker._ternary,
     IfExpr: ExpressionChecker._if_expr,
     BlockExpr: ExpressionChecker._block_expr,
+    Inlined: ExpressionChecker._inlined,
     Cast: ExpressionChecker._cast,
     FieldAccess: ExpressionChecker._field,
     TupleAccess: ExpressionChecker._tuple_access,

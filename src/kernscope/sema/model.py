@@ -4,14 +4,20 @@ from collections.abc import Sequence
 
 from kernscope.diagnostics import Diagnostic, Span
 from kernscope.probes import Target
-from kernscope.syntax.ast import Block, Expr, MapDecl, Probe, Program
+from kernscope.syntax.ast import Block, BlockExpr, Expr, MapDecl, Probe, Program
 from kernscope.types import Struct, Type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .type_space import TypeSpace
 
-__all__ = ["Checked", "Clause", "MapInfo", "Variable"]
+__all__ = ["Checked", "Clause", "Inlined", "MapInfo", "Variable"]
+
+
+class Inlined(BlockExpr):
+    """The body of a function where it is called: a `return` in it ends it, and no more. Its result is read then."""
+
+    __slots__ = ()
 
 
 class Variable:

@@ -33,7 +33,7 @@ from kernscope.types import (
 )
 
 from .map_types import MapTypes
-from .model import MapInfo
+from .model import Inlined, MapInfo
 from .model import Variable as VariableInfo
 from .rules import arithmetic, is_number, join, stored
 
@@ -263,3 +263,10 @@ class Operators(MapTypes):
 
     def _block_expr(self, node: BlockExpr) -> Type | None:
         return self.block(node.block)
+
+    def _inlined(self, node: Inlined) -> Type | None:
+        """A function's body: `break` and `continue` in it belong to its own loops."""
+        outer, self.loops = self.loops, 0
+        t = self.block(node.block)
+        self.loops = outer
+        return t
