@@ -217,6 +217,11 @@ class Statements(RecordSender):
 
     def _if(self, node: If) -> None:
         b = self.b
+        chosen = self.clause.kept.get(node)
+        if chosen is not None:
+            if chosen or node.orelse is not None:
+                self.block(node.then if chosen or node.orelse is None else node.orelse)
+            return
         then, done = b.block("then"), b.block("endif")
         orelse = b.block("else") if node.orelse is not None else done
         b.branch(self.truth(node.cond), then, orelse)

@@ -446,6 +446,9 @@ class Values(Access):
         )
 
     def _if_expr(self, node: IfExpr) -> Value:
+        chosen = self.clause.kept.get(node)
+        if chosen is not None:
+            return self.block_value(node.then if chosen else node.orelse)
         cond = self.truth(node.cond)
         return self._pick(node, cond, node.then, node.orelse, self.block_value, self.block_into)
 

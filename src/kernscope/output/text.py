@@ -123,8 +123,11 @@ class TextSink(Sink):
         if isinstance(event.view, MapShape):
             self._write(event.view.text(event.mapping, event.top, event.div, self._escape))
 
-    def _text(self, event: PrintfEvent | TimeEvent | CatEvent | SystemEvent) -> None:
+    def _text(self, event: PrintfEvent | TimeEvent | CatEvent) -> None:
         self._write(event.text)
+
+    def _system(self, event: SystemEvent) -> None:
+        self._write(event.text + "\n")
 
     def _join(self, event: JoinEvent) -> None:
         self._write(self._escape(event.text) + "\n")
@@ -169,7 +172,7 @@ _WRITERS: dict[type[Event], Callable[[TextSink, Any], None]] = {
     MapEvent: TextSink._map,
     MissedEvent: TextSink._missed,
     PrintfEvent: TextSink._text,
-    SystemEvent: TextSink._text,
+    SystemEvent: TextSink._system,
     TimeEvent: TextSink._text,
     ValueEvent: TextSink._value,
 }

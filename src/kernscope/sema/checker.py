@@ -402,8 +402,10 @@ class Checker(ExpressionChecker):
 
     def _if(self, node: If) -> None:
         self.condition(node.cond)
-        self.block(node.then)
-        if node.orelse is not None:
+        chosen = self.chosen(node)
+        if chosen is not False:
+            self.block(node.then)
+        if node.orelse is not None and chosen is not True:
             self.block(node.orelse)
 
     def _while(self, node: While) -> None:

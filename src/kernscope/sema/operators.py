@@ -7,7 +7,9 @@ from kernscope.syntax.ast import (
     Binary,
     Block,
     BlockExpr,
+    Comptime,
     Expr,
+    If,
     IfExpr,
     MapRef,
     Node,
@@ -256,7 +258,18 @@ class Operators(MapTypes):
 
     def _if_expr(self, node: IfExpr) -> Type | None:
         self.condition(node.cond)
+        chosen = self.chosen(node)
+        if chosen is not None:
+            return self.block(node.then if chosen else node.orelse)
         return self._meet(node, self.block(node.then), self.block(node.orelse))
+
+    def chosen(self, node: If | IfExpr) -> bool | None:
+        """Which side of an `if comptime` is taken: the other one is not compiled, and may be wrong. None: both."""
+        value = self.constant(node.cond) if isinstance(node.cond, Comptime) else None
+        if value is None:
+            return None
+        self.clause.kept[node] = bool(value)
+        return bool(value)
 
     def block(self, block: Block) -> Type | None:
         raise NotImplementedError

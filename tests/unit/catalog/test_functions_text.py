@@ -79,11 +79,15 @@ def test_bswap_keeps_the_width() -> None:
     assert value("bswap((uint8)0x12), bswap(-2)") == "18, 254"
 
 
-@pytest.mark.parametrize("number", [0, errno.EPERM, -errno.ENOENT, errno.EAGAIN, errno.EOWNERDEAD])
+@pytest.mark.parametrize("number", [0, errno.EPERM, -errno.ENOENT, errno.EPIPE, errno.EOWNERDEAD])
 def test_strerror(number: int) -> None:
     expected = os.strerror(abs(number))
     assert value(f"strerror({number})") == expected
     assert value("strerror($e)", f"$e = {number};") == expected
+
+
+def test_words_of_the_kernel() -> None:
+    assert value("strerror(5), strerror(25)") == "I/O error, Not a typewriter"
 
 
 def test_numbers_without_a_name() -> None:
@@ -128,3 +132,22 @@ def test_searching_a_long_text_needs_a_bound_on_old_kernels() -> None:
     program = "begin { $p = curtask; print(strcontains(str($p), str($p))); exit(); }"
     assert errors_of(program) == []
     assert errors_of(program, without=("may_goto",)) == ["string-too-long"]
+
+
+@pytest.mark.parametrize(
+    ("program", "expected"),
+    [
+        ('if comptime (is_str("a")) { print(1); } else { fail("x"); }', "1\n"),
+        ('if comptime (is_str(1)) { fail("x"); } else { print(2); }', "2\n"),
+        ('if comptime (is_str(1)) { fail("x"); } print(3);', "3\n"),
+        ("$x = 5; if comptime (is_integer($x)) { print(4); } else { print(strlen($x)); }", "4\n"),
+        ("$a = if comptime (1) { 5 } else { 6 }; print($a);", "5\n"),
+        ("if comptime (!is_str(1)) { print(6); }", "6\n"),
+    ],
+)
+def test_the_other_side_of_a_choice_when_compiling_is_not_compiled(program: str, expected: str) -> None:
+    assert output_of(f"begin {{ {program} exit(); }}") == expected
+
+
+def test_a_choice_when_compiling_wants_a_constant() -> None:
+    assert errors_of("begin { if comptime (pid == 1) { print(1); } exit(); }") == ["constant-needed"]

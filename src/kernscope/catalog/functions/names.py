@@ -19,6 +19,30 @@ _LAST_ERRNO = 133
 """EHWPOISON, the largest of include/uapi/asm-generic/errno.h."""
 
 
+_TEXTS = {
+    5: "I/O error",
+    9: "Bad file number",
+    11: "Try again (operation would block)",
+    12: "Out of memory",
+    18: "Cross-device link",
+    23: "File table overflow",
+    25: "Not a typewriter",
+    33: "Math argument out of domain of func",
+    34: "Math result not representable",
+    35: "Resource deadlock would occur",
+    37: "No record locks available",
+    38: "Invalid system call number",
+    40: "Too many symbolic links encountered",
+    74: "Not a data message",
+    84: "Illegal byte sequence",
+    95: "Operation not supported on transport endpoint",
+    102: "Network dropped connection because of reset",
+    122: "Quota exceeded",
+    125: "Operation Canceled",
+}
+"""Where bpftrace says it in the words of include/uapi/asm-generic/errno.h, not in those of the C library."""
+
+
 class _NameOf(Function):
     """A string of 64 bytes for a number."""
 
@@ -49,15 +73,13 @@ class _NameOf(Function):
 class _Strerror(_NameOf):
     name = "strerror"
     usage = ("strerror(ERRNO)",)
-    doc = (
-        "What an error number means, as strerror(3) says it; negative numbers mean the same as positive ones."
-    )
+    doc = "What an error number means, in words; negative numbers mean the same as positive ones."
     unknown = "Unknown error"
 
     def names(self, machine: str) -> dict[int, str]:
         import os
 
-        texts = {n: os.strerror(n) for n in range(_LAST_ERRNO + 1)}
+        texts = {n: os.strerror(n) for n in range(_LAST_ERRNO + 1)} | _TEXTS
         return {n: text for n, text in texts.items() if not text.startswith(self.unknown)}
 
     def index(self, lo: LowerContext, value: "Value") -> "Value":

@@ -4,7 +4,7 @@ from kernscope.catalog.base import CheckContext, Function, LowerContext, StringS
 from kernscope.catalog.functions.checks import wants_integer
 from kernscope.diagnostics import error
 from kernscope.ssa import Cond
-from kernscope.syntax.ast import Call, PositionalParam
+from kernscope.syntax.ast import Call, PositionalParam, StringLiteral
 from kernscope.types import Array, Buffer, Integer, Pointer, String, Type
 
 TYPE_CHECKING = False
@@ -33,8 +33,8 @@ class _Str(Function):
                 cx.report(error("wrong-arguments", "a length cannot be negative", call.args[1].span))
                 return None
             if length is not None:
-                # bpftrace counts the NUL into LENGTH, but not of a parameter, whose text is known
-                size = max(1, min(length + isinstance(source, PositionalParam), limit))
+                # bpftrace counts the NUL into LENGTH, but not of a text that is known
+                size = max(1, min(length + isinstance(source, PositionalParam | StringLiteral), limit))
         if isinstance(source, PositionalParam) and (len(call.args) == 1 or length is not None):
             text = cx.parameters[source.index - 1] if source.index <= len(cx.parameters) else ""
             content = text.encode("utf-8", "surrogateescape")[:length]
