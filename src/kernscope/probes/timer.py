@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["INTERVAL", "PROFILE"]
 
 _UNIT_NS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
-_LONG_UNIT_NS = {"m": 60_000_000_000, "h": 3_600_000_000_000, "d": 86_400_000_000_000}
+_DURATION_NS = _UNIT_NS | {"": 1, "m": 60_000_000_000, "h": 3_600_000_000_000, "d": 86_400_000_000_000}
 
 
 class _Timer(ProbeKind):
@@ -77,7 +77,7 @@ def _parse_period(args: Sequence[str]) -> tuple[int, int] | None:
         digits = args[0].rstrip("abcdefghijklmnopqrstuvwxyz")
         unit = args[0][len(digits) :]
         if digits.isdecimal():
-            return _checked_period(int(digits) * (_UNIT_NS | _LONG_UNIT_NS).get(unit, 0))
+            return _checked_period(int(digits) * _DURATION_NS.get(unit, 0))
     return None
 
 

@@ -12,13 +12,16 @@ from kernscope.syntax.ast import (
     Expr,
     Identifier,
     IntLiteral,
+    Offsetof,
     ParamCount,
     PositionalParam,
+    Sizeof,
     StringLiteral,
     Unary,
 )
 from kernscope.types import Bool, Enum, Integer
 
+from .model import Clause
 from .typenames import named_type
 
 __all__ = ["ConstantReader"]
@@ -28,6 +31,7 @@ class ConstantReader:
     """Evaluates with Python's integers; what does not fit 64 bits is no constant."""
 
     parameters: Sequence[str]
+    clause: Clause
     enumerators: "dict[str, tuple[Enum, int]]"
     """Names of enum values that the program has used."""
 
@@ -64,6 +68,9 @@ class ConstantReader:
             return None if left is None or right is None else _fold(expr.op, left, right)
         if isinstance(expr, Cast):
             return self._constant_cast(expr)
+        if isinstance(expr, Sizeof | Offsetof):
+            number = self.clause.kept.get(expr)  # known once the type is
+            return number if isinstance(number, int) else None
         if isinstance(expr, Call):
             entry = FUNCTIONS.get(expr.name)
             return entry.constant(self, expr) if entry is not None else None  # type: ignore[arg-type]
