@@ -8,6 +8,7 @@ from kernscope.cli.options import Arguments, UsageError
 from kernscope.cli.program import read_program
 from kernscope.cli.run_options import SECTIONS
 from kernscope.cli.terminal import complain, use_color, write
+from kernscope.cli.tracing import split_command, trace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMAND"]
 
-# SIGHUP, SIGINT and SIGTERM by number: the module `signal` takes long to import.
-_ENDING = (1, 2, 15)
 _NOTIFY = "__BPFTRACE_NOTIFY_PROBES_ATTACHED"
 """Set to 1 in the environment, it is printed as a line once everything is attached: wrappers wait for it."""
 
@@ -76,28 +75,17 @@ def _check_compiled(arguments: Arguments, bundle: "kernscope.Bundle", mode: str)
 
 def _trace(arguments: Arguments, program: "Program") -> int:
     command = split_command(arguments.text("c"))
-    output = _open_output(arguments.text("o"))
-    try:
-        sink = _sink(arguments, output)
-        sinks: list[kernscope.Sink] = [sink]
+
+    def start(sink: "kernscope.Sink") -> "kernscope.Session":
+        sinks = [sink]
         if os.environ.get(_NOTIFY) == "1":
             sinks.append(kernscope.EventSink(lambda event: _notify(event, sink)))
         session = prepare(arguments, program, command=command, sinks=sinks)
         if arguments.flag("verbose"):
             _describe(session.bundle)
-        # From before the start on, so that Ctrl-C right after attaching also ends it cleanly.
-        code = session.run(signals=_ending_signals())
-    finally:
-        if output != 1:
-            os.close(output)
-    if isinstance(sink.error, BrokenPipeError):
-        raise sink.error
-    if sink.error is not None:
-        where = arguments.text("o") or "standard output"
-        complain(f"error: writing to {where}: {sink.error.strerror}")
-        _rescue(sink)
-        return 3
-    return code
+        return session
+
+    return trace(arguments.text("o"), lambda output: _sink(arguments, output), start)
 
 
 def prepare(
@@ -151,52 +139,12 @@ def _notify(event: object, sink: "kernscope.Sink") -> None:
         write(f"{_NOTIFY}\n")
 
 
-def _ending_signals() -> tuple[int, ...]:
-    """Not SIGHUP where it is ignored, as nohup(1) has it."""
-    import signal
-
-    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    return _ENDING[1:] if ignored else _ENDING
-
-
 def _describe(bundle: "kernscope.Bundle") -> None:
     """What the program has become, program by program."""
     for program in bundle.programs:
         where = program.attach[0].probe + (f" and {n} more" if (n := len(program.attach) - 1) else "")
         complain(f"{program.name}: {len(program.code) // 8} instructions, at {where}")
     complain(f"{bundle.probe_count} probes, {len(bundle.user_maps)} maps of the program")
-
-
-def _rescue(sink: object) -> None:
-    """What was collected and could not be written where it should go: to standard error, as far as kept."""
-    unwritten = getattr(sink, "unwritten", b"")
-    if unwritten:
-        complain("  = note: what could not be written follows")
-        complain(unwritten.decode("utf-8", "surrogateescape"))
-
-
-def split_command(text: str) -> list[str] | None:
-    """The words of `-c`, as a shell would split them."""
-    if not text:
-        return None
-    import shlex
-
-    try:
-        words = shlex.split(text)
-    except ValueError as error:
-        raise UsageError(f"`-c {text}`: {error}") from None
-    if not words:
-        raise UsageError("`-c` needs a command")
-    return words
-
-
-def _open_output(name: str) -> int:
-    if not name:
-        return 1
-    try:
-        return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
-    except OSError as error:
-        raise UsageError(f"cannot write `{name}`: {error.strerror}") from None
 
 
 def _sink(arguments: Arguments, output: int) -> "kernscope.TextSink | kernscope.JsonSink":

@@ -3,12 +3,10 @@
 import kernscope
 from kernscope.cli.command import Command
 from kernscope.cli.options import Arguments, Option, UsageError, seconds
-from kernscope.cli.terminal import complain, write
+from kernscope.cli.terminal import write
+from kernscope.cli.tracing import split_command, trace
 
 __all__ = ["COMMAND"]
-
-# SIGINT and SIGTERM by number: the module `signal` takes long to import.
-_ENDING = (2, 15)
 
 
 def _run(arguments: Arguments) -> int:
@@ -51,58 +49,22 @@ def _check(tool: "kernscope.tools.Tool", words: list[str]) -> None:
 
 
 def _trace(tool: "kernscope.tools.Tool", words: list[str], arguments: Arguments) -> int:
+    command = split_command(arguments.text("c"))
+
+    def start(sink: "kernscope.Sink") -> "kernscope.Session":
+        return kernscope.run_tool(
+            tool.name, *words, command=command, sinks=[sink], duration=arguments.number("duration")
+        )
+
+    return trace(arguments.text("o"), lambda output: _sink(arguments, output), start)
+
+
+def _sink(arguments: Arguments, output: int) -> "kernscope.TextSink | kernscope.JsonSink":
     quiet = arguments.flag("quiet")
     buffering = "full" if arguments.text("o") else "line"
-    output = _open_output(arguments.text("o"))
-    sink: kernscope.TextSink | kernscope.JsonSink
     if arguments.text("format") == "json":
-        sink = kernscope.JsonSink(output, buffering=buffering, quiet=quiet)
-    else:
-        sink = kernscope.TextSink(output, None if quiet else 2, buffering=buffering, quiet=quiet)
-    try:
-        command = arguments.text("c")
-        session = kernscope.run_tool(
-            tool.name,
-            *words,
-            command=_split(command) if command else None,
-            sinks=[sink],
-            duration=arguments.number("duration"),
-        )
-        code = session.run(signals=_ENDING)
-    finally:
-        if output != 1:
-            import os
-
-            os.close(output)
-    if isinstance(sink.error, BrokenPipeError):
-        raise sink.error
-    if sink.error is not None:
-        complain(f"error: writing to {arguments.text('o') or 'standard output'}: {sink.error.strerror}")
-        return 3
-    return code
-
-
-def _split(text: str) -> list[str]:
-    import shlex
-
-    try:
-        words = shlex.split(text)
-    except ValueError as error:
-        raise UsageError(f"`-c {text}`: {error}") from None
-    if not words:
-        raise UsageError("`-c` needs a command")
-    return words
-
-
-def _open_output(name: str) -> int:
-    if not name:
-        return 1
-    import os
-
-    try:
-        return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
-    except OSError as error:
-        raise UsageError(f"cannot write `{name}`: {error.strerror}") from None
+        return kernscope.JsonSink(output, buffering=buffering, quiet=quiet)
+    return kernscope.TextSink(output, None if quiet else 2, buffering=buffering, quiet=quiet)
 
 
 COMMAND = Command(

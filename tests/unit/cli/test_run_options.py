@@ -11,8 +11,9 @@ import kernscope
 from kernscope.cli import COMMANDS, command_named, completion, main
 from kernscope.cli.man import manual
 from kernscope.cli.options import parse
-from kernscope.cli.run import settings, split_command
+from kernscope.cli.run import settings
 from kernscope.cli.run_options import DEBUG_STAGES, SECTIONS
+from kernscope.cli.tracing import split_command
 
 DOCUMENTED = (
     "-B -c -d --dry-run -e -f -h --help -I --include --info -k -l --no-feature --no-warnings -o -p -q --unsafe "

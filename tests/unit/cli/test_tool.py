@@ -74,5 +74,5 @@ def test_what_is_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
         "args": ("5",),
         "command": ["ls", "a b"],
         "duration": 2.0,
-        "signals": (2, 15),
+        "signals": (1, 2, 15),
     }
