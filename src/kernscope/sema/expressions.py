@@ -137,7 +137,9 @@ class ExpressionChecker(TypeQuestions):
                     f"`${node.name}` has no value here",
                     node.span,
                     notes="a scratch variable lives in the block that it is first assigned in",
-                    help=f"did you mean `${near}`?"
+                    help=f"`${near}` outside is another one: pass it as an argument"
+                    if near == str(node.name)
+                    else f"did you mean `${near}`?"
                     if near
                     else f"assign it first, or declare it: `let ${node.name};`",
                 )
