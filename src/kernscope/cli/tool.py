@@ -61,10 +61,9 @@ def _trace(tool: "kernscope.tools.Tool", words: list[str], arguments: Arguments)
 
 def _sink(arguments: Arguments, output: int) -> "kernscope.TextSink | kernscope.JsonSink":
     quiet = arguments.flag("quiet")
-    buffering = "full" if arguments.text("o") else "line"
     if arguments.text("format") == "json":
-        return kernscope.JsonSink(output, buffering=buffering, quiet=quiet)
-    return kernscope.TextSink(output, None if quiet else 2, buffering=buffering, quiet=quiet)
+        return kernscope.JsonSink(output, quiet=quiet)
+    return kernscope.TextSink(output, None if quiet else 2, quiet=quiet)
 
 
 COMMAND = Command(
