@@ -243,7 +243,7 @@ def _remember(values: list[str]) -> str:
 def _remember_string(call: Call) -> str:
     # One path is all that the calls in question (execve, execveat) have.
     (argument,) = [argument for argument in call.arguments if argument.in_memory]
-    return f"@path[tid] = str(args.{argument.name}, {STRING_BYTES - 1});"
+    return f"@path[tid] = str(args.{argument.name}, {STRING_BYTES});"
 
 
 def _sent(call: Call, many: bool) -> tuple[str, ...]:
@@ -274,7 +274,7 @@ def _read(argument: Argument, raw: Mapping[str, str]) -> str:
     """The expression that reads what an argument points to, for use at exit."""
     address = raw[argument.name]
     if argument.kind in STRINGS:
-        return f"str({address}, {STRING_BYTES - 1})"
+        return f"str({address}, {STRING_BYTES})"
     size = POINTED_BYTES.get(argument.kind)
     if size is not None:
         return f"buf({address}, {size})"

@@ -48,7 +48,7 @@ def test_program_of_one_call() -> None:
     assert "tracepoint:syscalls:sys_enter_openat {" in text
     assert "tracepoint:syscalls:sys_exit_openat /has_key(@call, tid)/ {" in text
     assert "(int64)args.filename" in text
-    assert "str($c.2, 255)" in text
+    assert "str($c.2, 256)" in text
     assert "delete(@call, tid);" in text
 
 
@@ -63,7 +63,7 @@ def test_program_of_a_call_that_does_not_return() -> None:
 def test_execve_reads_its_path_at_entry() -> None:
     text = traced("execve", filter=Filter(ignore=())).text
     enter, path, leave = [line for line in text.splitlines() if "execve" in line]
-    assert "@call[tid] = " in enter and "@path[tid] = str(args.filename, 255)" in path
+    assert "@call[tid] = " in enter and "@path[tid] = str(args.filename, 256)" in path
     assert "@path[tid]" in leave and "delete(@path, tid)" in leave and "str(" not in leave
 
 
