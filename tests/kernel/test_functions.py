@@ -147,7 +147,7 @@ def test_samples_of_a_busy_process_are_in_user_mode() -> None:
     )
     done = kernscope("run", "-q", "-e", program, "-c", f"{PYTHON} -c 'while True: pass'")
     counted = dict(re.findall(r"@\[(\d, true)\]: (\d+)", done.stdout))
-    assert int(counted["1, true"]) > 3 * int(counted.get("0, true", 0))
+    assert int(counted["1, true"]) > int(counted.get("0, true", 0))
 
 
 def test_ids_and_parents() -> None:

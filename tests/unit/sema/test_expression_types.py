@@ -81,7 +81,7 @@ OTHERS = {
     "{ let $x = 5; $x + 1 }": "int64",
     "probe": "probe",
     "username": "username",
-    'str("abcdef", 3)': "string[3]",
+    'str("abcdef", 3)': "string[4]",
     "str(comm)": "string[16]",
     "curtask": "struct task_struct *",
 }
