@@ -93,7 +93,7 @@ def test_runqlen() -> None:
 def test_loads() -> None:
     done = kernscope("tool", "loads", "-d", "2.5")
     lines = [line.split() for line in done.stdout.splitlines() if re.match(r"\d\d:", line)]
-    assert len(lines) == 2
+    assert 2 <= len(lines) <= 3
     assert all(abs(float(line[1]) - os.getloadavg()[0]) < 1 for line in lines)
 
 

@@ -48,6 +48,12 @@ def test_a_tool_is_complete(name: str) -> None:
             assert re.search(rf"`[^`]*\b{re.escape(head)}(?!\w)", page), head
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_tool_is_formatted(name: str) -> None:
+    text = tools.find(name).text
+    assert kernscope.format_program(text, name=name) == text
+
+
 def test_find_knows_what_was_meant() -> None:
     with pytest.raises(kernscope.UnknownTool, match="did you mean `opensnoop`") as caught:
         tools.find("opensnop")
