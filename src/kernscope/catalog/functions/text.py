@@ -85,6 +85,8 @@ class _Strncmp(Function):
         wanted = lo.constant(call.args[2]) or 0
         size = min(wanted, *(capacity(lo.type_of(arg), _limit(lo)) for arg in call.args[:2]))
         if size == 0:
+            for arg in call.args[:2]:
+                lo.value(arg)  # for what it does besides
             return b.const(0)
         places = []
         for arg in call.args[:2]:
