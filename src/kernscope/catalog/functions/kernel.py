@@ -1,6 +1,5 @@
 """What the kernel has: per-CPU variables, functions for programs."""
 
-from kernscope.btf import Kind
 from kernscope.catalog.base import CheckContext, Function, LowerContext
 from kernscope.catalog.functions.checks import literal_text, wants_integer
 from kernscope.diagnostics import error
@@ -68,6 +67,8 @@ class _KfuncExist(Function):
         return BOOL
 
     def constant(self, cx: "CheckContext | LowerContext", call: Call) -> int | None:
+        from kernscope.btf import Kind  # programs without kernel types do without it
+
         name = cx.constant_string(call.args[0])
         return None if name is None else int(cx.kernel.btf().find(Kind.FUNC, name) is not None)
 
