@@ -26,6 +26,7 @@ from kernscope.syntax.ast import (
     Identifier,
     If,
     Import,
+    IntLiteral,
     Let,
     MapRef,
     Node,
@@ -62,6 +63,12 @@ UNROLL_LIMIT = 100
 
 UNROLLED_LIMIT = 10_000
 """Copies of a statement that `unroll`s within each other may make."""
+
+MAP_KINDS = ("hash", "lruhash", "percpuhash", "percpulruhash")
+"""What a map may be declared as; the `lru` ones drop what was used least recently where they are full."""
+
+ENTRIES_LIMIT = (1 << 32) - 1
+"""`max_entries` of `union bpf_attr` has 32 bits."""
 
 MAP_LOOPS_LIMIT = 7
 """Loops over maps within each other: each is a function, and the kernel takes 8 at once (MAX_CALL_FRAMES)."""
@@ -198,6 +205,22 @@ class Checker(ExpressionChecker):
         for decl in self.program.map_decls:
             info = self.maps.setdefault(decl.name, MapInfo(decl.name, decl.span))
             info.decl = decl
+            count = decl.args[0] if len(decl.args) == 1 else None
+            if decl.map_type not in MAP_KINDS:
+                wrong = f"there is no kind of map `{decl.map_type}`"
+            elif not isinstance(count, IntLiteral) or not 1 <= count.value <= ENTRIES_LIMIT:
+                wrong = f"`@{decl.name}` needs a number of entries from 1 to {ENTRIES_LIMIT}"
+            else:
+                continue
+            self._target_errors.append(
+                error(
+                    "bad-map-declaration",
+                    wrong,
+                    decl.span,
+                    notes=f"the kinds are {', '.join(f'`{kind}`' for kind in MAP_KINDS)}",
+                    help=f"for instance `let @{decl.name} = hash(1000);`",
+                )
+            )
 
     def _check_clause(self, clause: Clause) -> None:
         self.clause = clause

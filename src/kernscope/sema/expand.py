@@ -93,6 +93,7 @@ def expand(program: Program, found: list[Diagnostic]) -> Program:
     root = _Scope(None, None, None)
     try:
         probes = [expander.probe(probe, root) for probe in program.probes]
+        map_decls = [expander.copy(decl, root) for decl in program.map_decls]
     except CompileError as too_large:
         found += too_large.diagnostics
         return program
@@ -101,7 +102,7 @@ def expand(program: Program, found: list[Diagnostic]) -> Program:
         program.imports,
         program.c_definitions,
         program.macros,
-        program.map_decls,
+        map_decls,
         program.subprogs,
         probes,
         program.span,

@@ -291,7 +291,7 @@ class TypeSpace:
 
     def _kernel_names(self, tag: str) -> list[str]:
         kernel = self.kernel_types()
-        if kernel is None or not tag:
+        if kernel is None or tag not in ("struct", "union", "enum"):
             return [*self.typedefs, "int32", "uint32", "int64", "uint64", "string", "bool"]
         return kernel.names(tag)
 
