@@ -25,7 +25,7 @@ _EXIT_STATUS = (
 _ENVIRONMENT = (
     (
         "BPFTRACE_name",
-        "The config variable `name`, for instance BPFTRACE_MAX_STRLEN; a config block overrides it.",
+        "The config variable `name`, for instance BPFTRACE_MAX_STRLEN; it wins over a config block.",
     ),
     ("BPFTRACE_COLOR", "`always`, `never`, or `auto`: messages in colour on a terminal."),
     ("NO_COLOR", "If set, as BPFTRACE_COLOR=never."),
