@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from command_line import Tracer, kernscope, needs_tracing
 
+import kernscope as api
+
 pytestmark = needs_tracing
 
 PYTHON = os.path.realpath(sys.executable)
@@ -241,3 +243,24 @@ def test_clocks() -> None:
     assert 0 <= default - boot < 1_000_000
     now = time.time()
     assert all(0 <= now - int(line) < 20 for line in lines[1:4])
+
+
+@pytest.mark.parametrize("off", ["", "may_goto", "may_goto,cpu_v4,atomic_fetch"])
+@pytest.mark.parametrize(
+    "action",
+    [
+        "$h = str(args.filename, 256); $n = str(args.filename, 255); print(strstr($h, $n));",
+        "$h = str(args.filename); $n = str(args.filename, 64); print(strcontains($h, $n));",
+        '$h = str(args.filename); print((strstr($h, "a needle of some length"), strlen($h), memcmp($h, $h, 1000)));',
+        "print(kstack(5)); print(ustack); @[kstack(perf, 1024), ustack(1024)] = count(); print(len(kstack));",
+        '@a[comm] = tseries(5, 1s, 5); @b = tseries(1, 1ms, 1000, "avg"); print(strerror(args.flags));',
+    ],
+)
+def test_the_verifier_takes_it(action: str, off: str) -> None:
+    """Also on kernels without may_goto, whose verifier walks through every round of a loop."""
+    program = f"tracepoint:syscalls:sys_enter_openat {{ {action} exit(); }}"
+    settings: dict[str, int | str | bool] = {"off_features": off} if off else {}
+    session = api.run(
+        program, settings=settings, command=["/bin/sh", "-c", "while :; do cat /dev/null; done"]
+    )
+    assert session.run() == 0

@@ -10,6 +10,8 @@ from kernscope.types import BOOL, INT64, NONE, UINT64, Type, align_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kernscope.ssa import Value
 
 __all__ = ["FUNCTIONS"]
@@ -189,24 +191,51 @@ def _find_constant(lo: LowerContext, expr: Expr, needle: bytes) -> "tuple[Value,
 
 
 def _find_text(lo: LowerContext, hay_expr: Expr, needle_expr: Expr) -> "tuple[Value, int]":
-    b = lo.b
     needle = copy_text(lo, needle_expr)
     hay = copy_text(lo, hay_expr, align_up(needle.size, 8) + SLACK_BYTES)
     nowhere = hay.size + 1
-    # kept in memory while the loops run, where the verifier forgets what it could have foreseen
-    length = lo.unforeseen(needle.length)
     places = lo.unforeseen(_places(lo, hay, needle.length))
+    comparing = _byte_by_byte if lo.kernel.has_feature("may_goto") else _masked_words
+    same_at = comparing(lo, needle)
+    return scan(lo, places, nowhere, lambda i: same_at(lo.b.ptr_add(hay.address, i))), nowhere
 
-    def test(i: "Value") -> "Value":
-        start = b.ptr_add(hay.address, i)
 
+def _byte_by_byte(lo: LowerContext, needle: Text) -> "Callable[[Value], Value]":
+    """Whether the needle is at an address, by a loop that ends at the first difference."""
+    b = lo.b
+    length = lo.unforeseen(needle.length)
+
+    def same(start: "Value") -> "Value":
         def differs(j: "Value") -> "Value":
             return b.cmp(Cond.NE, b.load(1, b.ptr_add(start, j)), b.load(1, b.ptr_add(needle.address, j)))
 
-        first = scan(lo, length, needle.size, differs)
-        return b.cmp(Cond.UGE, first, length)
+        return b.cmp(Cond.UGE, scan(lo, length, needle.size, differs), length)
 
-    return scan(lo, places, nowhere, test), nowhere
+    return same
+
+
+def _masked_words(lo: LowerContext, needle: Text) -> "Callable[[Value], Value]":
+    """The same without branches, so that a verifier which walks through the outer loop has one path to walk.
+
+    For each word a mask of the bytes that belong to the needle is kept in memory.
+    """
+    b = lo.b
+    words = range(0, align_up(needle.size, 8), 8)
+    masks = lo.scratch(align_up(needle.size, 8))
+    for at in words:
+        rest = b.sub(needle.length, at)
+        some = b.sub(b.shl(1, b.and_(b.shl(rest, 3), 63)), 1)
+        whole = b.select(b.cmp(Cond.SGE, rest, 8), -1, some)
+        b.store(8, masks, b.select(b.cmp(Cond.SGT, rest, 0), whole, 0), at)
+
+    def same(start: "Value") -> "Value":
+        different: Value = b.const(0)
+        for at in words:
+            word = b.xor(b.load(8, start, at), b.load(8, needle.address, at))
+            different = b.or_(different, b.and_(word, b.load(8, masks, at)))
+        return b.cmp(Cond.EQ, different, 0)
+
+    return same
 
 
 class _AssertStr(Function):
