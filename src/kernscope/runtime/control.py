@@ -138,8 +138,7 @@ def _system(record: Record, session: "Controlled") -> "Handler":
         except (OSError, ValueError) as failure:
             session.report_error(ErrorEvent(f"cannot run `{line}`: {failure}", span=record.span))
             return
-        if done.stdout:
-            session.emit(SystemEvent(done.stdout.decode("utf-8", "surrogateescape")))
+        session.emit(SystemEvent(done.stdout.decode("utf-8", "surrogateescape")))
         if done.returncode:
             how = (
                 f"exited with {done.returncode}"

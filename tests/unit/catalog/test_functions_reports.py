@@ -83,7 +83,7 @@ def test_cat_reads_so_many_bytes(tmp_path: Path) -> None:
 def test_system_is_done_in_the_order_of_events() -> None:
     program = 'begin { print(1); system("echo %d %s", 5, "x"); print(2); system("exit 3"); exit(); }'
     _, out, messages = both(program)
-    assert out == "1\n5 x\n\n2\n"
+    assert out == "1\n5 x\n\n2\n\n"
     assert "the command `exit 3` exited with 3" in messages
     lines = [json.loads(line) for line in output_of(program, json=True, settings=UNSAFE).splitlines()]
     assert {"type": "syscall", "data": "5 x\n"} in lines
