@@ -114,12 +114,15 @@ def test_btf_index_is_cached_and_rebuilt_when_damaged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    start = time.perf_counter()
     first = btf_cache.load_vmlinux_btf().find(Kind.STRUCT, "task_struct")
+    building = time.perf_counter() - start
     files = list((tmp_path / "kernscope").iterdir())
     assert len(files) == 1 and first is not None
     start = time.perf_counter()
     again = btf_cache.load_vmlinux_btf().find(Kind.STRUCT, "task_struct")
-    assert time.perf_counter() - start < 0.02
+    # 170 ms and 2 ms on one machine; ratios hold on slow ones too.
+    assert time.perf_counter() - start < building / 3
     assert again is not None and again.id == first.id
     files[0].write_bytes(b"damaged")
     mended = btf_cache.load_vmlinux_btf().find(Kind.STRUCT, "task_struct")
