@@ -76,11 +76,15 @@ def _benchmarks(session: "kernscope.Session", names: "Sequence[str]", json: bool
     for name in names:
         each_ns, runs = session.run_bench(name)
         if json:
-            write(
-                f'{{"type": "benchmark_result", "data": {{"{name}": {{"average": {each_ns}, "iters": {runs}}}}}}}\n'
-            )
+            _write_json("benchmark_result", {name: {"average": each_ns, "iters": runs}})
         else:
             write(f"{name:<41}{each_ns:<15}{runs}\n")
+
+
+def _write_json(type: str, data: object) -> None:
+    from json import dumps
+
+    write(dumps({"type": type, "data": data}, ensure_ascii=False) + "\n")
 
 
 class _Printed:
@@ -108,12 +112,10 @@ class _JsonTests:
         self._printed.take()
 
     def end(self, name: str, passed: bool, took_ns: int) -> None:
-        from json import dumps
-
         if not passed:
             self._failed.append(name)
         result = {"duration": took_ns, "passed": passed, "output": self._printed.take()}
-        write(dumps({"type": "test_result", "data": {name: result}}, ensure_ascii=False) + "\n")
+        _write_json("test_result", {name: result})
 
     def finish(self) -> list[str]:
         """The names of those that failed."""
