@@ -9,9 +9,17 @@ from bisect import bisect_right
 from kernscope.elf import ElfError, ElfFile, SymbolTable
 from kernscope.kernel.mappings import Mapping, read_mapped_file, read_mappings, read_memory, start_time
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 __all__ = ["UserSymbol", "UserSymbols"]
 
 _VDSO = "[vdso]"
+
+MOST_PROCESSES = 4096
+MOST_ADDRESSES = 1 << 18
+"""Kept at most; beyond that the half that came first is forgotten, so that a run of weeks does not grow."""
 
 
 class UserSymbol:
@@ -76,6 +84,7 @@ class UserSymbols:
         process = self._processes.get(pid)
         now = start_time(pid)
         if process is None or (now and now != process.started):
+            _forget_half(self._processes, MOST_PROCESSES)
             process = self._processes[pid] = _Process(pid)
         return process
 
@@ -89,6 +98,7 @@ class UserSymbols:
                 process.read(pid)
                 mapping = process.find(address)
             found = None if mapping is None else self._in_mapping(pid, mapping, address)
+            _forget_half(self._known, MOST_ADDRESSES)
             self._known[key] = found
         return self._known[key]
 
@@ -139,6 +149,13 @@ class UserSymbols:
             start, _, name = names[index]
             return UserSymbol(name, address - start, f"/tmp/perf-{pid}.map", address)
         return None
+
+
+def _forget_half(known: "dict[Any, Any]", most: int) -> None:
+    """Make room in a dict that holds `most` entries."""
+    if len(known) >= most:
+        for key in list(known)[: most // 2]:
+            del known[key]
 
 
 def _read_perf_map(pid: int) -> list[tuple[int, int, str]]:

@@ -48,6 +48,16 @@ def test_a_process_that_ended_stays_known() -> None:
     assert symbols.lookup(child.pid, 5) is None
 
 
+def test_what_is_kept_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kernscope.symbols.user.MOST_ADDRESSES", 8)
+    symbols = UserSymbols()
+    first = address_of("read")
+    for i in range(30):
+        found = symbols.lookup(os.getpid(), first + i % 12)
+        assert found is not None and found.name == "read"
+        assert len(symbols._known) <= 8
+
+
 def test_build_id() -> None:
     symbols = UserSymbols()
     address = address_of("read")
