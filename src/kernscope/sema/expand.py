@@ -231,16 +231,6 @@ class _Expander:
     def returned(self, node: Return, scope: _Scope) -> Statement | None:
         if scope.result is not None and scope.macro is None:
             return self.function_return(node, scope)
-        if scope.macro is not None:
-            self.report(
-                error(
-                    "macro-definition",
-                    f"the macro `{scope.macro.name}` cannot return",
-                    node.span,
-                    notes="its body stands where the macro is used; its last expression is its value",
-                    help="write the value last, without `;`",
-                )
-            )
         return None
 
     # --- uses ----------------------------------------------------------------------------------------------

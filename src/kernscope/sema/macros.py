@@ -5,14 +5,21 @@ from collections.abc import Callable
 from kernscope.diagnostics import Diagnostic, Span, error
 from kernscope.syntax.ast import (
     Assign,
+    Break,
+    Continue,
     Expr,
     ForEach,
     ForRange,
     Let,
     Macro,
     MapRef,
+    Node,
+    Return,
+    Unroll,
     Update,
     Variable,
+    While,
+    children,
     walk,
 )
 
@@ -44,6 +51,17 @@ class Macros:
                     )
                 )
             names.add(text)
+        for jump in _jumps_out(macro.body):
+            word = type(jump).__name__.lower()
+            found.append(
+                error(
+                    "macro-definition",
+                    f"`{word}` cannot leave the macro `{macro.name}`",
+                    jump.span,
+                    notes="its body stands where the macro is used; its last expression is its value",
+                    help="write the value last, without `;`" if isinstance(jump, Return) else None,
+                )
+            )
         signature = [p.sigil for p in macro.params]
         for other in self.table.setdefault(macro.name, []):
             if [p.sigil for p in other.params] == signature:
@@ -131,6 +149,19 @@ def _kind(arg: Expr) -> str:
     if isinstance(arg, Variable):
         return "a scratch variable"
     return "a map" if isinstance(arg, MapRef) and arg.keys is None else "an expression"
+
+
+def _jumps_out(body: Node) -> list[Node]:
+    """The statements of a macro's body that would leave it."""
+    found: list[Node] = []
+    todo: list[tuple[Node, bool]] = [(body, False)]
+    while todo:
+        node, in_loop = todo.pop()
+        if isinstance(node, Return) or (isinstance(node, Break | Continue) and not in_loop):
+            found.append(node)
+        in_loop = in_loop or isinstance(node, While | ForRange | ForEach | Unroll)
+        todo += [(child, in_loop) for child in reversed(list(children(node)))]
+    return found
 
 
 def _head(macro: Macro) -> Span:
