@@ -54,3 +54,10 @@ def test_an_endless_loop_is_ended_by_the_kernel_and_reported(kernel: Kernel) -> 
     assert result.text == b"1\n"
     assert len(result.errors) == 1 and "limit on the length of loops" in result.errors[0]
     assert result.maps["@x"][None] > 1000
+
+
+def test_the_probe_is_known_in_a_loop_over_a_map(kernel: Kernel) -> None:
+    text = (
+        "begin { @m[1] = 1; } tracepoint:syscalls:sys_exit_* { for ($kv : @m) { @[probe] = sum(args.ret); } }"
+    )
+    assert run_on(kernel, compiled(kernel, text, verify=True)).errors == []

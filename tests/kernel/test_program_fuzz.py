@@ -8,7 +8,7 @@ from program_fuzz import Fuzzer
 
 from kernscope.kernel import Kernel
 
-PROGRAMS_PER_TEST = 25
+PROGRAMS_PER_TEST = 20
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="loading programs needs root")
 

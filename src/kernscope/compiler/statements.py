@@ -422,7 +422,10 @@ class Statements(RecordSender):
         self.context = b.load(8, struct, context, pointer_result=True)
         self.open_setup()
         if self.clause.needs_args or self.clause.needs_probe:
-            self.event = self.targets[0].kind.begin_program(self, leave)
+            kind = self.targets[0].kind
+            self.event = kind.begin_program(self, leave)
+            # It is one of the targets, as outside; the verifier has to be told again.
+            kind.enter_clause(self, self.event, self.targets, leave)
         self._bind_entry(node, user_map, key, value)
         self.block(node.body)
         b.jump(goon)

@@ -6,7 +6,7 @@ from kernscope.catalog.functions.search import SLACK_BYTES, Text, capacity, copy
 from kernscope.diagnostics import error
 from kernscope.ssa import Cond
 from kernscope.syntax.ast import Call, Expr
-from kernscope.types import BOOL, INT64, NONE, UINT64, Type, align_up
+from kernscope.types import BOOL, INT64, NONE, UINT64, Array, Type, align_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -191,8 +191,10 @@ def _find_constant(lo: LowerContext, expr: Expr, needle: bytes) -> "tuple[Value,
 
 
 def _find_text(lo: LowerContext, hay_expr: Expr, needle_expr: Expr) -> "tuple[Value, int]":
+    t = lo.type_of(needle_expr)
+    needle_bytes = capacity(t, _limit(lo)) + isinstance(t, Array)
+    hay = copy_text(lo, hay_expr, align_up(needle_bytes, 8) + SLACK_BYTES)
     needle = copy_text(lo, needle_expr)
-    hay = copy_text(lo, hay_expr, align_up(needle.size, 8) + SLACK_BYTES)
     nowhere = hay.size + 1
     places = lo.unforeseen(_places(lo, hay, needle.length))
     comparing = _byte_by_byte if lo.kernel.has_feature("may_goto") else _masked_words
