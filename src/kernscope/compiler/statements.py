@@ -462,23 +462,20 @@ class Statements(RecordSender):
             self.copy(destination, value, user_map.value.size)
 
     def map_length(self, ref: MapRef) -> Value:
-        """Count the entries with a callback that adds one for each."""
+        """The number of entries that the kernel went over, with a callback that does nothing.
+
+        A callback that counted them itself would be followed by the verifier through every entry.
+        """
         b = self.b
         user_map = self.user_map(ref)
-        place = self.place_bytes(8)
-        b.store(8, place, 0)
-        name = "count_entries"
+        name = "skip_entry"
         callback = next((f for f in self.module.functions if f.name == name), None)
         if callback is None:
             callback = self.module.new_function(name, params=4)
-            inner = Builder(callback)
-            total = inner.param(3, pointer=True)
-            inner.store(8, total, inner.add(inner.load(8, total), 1))
-            inner.ret(0)
-        b.call(
-            HELPER_IDS["for_each_map_elem"], b.map_fd(user_map.kernel_map), b.function_ref(callback), place, 0
+            Builder(callback).ret(0)
+        return b.call(
+            HELPER_IDS["for_each_map_elem"], b.map_fd(user_map.kernel_map), b.function_ref(callback), 0, 0
         )
-        return b.load(8, place)
 
 
 _STATEMENTS: "dict[type, Callable[[Any, Any], None]]" = {
