@@ -131,6 +131,10 @@ class ProbeKind:
         """All probes of this kind here, for `list` and for wildcards over providers."""
         return ()
 
+    def describe(self, kernel: "KernelFacts", name: str) -> list[tuple[str, str]]:
+        """`(C type, name)` of each member of `args` in the probe of this full name, for listings."""
+        return []
+
     def args(self, kernel: "KernelFacts", target: Target) -> Struct | None:
         """The members of `args`, or None where the kind has none."""
         return None

@@ -61,16 +61,5 @@ def program_targets(program: "Program", kernel: "KernelFacts") -> list[str]:
 
 def fields(name: str, kernel: "KernelFacts") -> list[tuple[str, str]]:
     """`(C type, name)` of each member of `args` in the probe `name`; empty where it has none."""
-    provider, _, rest = name.partition(":")
-    category, _, event = rest.partition(":")
-    if provider not in ("tracepoint", "t") or not event:
-        return []
-    return [(_type_of(field), field.name) for field in kernel.tracepoint_format(category, event).own_fields]
-
-
-def _type_of(field: object) -> str:
-    count, dynamic = field.count, field.dynamic  # type: ignore[attr-defined]
-    text: str = field.type_text  # type: ignore[attr-defined]
-    if dynamic:
-        return f"__{dynamic} {text}[]"
-    return f"{text}[{count}]" if count else text
+    kind = kind_named(name.partition(":")[0])
+    return kind.describe(kernel, name) if kind is not None else []

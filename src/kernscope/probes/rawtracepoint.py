@@ -28,7 +28,10 @@ class _RawTracepoint(ProbeKind):
     positional_args = True
     hidden_frames, most_hidden_frames = 3, 4
     syntax = ("rawtracepoint:NAME", "rawtracepoint:MODULE:NAME")
-    doc = "A tracepoint's unformatted arguments as `arg0`, `arg1`, …, for instance `rawtracepoint:sched_switch`."
+    doc = (
+        "A tracepoint's own arguments, before they are formatted: as numbers `arg0`, `arg1`, …, and by name with the "
+        "kernel's types, `args.prev->comm` of `rawtracepoint:sched_switch`."
+    )
 
     def expand(self, point: "AttachPoint", kernel: "KernelFacts", report: Report) -> list[Target]:
         if len(point.args) not in (1, 2) or not all(point.args):
@@ -74,8 +77,14 @@ class _RawTracepoint(ProbeKind):
         fields = {}
         for i, (name, type_id) in enumerate(parameters):
             t = types.convert(type_id)
-            fields[name] = StructField(name, t if isinstance(t, Integer | Bool | Pointer) else UINT64, 8 * i)
+            if not isinstance(t, Integer | Bool | Pointer):
+                t = UINT64
+            fields[name] = StructField(name, t, 8 * i, type_text=types.c_text(type_id))
         return Struct(target.name, 8 * len(parameters), fields)
+
+    def describe(self, kernel: "KernelFacts", name: str) -> list[tuple[str, str]]:
+        args = self.args(kernel, Target(self, name, (name.rsplit(":", 1)[-1],)))
+        return [(field.type_text, field.name) for field in args.fields.values()] if args is not None else []
 
     def shape(self, kernel: "KernelFacts", targets: Sequence[Target]) -> ProgramShape:
         attach = tuple(Attach(self.providers[0], t.name, t.key) for t in targets)

@@ -138,6 +138,16 @@ class _Tracepoint(ProbeKind):
             report(_unknown(point, category, name, categories, kernel))
         return [self.target(kernel, c, n) for c, n in found]
 
+    def describe(self, kernel: "KernelFacts", name: str) -> list[tuple[str, str]]:
+        _, _, rest = name.partition(":")
+        category, _, event = rest.partition(":")
+        if not event:
+            return []
+        return [
+            (_listed_type(field), field.name)
+            for field in kernel.tracepoint_format(category, event).own_fields
+        ]
+
     def target(self, kernel: "KernelFacts", category: str, name: str) -> Target:
         text = f"tracepoint:{category}:{name}"
         number = syscalls.number_of(kernel, category, name)
@@ -172,6 +182,12 @@ def _unknown(
             else f"`kernscope list 'tracepoint:{category}:*'` shows what there is"
         )
     return error("unknown-probe", message, point.span, help=hint)
+
+
+def _listed_type(field: "Field") -> str:
+    if field.dynamic:
+        return f"__{field.dynamic} {field.type_text}[]"
+    return f"{field.type_text}[{field.count}]" if field.count else field.type_text
 
 
 def tracepoint_args(kernel: "KernelFacts", category: str, name: str, space: str) -> Struct:

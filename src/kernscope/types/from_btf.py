@@ -80,6 +80,20 @@ class KernelTypes:
         types = (self.btf.type(i) for i in range(1, len(self.btf)))
         return [t.name for t in types if t.kind in kinds and t.name]
 
+    def c_text(self, id: int) -> str:
+        """A type as C writes it: `const struct path *`, `pid_t`."""
+        for text in ("{}", "{} *", "{} **"):
+            raw = self.btf.type(id)
+            const = ""
+            while raw.kind in (Kind.CONST, Kind.VOLATILE, Kind.RESTRICT, Kind.TYPE_TAG):
+                const = "const " if raw.kind == Kind.CONST else const
+                raw = self.btf.type(raw.type_id)
+            if raw.kind != Kind.PTR:
+                tags = {Kind.STRUCT: "struct ", Kind.UNION: "union ", Kind.ENUM: "enum ", Kind.FWD: "struct "}
+                return text.format(const + tags.get(raw.kind, "") + (raw.name or "void"))
+            id = raw.type_id
+        return "void *"
+
     # --- by id ---------------------------------------------------------------------------------------------
 
     def convert(self, id: int, hint: str = "") -> Type:

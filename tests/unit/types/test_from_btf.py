@@ -145,3 +145,27 @@ def test_a_kernel_without_types_is_named(text: str) -> None:
     with pytest.raises(CompileError) as caught:
         compiled(text, without=["btf", "tp_btf", "compat"])
     assert [d.code for d in caught.value.diagnostics] == ["no-kernel-types"]
+
+
+def test_c_text(types: KernelTypes) -> None:
+    assert types.c_text(0) == "void"
+    found = types.btf.raw_tracepoint("sched_switch")
+    assert found is not None
+    assert [(types.c_text(t), name) for name, t in found.parameters] == [
+        ("_Bool", "preempt"),
+        ("struct task_struct *", "prev"),
+        ("struct task_struct *", "next"),
+        ("unsigned int", "prev_state"),
+    ]
+    maker = BtfMaker()
+    char = maker.integer("char", 1, signed=True)
+    text = maker.pointer(maker.pointer(maker.modifier(Kind.CONST, char)))
+    assert KernelTypes(maker.btf()).c_text(text) == "const char **"
+
+
+def test_raw_tracepoints_are_listed_with_their_arguments() -> None:
+    from kernscope.probes.listing import fields
+
+    assert fields("rawtracepoint:sched_switch", FakeKernel())[1] == ("struct task_struct *", "prev")
+    assert fields("rawtracepoint:nothing", FakeKernel()) == []
+    assert fields("begin", FakeKernel()) == []
