@@ -73,7 +73,12 @@ SETTINGS: dict[str, Setting] = {
     "log_size": Setting(
         1_000_000, "size of the verifier's log, in bytes", effect="the log grows as far as needed"
     ),
-    "max_bpf_progs": Setting(1024, "most programs that the probes may need", smallest=1),
+    "max_bpf_progs": Setting(
+        1024,
+        "most programs that the probes may need",
+        smallest=1,
+        effect="probes share programs, so that there are few",
+    ),
     "max_cat_bytes": Setting(10240, "most bytes that `cat()` shows"),
     "max_map_keys": Setting(4096, "most entries of a map", smallest=1),
     "max_probes": Setting(1024, "most probes that a program may have", smallest=1),
