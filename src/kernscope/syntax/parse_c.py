@@ -201,8 +201,12 @@ class CParser(StatementParser):
         text = self.source.text
         offset = skip_blank(text, offset)
         while text.startswith("__attribute__", offset):
-            close = text.find("))", offset)
-            offset = len(text) if close < 0 else skip_blank(text, close + 2)
+            # `))` may stand apart: `__attribute__((packed) )`
+            inner = text.find(")", offset)
+            outer = text.find(")", inner + 1) if inner >= 0 else -1
+            while outer >= 0 and text.count("(", offset, outer) > text.count(")", offset, outer + 1):
+                outer = text.find(")", outer + 1)
+            offset = len(text) if outer < 0 else skip_blank(text, outer + 1)
         return offset + 1 if text.startswith(";", offset) else offset
 
     def _parse_tagged(self, start: int) -> CStruct | CEnum | TypeExpr:

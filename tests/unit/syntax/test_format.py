@@ -194,3 +194,14 @@ def test_all_programs_stay_the_same_and_formatting_is_stable() -> None:
             if "/*/" not in text:
                 assert _comments(got) == _comments(text), text
     assert count > 2 * len(PROGRAMS)
+
+
+@pytest.mark.parametrize(
+    "attribute", ["((packed))", "((packed) )", "((packed, aligned(8)))", "( (packed)\n)"]
+)
+def test_attributes_end_where_their_brackets_do(attribute: str) -> None:
+    got = formatted(f"struct s {{ int a; }} __attribute__{attribute};\nunion u {{ int b; }};\nbegin {{ }}")
+    assert re.sub(r"[\s()]", "", got) == re.sub(
+        r"[\s()]", "", f"struct s {{ int a; }} __attribute__{attribute}; union u {{ int b; }}; begin {{ }}"
+    )
+    assert len(parse(Source("p", got)).c_definitions) == 2
