@@ -86,7 +86,11 @@ class LogHistogram(_Buckets):
         return 8 * ((65 << params[0]) + 1)
 
     def update(self, b: Builder, agg: Aggregate, cell: Value, value: Value | None, shared: bool) -> None:
-        """Without branches: a verifier that follows both ways of each step would see 2**6 paths."""
+        """Without branches: a verifier that follows both ways of each step would see 2**6 paths.
+
+        The parts of k have no bits in common. They are added, for the verifier of Linux 6.1 knows the bounds of
+        a sum of unknown numbers but not of an OR (`adjust_scalar_min_max_vals` of kernel/bpf/verifier.c).
+        """
         assert value is not None
         bits = agg.params[0]
         rest = b.lshr(value, bits)
@@ -95,10 +99,10 @@ class LogHistogram(_Buckets):
             # The sign bit of limit - rest is set exactly if rest needs more than `step` bits (rest < 2**63).
             over = b.lshr(b.sub((1 << step) - 1, rest), 63)
             shift = b.shl(over, step.bit_length() - 1)
-            k = b.or_(k, shift)
+            k = b.add(k, shift)
             rest = b.lshr(rest, shift)
         # Four bits are left.
-        k = b.or_(k, b.and_(b.lshr(_LOG2_OF_NIBBLE, b.shl(rest, 1)), 3))
+        k = b.add(k, b.and_(b.lshr(_LOG2_OF_NIBBLE, b.shl(rest, 1)), 3))
         within = b.and_(b.lshr(value, k), (2 << bits) - 1)
         index = b.add(b.add(b.shl(k, bits), within), 1)
         not_negative = b.not_(b.ashr(value, 63))
