@@ -9,6 +9,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write what the stages give now into the Markdown files of tests/spec, for review with git diff",
     )
+    parser.addoption(
+        "--fresh",
+        action="store_true",
+        help="ask bpftrace again, instead of comparing with what it printed when last asked",
+    )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

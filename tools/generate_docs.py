@@ -19,9 +19,14 @@ from kernscope.probes import KINDS
 from kernscope.probes import PLANNED as PLANNED_KINDS
 from kernscope.sema.config import SETTINGS
 
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "tests" / "support"))
+
+from program_cases import Case, read_folder  # noqa: E402 - how the rows of the conformance table are written
+
 __all__ = ["pages", "stale"]
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+DOCS = ROOT / "docs"
 _PART = re.compile(r"(<!-- generated: ([a-z -]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -102,6 +107,37 @@ def errors() -> str:
     return table(("code", "stage", "meaning"), rows)
 
 
+PAGES = {
+    "1-language": "The language reference",
+    "2-library": "The standard library reference",
+    "3-command": "The manual page",
+    "4-tutorial": "The one-liner tutorial",
+}
+_STATUS = {"works": "works", "differs": "differs", "missing": "not here"}
+
+
+def conformance() -> str:
+    """Each row is a case of tests/conformance, where it is run."""
+
+    def row(case: Case) -> tuple[str, str, str]:
+        remark = f": {case.remark}" if case.remark else ""
+        if case.status == "works" and (refused := re.match(r"error\[([\w-]+)\]", "".join(case.errors))):
+            remark = f": refused as `{refused[1]}`"
+        return case.name, code(case.shown), _STATUS[case.status] + remark
+
+    cases = read_folder(ROOT / "tests" / "conformance")
+    numbers = []
+    parts = []
+    for page, heading in PAGES.items():
+        rows = [case for case in cases if case.page == page]
+        numbers.append((heading, *(sum(case.status == status for case in rows) for status in _STATUS)))
+        parts.append(f"## {heading}\n")
+        for section in dict.fromkeys(case.section for case in rows):
+            chosen = [row(case) for case in rows if case.section == section]
+            parts.append(f"### {section}\n\n" + table(("feature", "example", "here"), chosen))
+    return "\n".join([table(("", *_STATUS.values()), numbers), *parts])
+
+
 def command_help(name: str) -> str:
     return f"```text\n{command_named(name).help()}```\n"
 
@@ -114,6 +150,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "planned": planned,
     "errors": errors,
+    "conformance": conformance,
 } | {f"help {name}": (lambda name=name: command_help(name)) for name in COMMANDS}
 
 
