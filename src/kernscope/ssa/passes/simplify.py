@@ -186,8 +186,8 @@ _BINARY_RULES: dict[int, Rule] = {
 def _neg(f: Function, v: Value, uses: list[int]) -> Value | None:
     x = v.args[0]
     if x.op == Op.CONST:
-        return f.const(-x.imm)
-    if x.op == Op.NEG and x.width == 64:
+        return f.const(-x.imm if v.width == 64 else -x.imm & 0xFFFF_FFFF)
+    if x.op == Op.NEG and x.width == v.width == 64:
         return x.args[0]
     if x.op == Op.SUB and x.width == 64 and _single(x, uses):
         v.op = Op.SUB
