@@ -90,7 +90,9 @@ class _Comm(Builtin):
         return destination
 
     def lower_into(self, lo: LowerContext, destination: "Value", size: int) -> bool:
-        lo.b.call(HELPER_IDS["get_current_comm"], destination, size)  # it pads with zeros
+        # Not every kernel's helper writes what is behind the NUL (6.1 does not): keys would differ by what lay there.
+        lo.clear(destination, size)
+        lo.b.call(HELPER_IDS["get_current_comm"], destination, size)
         return True
 
 
