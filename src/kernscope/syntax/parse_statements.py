@@ -176,19 +176,21 @@ class StatementParser(ExpressionParser):
         word = self.text(index)
         if self.kinds[index + 1] == ":" or word.lower() in ("begin", "end"):
             opening = self._innermost_opening(index)
-            self._unclosed(opening, index)
+            if opening >= 0:
+                self._unclosed(opening, index)
 
     def _innermost_opening(self, index: int) -> int:
+        """The `{` that is open at token `index`; -1 where there is none, as in the `else` of a predicate."""
         level = 0
-        while True:
-            index -= 1
-            kind = self.kinds[index]
+        for before in range(index - 1, -1, -1):
+            kind = self.kinds[before]
             if kind == "}":
                 level += 1
             elif kind == "{":
                 if level == 0:
-                    return index
+                    return before
                 level -= 1
+        return -1
 
     def _end_statement(self, start: int) -> None:
         """Read the `;` of the statement that started at token `start`; before `}` there need be none."""

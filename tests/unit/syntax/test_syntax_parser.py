@@ -336,3 +336,8 @@ END { clear(@names); }
     assert len(tree.probes) == 4
     again = program(print_program(tree))
     assert ast.same(again, tree)
+
+
+def test_a_target_in_the_else_of_a_predicate_is_an_error() -> None:
+    with pytest.raises(CompileError):
+        parse(Source("x", "uprobe:a:b /if (1) { 2 } else end:c { } }"))
