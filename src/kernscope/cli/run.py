@@ -152,8 +152,8 @@ def _sink(arguments: Arguments, output: int) -> "kernscope.TextSink | kernscope.
     buffering = arguments.text("B") or "full"
     if (arguments.text("format") or "text") == "json":
         return kernscope.JsonSink(output, buffering=buffering, quiet=quiet, warnings=warnings)
-    messages = None if quiet else 2
-    return kernscope.TextSink(output, messages, buffering=buffering, quiet=quiet, warnings=warnings)
+    # As in bpftrace, only the message about attaching is left out: a program's errors and warnings are its output.
+    return kernscope.TextSink(output, 2, buffering=buffering, quiet=quiet, warnings=warnings)
 
 
 COMMAND = Command(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["FUNCTIONS"]
 
 _CODE = "program-option"
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _WANTS = {bool: "`true` or `false`", int: "a number", str: "a text"}
 
 
@@ -83,7 +84,7 @@ class _Getopt(Function):
         if given is None:
             return default
         if isinstance(default, bool):
-            return given if given is True else {"true": True, "false": False}.get(str(given))
+            return given if given is True else _BOOLEANS.get(str(given))
         if given is True:
             return None
         if isinstance(default, str):
