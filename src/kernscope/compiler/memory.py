@@ -207,7 +207,8 @@ class Memory:
 
     def read_kernel(self, address: Value, size: int, signed: bool) -> Value:
         """An integer behind a kernel address; 0 where it cannot be read."""
-        slot = self.place_bytes(8)
+        # A slot of its own: it is read at once, and this runs outside of statements too.
+        slot = self.b.frame_addr(self.b.frame(8))
         self.b.store(8, slot, 0)
         self.b.call(HELPER_IDS["probe_read_kernel"], slot, size, address)
         return self.b.load(size, slot, 0, signed=signed)
