@@ -3,7 +3,7 @@
 import kernscope
 from kernscope.cli.command import Command
 from kernscope.cli.options import Arguments, Option, UsageError, positive, seconds
-from kernscope.cli.terminal import StopOnSignals, complain, is_terminal, write
+from kernscope.cli.terminal import StopOnSignals, complain, is_terminal, write_result
 
 __all__ = ["COMMAND"]
 
@@ -45,10 +45,10 @@ def _run(arguments: Arguments) -> int:
     interval_s = arguments.number("interval") or 1.0
     with StopOnSignals(session.stop), session:
         watcher.watch(session, screen_fd=1 if live else None, interval_s=interval_s)
-    write(watcher.text(format))
+    code = write_result(watcher.text(format))
     for warning in watcher.warnings:
         complain(f"warning: {warning}")
-    return 0
+    return code
 
 
 COMMAND = Command(

@@ -15,6 +15,7 @@ __all__ = [
     "terminal_width",
     "use_color",
     "write",
+    "write_result",
 ]
 
 
@@ -52,6 +53,23 @@ def write(text: str, fd: int = 1) -> None:
     data = memoryview(text.encode("utf-8", "surrogateescape"))
     while data:
         data = data[os.write(fd, data) :]
+
+
+def write_result(text: str) -> int:
+    """Write a result that took time to get; where standard output takes no more, it goes to standard error.
+
+    Returns the exit code: 0, or 3 where it could not be written. Raises BrokenPipeError: nobody wants it then.
+    """
+    try:
+        write(text)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        complain(f"error: writing to standard output: {error.strerror}")
+        complain("  = note: what could not be written follows")
+        complain(text)
+        return 3
+    return 0
 
 
 def complain(text: str) -> None:

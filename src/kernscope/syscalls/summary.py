@@ -127,18 +127,24 @@ class Summary:
         )
 
     def rows(self, maps: Mapping[str, Mapping[object, object]]) -> list[Row]:
-        """The table, ranked, from the session's maps."""
+        """The table, ranked, from the session's maps.
+
+        While the program runs, each map is read a little later than the one before: what is counted last is read
+        first, so that no call appears to have failed before it was made.
+        """
+        errors = dict(maps["@errors"])
+        longest, times = dict(maps["@longest"]), dict(maps["@time"])
         rows: dict[object, Row] = {}
         for key, calls in maps["@calls"].items():
             row = self._row(key)
             row.calls = _number(calls)
             rows[key] = row
-        for key, stats in maps["@time"].items():
+        for key, stats in times.items():
             row = rows.setdefault(key, self._row(key))
             row.returned, row.total_ns = _stats(stats)
-        for key, longest in maps["@longest"].items():
-            rows.setdefault(key, self._row(key)).max_ns = _number(longest)
-        for full, n in maps["@errors"].items():
+        for key, ns in longest.items():
+            rows.setdefault(key, self._row(key)).max_ns = _number(ns)
+        for full, n in errors.items():
             assert isinstance(full, tuple)
             key = full[0] if len(full) == 2 else full[:-1]
             row = rows.setdefault(key, self._row(key))

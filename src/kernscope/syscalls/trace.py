@@ -85,9 +85,8 @@ class SyscallEvent:
         name: as in its man page.
         start_ns: CLOCK_BOOTTIME at entry; `duration_ns`: from entry to exit.
         result: what it returned, or None for a call that does not return.
-        names, values, texts: of its arguments; `texts` is decoded and may be shorter, since arguments that
-        this
-            call does not use are left out.
+        names, values, texts: of its arguments; `texts` is decoded and may be shorter, since arguments
+            that this call does not use are left out.
         result_text: the result, decoded.
     """
 
