@@ -285,12 +285,15 @@ class _Generator(ExpressionGenerator):
     # --- loops -------------------------------------------------------------------------------------------------
 
     def loop(self, depth: int) -> list[Node]:
+        # Paths through loops in unrolled loops in loops multiply beyond the million steps that the verifier walks.
+        if self.loop_depth > 1:
+            return [self.assignment(depth)]
         kind = self.rng.random()
         if kind < 0.35:
             return [self.for_range(depth)]
         if kind < 0.55:
             return self.while_loop()
-        if kind < 0.7:
+        if kind < 0.7 and not self.loop_depth:
             self.loop_depth += 1
             body = self.block(self.rng.randint(1, 3))
             self.loop_depth -= 1
