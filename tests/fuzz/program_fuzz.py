@@ -132,7 +132,7 @@ class Fuzzer:
         except Discard:
             raise
         except Exception as error:  # whatever it is, the program is to blame or we are
-            codes = [d.code for d in getattr(error, "diagnostics", ())]
+            codes = [d.code for d in getattr(error, "diagnostics", ()) if d.severity == "error"]
             if set(codes) == {"string-too-long"} and "may_goto" in self.without:
                 raise Discard("too long to be searched without may_goto") from None
             what = f"{type(error).__name__} of the {where} {' '.join(codes)}".rstrip()
