@@ -18,6 +18,7 @@ from kernscope.tables.syscalls import numbers, syscall_of_tracepoint
 from kernscope.types import INT64, Array, Integer, Struct, StructField
 
 from .base import EventReader, ProbeKind, ProgramShape, Target
+from .c_integers import c_integer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,6 +88,9 @@ class _Syscalls(ProbeKind):
         for field in args.fields.values():
             if field.name in _NUMBER_FIELDS:
                 field.domain = NUMBER_DOMAIN
+            elif isinstance(field.type, Integer):
+                # the format gives each argument a slot of 8 bytes; the call uses what its C type holds of it
+                field.type = c_integer(field.type_text) or field.type
         return args
 
     def group(self, target: Target, *, needs_args: bool, needs_probe: bool) -> tuple[object, ...]:

@@ -12,6 +12,7 @@ from kernscope.types import NONE, Array, Bool, Integer, Pointer, String, Struct,
 
 from . import syscalls
 from .base import EventReader, ProbeKind, ProgramShape, Report, Target, has_wildcard, match_names
+from .c_integers import c_integer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -228,33 +229,12 @@ def field_type(field: "Field", space: str) -> Type:
     return Array(Integer(8, False), field.size)
 
 
-_POINTED: dict[str, Type] = {
-    "char": Integer(8, True),
-    "unsigned char": Integer(8, False),
-    "u8": Integer(8, False),
-    "short": Integer(16, True),
-    "u16": Integer(16, False),
-    "int": Integer(32, True),
-    "unsigned": Integer(32, False),
-    "unsigned int": Integer(32, False),
-    "u32": Integer(32, False),
-    "uid_t": Integer(32, False),
-    "gid_t": Integer(32, False),
-    "long": Integer(64, True),
-    "loff_t": Integer(64, True),
-    "unsigned long": Integer(64, False),
-    "size_t": Integer(64, False),
-    "u64": Integer(64, False),
-}
-"""What pointers in format files lead to, by C name."""
-
-
 def _pointer_type(text: str, space: str) -> Pointer:
     """A pointer as a format file writes it, `const struct sockaddr *`; sema finds the struct by its name."""
     stars = text.count("*")
     base = " ".join(word for word in text.replace("*", " ").split() if word not in ("const", "volatile"))
     tag = base.split(" ", 1)[0]
-    target: Type = Struct(base, 0, {}) if tag in ("struct", "union") else _POINTED.get(base, NONE)
+    target: Type = Struct(base, 0, {}) if tag in ("struct", "union") else c_integer(base) or NONE
     for _ in range(stars - 1):
         target = Pointer(target, space)
     return Pointer(target, space)
