@@ -74,6 +74,8 @@ class Fuzzer:
         self.kernel, self.verify = kernel, verify
         self.facts = facts_of_this_process()
         self.discarded = 0
+        self.too_large = 0
+        """Of those: programs that the verifier gave up, which is no judgement on them."""
         self.without: tuple[str, ...] = ()
 
     def check(self, seed: int) -> bool:
@@ -133,6 +135,9 @@ class Fuzzer:
             raise
         except Exception as error:  # whatever it is, the program is to blame or we are
             codes = [d.code for d in getattr(error, "diagnostics", ()) if d.severity == "error"]
+            if codes == ["program-too-large"]:
+                self.too_large += 1
+                raise Discard("more than the million steps that the verifier walks") from None
             if set(codes) == {"string-too-long"} and "may_goto" in self.without:
                 raise Discard("too long to be searched without may_goto") from None
             what = f"{type(error).__name__} of the {where} {' '.join(codes)}".rstrip()
@@ -191,7 +196,7 @@ def _work(job: int, jobs: int, options: argparse.Namespace, found: Any) -> None:
         except Failure as failure:
             failures += 1
             print(f"{failure}\n", flush=True)
-    found.put((done, fuzzer.discarded, failures))
+    found.put((done, fuzzer.discarded, fuzzer.too_large, failures))
 
 
 def main() -> int:
@@ -219,9 +224,14 @@ def main() -> int:
     results = []
     while not found.empty():
         results.append(found.get())
-    done, discarded, failures = (sum(column) for column in zip(*results)) if results else (0, 0, 1)
+    done, discarded, too_large, failures = (
+        (sum(column) for column in zip(*results)) if results else (0, 0, 0, 1)
+    )
     seconds = time.monotonic() - started
-    print(f"{done} programs agreed, {discarded} left out, {failures} failures, {seconds:.0f} s")
+    print(
+        f"{done} programs agreed, {discarded} left out ({too_large} of them too large for the verifier), "
+        f"{failures} failures, {seconds:.0f} s"
+    )
     return 1 if failures or len(results) < options.jobs else 0
 
 

@@ -6,9 +6,11 @@ from program_expressions import INT_OPS, SCALAR, ExpressionGenerator
 from program_tree import (
     BOOL,
     CALL_NUMBERS,
+    I32,
     I64,
     PROBE,
     STR,
+    U16,
     U32,
     U64,
     Clause,
@@ -40,12 +42,12 @@ _CALL_PROBES = (
 MEMBERS: dict[str, dict[str, Type]] = {
     "rawtracepoint:sys_enter": {"arg0": U64, "arg1": U64},
     "tracepoint:syscalls:sys_enter_openat": {
-        "args.dfd": U64,
-        "args.flags": U64,
-        "args.mode": U64,
+        "args.dfd": I32,
+        "args.flags": I32,
+        "args.mode": U16,
         "str(args.filename)": STR,
     },
-    "tracepoint:syscalls:sys_enter_read": {"args.fd": U64, "args.count": U64},
+    "tracepoint:syscalls:sys_enter_read": {"args.fd": U32, "args.count": U64},
     "tracepoint:syscalls:sys_exit_openat": {"args.ret": I64},
     "tracepoint:syscalls:sys_exit_*": {"args.ret": I64},
     "tracepoint:raw_syscalls:sys_exit": {"args.ret": I64, "args.id": I64},

@@ -341,7 +341,8 @@ class _Run:
         if node.data == "probe":
             return self.probe.encode()
         if node.data in self.members:
-            return self.members[node.data]
+            value = self.members[node.data]
+            return wrap(value, node.type) if is_int(node.type) else value
         if node.data.startswith("arg"):
             return self.context[int(node.data[3:])]
         return getattr(self.facts, node.data)

