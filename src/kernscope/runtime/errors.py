@@ -1,5 +1,7 @@
 """What can go wrong with a session, beyond what the kernel refuses."""
 
+import errno
+
 from kernscope.kernel.errors import VerifierError
 
 __all__ = ["RefusedError", "SessionError"]
@@ -27,4 +29,6 @@ class RefusedError(VerifierError):
     @property
     def too_large(self) -> bool:
         """Whether the kernel gave up checking, by its limits on the length and number of the program's paths."""
-        return self.reason.startswith(("BPF program is too large", "The sequence of"))
+        # The log of so many steps may end before its reason.
+        reasons = ("BPF program is too large", "The sequence of")
+        return self.errno == errno.E2BIG or self.reason.startswith(reasons)
