@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["Assembled", "EncodeError", "Relocation", "assemble", "encode_insns"]
 
 _LD_IMM64 = opcodes.LD_IMM64
-_CALL_OP = opcodes.CALL_OP
 _JA_OP = opcodes.JA_OP
 _GOTOL_OP = opcodes.GOTOL_OP
 

@@ -10,7 +10,7 @@ import os
 from struct import Struct, pack
 
 from kernscope.kernel.errors import AttachError
-from kernscope.kernel.facts import online_cpus, read_text
+from kernscope.kernel.facts import online_cpus
 from kernscope.kernel.link import Link, link_create
 from kernscope.kernel.program import Program
 from kernscope.kernel.syscall import Buffer, syscall
@@ -195,8 +195,3 @@ def _ioctl(fd: int, request: int, argument: int, command: str, target: str) -> N
         fcntl.ioctl(fd, request, argument)
     except OSError as error:
         raise AttachError(error.errno or errno.EINVAL, command, target) from None
-
-
-def max_sample_rate() -> int:
-    """sysctl kernel.perf_event_max_sample_rate, samples per second, or 0 if unknown."""
-    return int(read_text("/proc/sys/kernel/perf_event_max_sample_rate") or 0)

@@ -12,8 +12,6 @@ BAR_COLUMNS = 52
 LABEL_COLUMNS = 16
 COUNT_COLUMNS = 8
 
-INT64_MAX = (1 << 63) - 1
-
 
 class Stats:
     """What `stats()` collects; `average` is rounded towards zero."""

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["RAWTRACEPOINT"]
 
-MAX_ARGUMENTS = 12
-"""Arguments of a raw tracepoint at most (MAX_BPF_FUNC_REG_ARGS and CAST macros in include/trace/bpf_probe.h)."""
-
 
 class _RawTracepoint(ProbeKind):
     providers = ("rawtracepoint", "rt")

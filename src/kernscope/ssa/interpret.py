@@ -14,8 +14,6 @@ if TYPE_CHECKING:  # `typing` and `collections.abc` cost as much start-up time a
 
 __all__ = ["OutOfSteps", "Run", "interpret"]
 
-_MASK = 0xFFFF_FFFF_FFFF_FFFF
-
 
 class OutOfSteps(Exception):
     """The step limit was reached."""

@@ -2,9 +2,9 @@
 
 from kernscope.ssa import location
 from kernscope.ssa.allocate import Allocation
-from kernscope.ssa.ir import COND_NAMES, OPS, Block, FrameSlot, Function, Module, Op, Value
+from kernscope.ssa.ir import COND_NAMES, OPS, Block, FrameSlot, Function, Op, Value
 
-__all__ = ["print_allocation", "print_function", "print_module", "print_value"]
+__all__ = ["print_allocation", "print_function", "print_value"]
 
 
 _MEMORY = (Op.LOAD, Op.STORE, Op.ATOMIC)
@@ -121,8 +121,3 @@ def _step(kind: int, value: Value, dst: int, srcs: tuple[int, ...]) -> str:
     return f"{result}{_operation(value)} {', '.join(places + targets)}".rstrip() + (
         f"  ; v{value.id}" if dst >= 0 else ""
     )
-
-
-def print_module(m: Module) -> str:
-    """A module as text."""
-    return "\n".join(print_function(f) for f in m.functions)

@@ -18,7 +18,6 @@ from kernscope.syscalls.decode import (
     SOCKADDR_BYTES,
     STRING_BYTES,
     arguments_text,
-    error_text,
     result_text,
 )
 from kernscope.syscalls.filters import Filter, slashed
@@ -283,8 +282,3 @@ def _read(argument: Argument, raw: Mapping[str, str]) -> str:
     length = "args.ret" if argument.length == "ret" else raw[argument.length]
     # An error as the result, or a negative length, must not become a huge unsigned one.
     return f"buf({address}, {length} <= 0 ? 0 : {length} < {limit} ? {length} : {limit})"
-
-
-def error_of(event: SyscallEvent) -> str:
-    """`ENOENT (No such file or directory)` of a failed call."""
-    return error_text(-event.result) if event.result is not None and event.error else ""

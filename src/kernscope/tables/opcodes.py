@@ -109,9 +109,7 @@ GOTOL_OP = JMP32 | JA
 MAY_GOTO_OP = JMP | JCOND
 
 SIZE_BYTES = {B: 1, H: 2, W: 4, DW: 8}
-SIZE_OF_BYTES = {1: B, 2: H, 4: W, 8: DW}
 
-FRAME_REGISTER = 10
 STACK_BYTES = 512
 MAX_CALL_FRAMES = 8
 # An iteration limit of bpf_loop and, where the architecture has no timed variant, of may_goto.

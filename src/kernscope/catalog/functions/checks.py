@@ -8,9 +8,9 @@ from kernscope.types import Aggregate, Bool, Integer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from kernscope.catalog.base import MapFacts
+    from kernscope.catalog.base import LowerContext, MapFacts
 
-__all__ = ["literal_text", "wants_integer", "wants_map", "wants_unsafe"]
+__all__ = ["literal_text", "string_limit", "wants_integer", "wants_map", "wants_unsafe"]
 
 
 def literal_text(cx: CheckContext, call: Call, arg: Expr, what: str) -> str | None:
@@ -59,3 +59,10 @@ def wants_unsafe(cx: CheckContext, call: Call) -> None:
                 help="allow it with `--unsafe`",
             )
         )
+
+
+def string_limit(context: "CheckContext | LowerContext") -> int:
+    """The setting `max_strlen`: the size of strings that are read, in bytes."""
+    limit = context.config["max_strlen"]
+    assert isinstance(limit, int)
+    return limit

@@ -2,7 +2,7 @@
 
 from kernscope.catalog.aggregations import AGGREGATIONS
 from kernscope.catalog.base import CheckContext, Function, LowerContext, StringSource
-from kernscope.catalog.functions.checks import literal_text, wants_integer
+from kernscope.catalog.functions.checks import literal_text, string_limit, wants_integer
 from kernscope.diagnostics import error
 from kernscope.output.printf import Conversion, accepts, is_supported, parse_format
 from kernscope.ssa import Cond
@@ -202,8 +202,7 @@ class _Join(Function):
         t = lo.type_of(call.args[0])
         space = t.space if isinstance(t, Pointer) else "user"
         array = lo.value(call.args[0])
-        size = lo.config["max_strlen"]
-        assert isinstance(size, int)
+        size = string_limit(lo)
         types = (UINT32, *([String(size)] * self.LIMIT))
         record = lo.record("join", types, text=str(lo.kept(call)), span=call.span)
         slot = b.frame_addr(b.frame(8))

@@ -1,7 +1,7 @@
 """Facts about the event's process and probe, and signals to it."""
 
 from kernscope.catalog.base import Builtin, CheckContext, Function, LowerContext
-from kernscope.catalog.functions.checks import wants_unsafe
+from kernscope.catalog.functions.checks import string_limit, wants_unsafe
 from kernscope.catalog.task import task_id
 from kernscope.diagnostics import error, suggest
 from kernscope.ssa import Cond
@@ -70,8 +70,7 @@ class _DefaultStringLength(Builtin):
     type = UINT64
 
     def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
-        size = lo.config["max_strlen"]
-        assert isinstance(size, int)
+        size = string_limit(lo)
         return lo.b.const(size)
 
 

@@ -6,6 +6,7 @@ through all rounds, of which there are at most `limit`.
 """
 
 from kernscope.catalog.base import CheckContext, LowerContext
+from kernscope.catalog.functions.checks import string_limit
 from kernscope.diagnostics import error
 from kernscope.ssa import Cond
 from kernscope.syntax.ast import Call, Expr
@@ -65,8 +66,7 @@ def copy_text(lo: LowerContext, expr: Expr, room: int = SLACK_BYTES) -> Text:
     """Copy a string-like value into the scratch area, with `room` more bytes behind it."""
     b = lo.b
     t = lo.type_of(expr)
-    limit = lo.config["max_strlen"]
-    assert isinstance(limit, int)
+    limit = string_limit(lo)
     source = lo.string_source(expr)
     size = capacity(t, limit) + isinstance(t, Array)
     if source is not None:

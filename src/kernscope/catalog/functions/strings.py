@@ -1,7 +1,7 @@
 """Functions that read memory: `str`, `buf`."""
 
 from kernscope.catalog.base import CheckContext, Function, LowerContext, StringSource
-from kernscope.catalog.functions.checks import wants_integer
+from kernscope.catalog.functions.checks import string_limit, wants_integer
 from kernscope.diagnostics import error
 from kernscope.ssa import Cond
 from kernscope.syntax.ast import Call, PositionalParam, StringLiteral
@@ -22,8 +22,7 @@ class _Str(Function):
 
     def check(self, cx: CheckContext, call: Call) -> Type | None:
         source = call.args[0]
-        limit = cx.config["max_strlen"]
-        assert isinstance(limit, int)
+        limit = string_limit(cx)
         size = limit
         length = None
         if len(call.args) == 2:
@@ -93,8 +92,7 @@ class _Buf(Function):
     arity = (1, 2)
 
     def check(self, cx: CheckContext, call: Call) -> Type | None:
-        limit = cx.config["max_strlen"]
-        assert isinstance(limit, int)
+        limit = string_limit(cx)
         t = cx.type_of(call.args[0])
         if t is not None and not isinstance(t, Pointer | Integer | String | Array):
             cx.report(error("type-mismatch", f"`buf()` wants a pointer, this is `{t}`", call.args[0].span))

@@ -1,7 +1,7 @@
 """Functions on strings that are read already: lengths, comparing, searching."""
 
 from kernscope.catalog.base import CheckContext, Function, LowerContext
-from kernscope.catalog.functions.checks import wants_integer
+from kernscope.catalog.functions.checks import string_limit, wants_integer
 from kernscope.catalog.functions.search import SLACK_BYTES, Text, capacity, copy_text, scan, wants_text
 from kernscope.diagnostics import error
 from kernscope.ssa import Cond
@@ -21,12 +21,6 @@ _WALKED_STEPS = 1 << 16
 
 _INLINE_NEEDLE_BYTES = 64
 """Constants up to here are compared as words at each place."""
-
-
-def _limit(context: "CheckContext | LowerContext") -> int:
-    limit = context.config["max_strlen"]
-    assert isinstance(limit, int)
-    return limit
 
 
 class _Strlen(Function):
@@ -85,7 +79,7 @@ class _Strncmp(Function):
     def lower(self, lo: LowerContext, call: Call) -> "Value | None":
         b = lo.b
         wanted = lo.constant(call.args[2]) or 0
-        size = min(wanted, *(capacity(lo.type_of(arg), _limit(lo)) for arg in call.args[:2]))
+        size = min(wanted, *(capacity(lo.type_of(arg), string_limit(lo)) for arg in call.args[:2]))
         if size == 0:
             for arg in call.args[:2]:
                 lo.value(arg)  # for what it does besides
@@ -113,7 +107,7 @@ class _Find(Function):
         hay, needle = (cx.type_of(arg) for arg in call.args)
         if hay is None or needle is None or cx.constant_string(call.args[1]) is not None:
             return self.result
-        steps = capacity(hay, _limit(cx)) * capacity(needle, _limit(cx))
+        steps = capacity(hay, string_limit(cx)) * capacity(needle, string_limit(cx))
         if steps > _WALKED_STEPS and not cx.kernel.has_feature("may_goto"):
             cx.report(
                 error(
@@ -192,7 +186,7 @@ def _find_constant(lo: LowerContext, expr: Expr, needle: bytes) -> "tuple[Value,
 
 def _find_text(lo: LowerContext, hay_expr: Expr, needle_expr: Expr) -> "tuple[Value, int]":
     t = lo.type_of(needle_expr)
-    needle_bytes = capacity(t, _limit(lo)) + isinstance(t, Array)
+    needle_bytes = capacity(t, string_limit(lo)) + isinstance(t, Array)
     hay = copy_text(lo, hay_expr, align_up(needle_bytes, 8) + SLACK_BYTES)
     needle = copy_text(lo, needle_expr)
     nowhere = hay.size + 1
