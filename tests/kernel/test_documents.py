@@ -5,6 +5,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,18 @@ COMMANDS = [
 ]
 
 
+@pytest.fixture
+def some_activity() -> Iterator[None]:
+    """A process that makes system calls now and then: an idle machine may make none for half a second."""
+    code = "import os, time\nwhile True:\n    os.path.exists('/no/such/file')\n    time.sleep(0.01)"
+    process = subprocess.Popen([sys.executable, "-c", code])
+    yield
+    process.kill()
+    process.wait()
+
+
 @needs_tracing
+@pytest.mark.usefixtures("some_activity")
 @pytest.mark.parametrize("code", EXAMPLES)
 def test_python_examples(code: str, tmp_path: Path) -> None:
     done = subprocess.run(
@@ -52,6 +64,7 @@ def test_python_examples(code: str, tmp_path: Path) -> None:
 
 
 @needs_tracing
+@pytest.mark.usefixtures("some_activity")
 @pytest.mark.parametrize(("command", "shown"), COMMANDS)
 def test_commands(command: str, shown: str, tmp_path: Path) -> None:
     words = shlex.split(command.removeprefix("sudo "))
