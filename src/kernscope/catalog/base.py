@@ -179,6 +179,15 @@ class LowerContext(Protocol):
 
     def load_arg(self, name: str) -> "Value": ...
 
+    def load_positional(self, index: int) -> "Value":
+        """`arg0`, `arg1`, … of the event, as a 64-bit word."""
+
+    def load_retval(self) -> "Value":
+        """What the function that the event is about returns."""
+
+    def func_address(self) -> "Value":
+        """An address in the function that was hit."""
+
     def global_address(self, offset: int) -> "Value": ...
 
     def stack_map(self, frames: int) -> str:
@@ -229,9 +238,15 @@ class Builtin:
     aliases: tuple[str, ...] = ()
     doc = ""
     type: Type | None = None
+    by_target = False
+    """Whether its type depends on the target (`type_for`): an action is then checked once for each type."""
 
     def check(self, cx: CheckContext, node: "Identifier | Call") -> Type | None:
         """Its type here, or None after reporting why it has none."""
+        return self.type
+
+    def type_for(self, kernel: "KernelFacts", target: "Target") -> Type | None:
+        """Its type in one target."""
         return self.type
 
     def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":

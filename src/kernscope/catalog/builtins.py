@@ -11,6 +11,8 @@ from .task import task_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from kernscope.kernel.interface import KernelFacts
+    from kernscope.probes import Target
     from kernscope.ssa import Value
     from kernscope.syntax.ast import Call, Identifier
 
@@ -244,10 +246,10 @@ class _Cpid(Builtin):
 
 
 class _NotHere(Builtin):
-    """A built-in of function probes: exists in the language, but not for the probes that a clause has."""
+    """A built-in of some probes only. `holders`: which probes have it; `name` and `doc` as everywhere."""
 
-    def __init__(self, name: str, doc: str) -> None:
-        self.name, self.doc = name, doc
+    def __init__(self, name: str, holders: str, doc: str = "") -> None:
+        self.name, self.holders, self.doc = name, holders, doc
 
     def check(self, cx: CheckContext, node: "Identifier | Call") -> Type | None:
         where = cx.targets[0].name if cx.targets else "this probe"
@@ -262,7 +264,7 @@ class _NotHere(Builtin):
                 "not-available-here",
                 f"`{where}` has no `{self.name}`",
                 node.span,
-                label=f"only {self.doc} have it",
+                label=f"only {self.holders} have it",
                 help=help,
             )
         )
@@ -270,21 +272,85 @@ class _NotHere(Builtin):
 
 
 class _Arg(Builtin):
-    """`arg0` to `arg9`: what a raw tracepoint gets, as 64-bit numbers."""
+    """`arg0` to `arg9`: what a function, a static probe or a raw tracepoint gets, as 64-bit numbers."""
 
     type = UINT64
 
     def __init__(self, index: int) -> None:
         self.name, self.index = f"arg{index}", index
-        self.doc = f"Argument {index} of a raw tracepoint."
+        self.doc = f"Argument {index} of a function or a raw tracepoint, as a 64-bit number."
 
     def check(self, cx: CheckContext, node: "Identifier | Call") -> Type | None:
-        if all(t.kind.positional_args for t in cx.targets):
-            return self.type
-        return _NotHere(self.name, "raw tracepoints and function probes").check(cx, node)
+        for target in cx.targets:
+            count = target.kind.arg_count(cx.kernel, target)
+            if not target.kind.most_args:
+                return _NotHere(self.name, "raw tracepoints and function probes").check(cx, node)
+            if self.index >= count:
+                cx.report(
+                    error(
+                        "not-available-here",
+                        f"`{target.name}` has no `{self.name}`",
+                        node.span,
+                        label=f"its arguments end at `arg{count - 1}`" if count else "it has no arguments",
+                    )
+                )
+                return None
+        return self.type
 
     def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
-        return lo.b.load(8, lo.context, 8 * self.index)
+        return lo.load_positional(self.index)
+
+
+class _Retval(_NotHere):
+    """What a function returns; its type is up to the target."""
+
+    by_target = True
+
+    def __init__(self) -> None:
+        super().__init__(
+            "retval",
+            "probes on the return of a function (`kretprobe`, `fexit`, `uretprobe`)",
+            "What the function returned, in probes on its return.",
+        )
+
+    def type_for(self, kernel: "KernelFacts", target: "Target") -> Type | None:
+        return target.kind.retval(kernel, target)
+
+    def check(self, cx: CheckContext, node: "Identifier | Call") -> Type | None:
+        t = self.type_for(cx.kernel, cx.targets[0]) if cx.targets else None
+        return t if t is not None else super().check(cx, node)
+
+    def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
+        return lo.load_retval()
+
+
+class _Func(_NotHere):
+    """The function that was hit, of the kernel or of the process."""
+
+    by_target = True
+
+    def __init__(self) -> None:
+        super().__init__(
+            "func", "function probes (`kprobe`, `fentry`, `uprobe`)", "Name of the function that was hit."
+        )
+
+    def type_for(self, kernel: "KernelFacts", target: "Target") -> Type | None:
+        if not target.kind.has_func:
+            return None
+        return Symbolic("usym", 2) if target.kind.pointer_space == "user" else Symbolic("ksym")
+
+    def check(self, cx: CheckContext, node: "Identifier | Call") -> Type | None:
+        t = self.type_for(cx.kernel, cx.targets[0]) if cx.targets else None
+        return t if t is not None else super().check(cx, node)
+
+    def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
+        address, t = lo.func_address(), lo.type_of(node)
+        if not isinstance(t, Symbolic) or t.words == 1:
+            return address
+        place = lo.place(t)
+        lo.b.store(8, place, address)
+        lo.b.store(8, place, task_id(lo, process=True), 8)
+        return place
 
 
 _ENTRIES: tuple[Builtin, ...] = (
@@ -311,8 +377,8 @@ _ENTRIES: tuple[Builtin, ...] = (
     *stacks.BUILTINS,
     *processes.BUILTINS,
     *(_Arg(i) for i in range(10)),
-    _NotHere("retval", "probes on the return of a function (`kretprobe`, `fexit`, `uretprobe`)"),
-    _NotHere("func", "function probes (`kprobe`, `fentry`, `uprobe`)"),
+    _Retval(),
+    _Func(),
 )
 
 BUILTINS: dict[str, Builtin] = {name: entry for entry in _ENTRIES for name in (entry.name, *entry.aliases)}

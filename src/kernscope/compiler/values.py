@@ -126,6 +126,15 @@ class Values(Access):
         target = self.targets[0]
         return target.kind.load_arg(self, self.event, self.clause.args.fields[name], target)
 
+    def load_positional(self, index: int) -> Value:
+        return self.targets[0].kind.load_positional(self, self.event, index, self.targets[0])
+
+    def load_retval(self) -> Value:
+        return self.targets[0].kind.load_retval(self, self.event, self.targets[0])
+
+    def func_address(self) -> Value:
+        return self.targets[0].kind.func_address(self, self.event, self.targets[0])
+
     # --- the two ways to evaluate --------------------------------------------------------------------------
 
     def value(self, expr: Expr) -> Value:

@@ -94,8 +94,11 @@ class ProbeKind:
 
     providers: tuple[str, ...] = ()
     syntax: tuple[str, ...] = ()
-    positional_args = False
-    """Whether `arg0`, `arg1`, … are the 64-bit words of its context."""
+    most_args = 0
+    """How many of `arg0`, `arg1`, … it has at most (see `arg_count`)."""
+
+    has_func = False
+    """Whether the built-in `func` names the function that was hit (see `func_address`)."""
     doc = ""
     pointer_space = "kernel"
     """Where a number that an action makes a pointer leads: `kernel`, or `user` for probes in user space."""
@@ -138,6 +141,26 @@ class ProbeKind:
     def args(self, kernel: "KernelFacts", target: Target) -> Struct | None:
         """The members of `args`, or None where the kind has none."""
         return None
+
+    def arg_count(self, kernel: "KernelFacts", target: Target) -> int:
+        """How many of `arg0`, `arg1`, … the target has."""
+        return self.most_args
+
+    def load_positional(self, reader: EventReader, event: object, index: int, target: Target) -> "Value":
+        """`arg0`, `arg1`, … as a 64-bit word; `index` is below `arg_count`."""
+        raise NotImplementedError
+
+    def retval(self, kernel: "KernelFacts", target: Target) -> Type | None:
+        """The type of the built-in `retval`, or None where nothing is returned."""
+        return None
+
+    def load_retval(self, reader: EventReader, event: object, target: Target) -> "Value":
+        """Read the return value, of the type that `retval` gives."""
+        raise NotImplementedError
+
+    def func_address(self, reader: EventReader, event: object, target: Target) -> "Value":
+        """An address in the function that was hit, in the kernel or the process as `pointer_space` says."""
+        raise NotImplementedError
 
     def refine(self, target: Target, kernel: "KernelFacts", *, needs_args: bool) -> Target:
         """The target as a cheaper kind serves it, now that it is known whether the action reads `args`."""

@@ -22,7 +22,7 @@ __all__ = ["RAWTRACEPOINT"]
 
 class _RawTracepoint(ProbeKind):
     providers = ("rawtracepoint", "rt")
-    positional_args = True
+    most_args = 10
     hidden_frames, most_hidden_frames = 3, 4
     syntax = ("rawtracepoint:NAME", "rawtracepoint:MODULE:NAME")
     doc = (
@@ -86,6 +86,9 @@ class _RawTracepoint(ProbeKind):
     def shape(self, kernel: "KernelFacts", targets: Sequence[Target]) -> ProgramShape:
         attach = tuple(Attach(self.providers[0], t.name, t.key) for t in targets)
         return ProgramShape(str(targets[0].key[0]), ProgramType.RAW_TRACEPOINT, attach)
+
+    def load_positional(self, reader: EventReader, event: object, index: int, target: Target) -> "Value":
+        return reader.builder.load(8, reader.context, 8 * index)
 
     def load_arg(self, reader: EventReader, event: object, field: StructField, target: Target) -> "Value":
         b, t = reader.builder, field.type

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 
 from kernscope import probes
 from kernscope.catalog.aggregations import AGGREGATIONS
+from kernscope.catalog.base import Builtin
+from kernscope.catalog.builtins import find_builtin
 from kernscope.diagnostics import Diagnostic, error
 from kernscope.probes import Target
 from kernscope.syntax.ast import (
@@ -39,7 +41,7 @@ from kernscope.syntax.ast import (
     While,
     walk,
 )
-from kernscope.types import NONE, Aggregate, Integer, Pointer, Struct, Tuple, Type
+from kernscope.types import NONE, Aggregate, Integer, Pointer, String, Struct, Tuple, Type
 
 from .expressions import ExpressionChecker
 from .model import Clause, MapInfo
@@ -146,6 +148,7 @@ class Checker(ExpressionChecker):
 
     def _split(self, probe: Probe, index: int, targets: list[Target]) -> None:
         used: set[str] = set()
+        by_target: set[Builtin] = set()
         needs_probe = False
         for node in walk(probe):
             if (
@@ -154,10 +157,13 @@ class Checker(ExpressionChecker):
                 and node.base.name == "args"
             ):
                 used.add(node.name)
-            elif isinstance(node, Identifier) and node.name == "probe":
-                needs_probe = True
+            elif isinstance(node, Identifier | Call):
+                needs_probe |= node.name == "probe"
+                builtin = find_builtin(node.name)
+                if builtin is not None and builtin.by_target:
+                    by_target.add(builtin)
         targets = [t.kind.refine(t, self.kernel, needs_args=bool(used)) for t in targets]
-        if not used:
+        if not used and not by_target:
             if targets:
                 clause = Clause(probe, index, targets, None)
                 clause.needs_probe = needs_probe
@@ -165,16 +171,19 @@ class Checker(ExpressionChecker):
             return
         groups: dict[object, tuple[Struct | None, list[Target]]] = {}
         for target in targets:
-            args = target.kind.args(self.kernel, target)
+            args = target.kind.args(self.kernel, target) if used else None
             fields = args.fields if args is not None else {}
-            signature = tuple(
-                (name, f.offset, f.type, f.data_loc) if (f := fields.get(name)) else (name,)
-                for name in sorted(used)
+            signature = (
+                *(
+                    (name, f.offset, f.type, f.data_loc) if (f := fields.get(name)) else (name,)
+                    for name in sorted(used)
+                ),
+                *(builtin.type_for(self.kernel, target) for builtin in by_target),
             )
             groups.setdefault((target.kind, signature), (args, []))[1].append(target)
         for args, members in groups.values():
             clause = Clause(probe, index, members, args)
-            clause.needs_args, clause.needs_probe = True, needs_probe
+            clause.needs_args, clause.needs_probe = bool(used), needs_probe
             self.clauses.append(clause)
 
     # --- rounds ------------------------------------------------------------------------------------------
@@ -349,6 +358,9 @@ class Checker(ExpressionChecker):
     def _fit_declared(self, variable: VariableInfo, declared: Type, t: Type, value: Expr) -> None:
         if isinstance(declared, Pointer) and isinstance(t, Pointer) and join(declared, t) is not None:
             variable.type = Pointer(declared.target, t.space)
+            return
+        if isinstance(declared, String) and isinstance(t, String) and t.shown_size <= declared.size < t.size:
+            variable.type = t  # it fits but for the byte that tells whether it was cut
             return
         constant = self.constant(value)
         if isinstance(declared, Integer) and constant is not None and isinstance(t, Integer):
