@@ -6,9 +6,10 @@ the size of the data, and what does not fit raises ElfError.
 
 from struct import Struct
 
+from kernscope.elf.errors import ElfError
 from kernscope.elf.symbols import SymbolTable
 
-__all__ = ["ElfError", "ElfFile", "Segment"]
+__all__ = ["ElfError", "ElfFile", "Section", "Segment"]
 
 Buffer = bytes | bytearray | memoryview
 
@@ -18,12 +19,9 @@ _SECTION_HEADER = Struct("<IIQQQQIIQQ")
 _NOTE = Struct("<III")
 
 _PT_LOAD, _PT_NOTE = 1, 4
-_SHT_SYMTAB, _SHT_NOTE, _SHT_DYNSYM = 2, 7, 11
+_SHT_SYMTAB, _SHT_NOTE, _SHT_NOBITS, _SHT_DYNSYM = 2, 7, 8, 11
+_SHF_COMPRESSED = 1 << 11
 _NT_GNU_BUILD_ID = 3
-
-
-class ElfError(ValueError):
-    """The data is no ELF file that can be read here."""
 
 
 class Segment:
@@ -35,28 +33,38 @@ class Segment:
         self.offset, self.address, self.size = offset, address, size
 
 
-class ElfFile:
-    """Reads headers when made, the rest when asked. Raises ElfError."""
+class Section:
+    """A section's header: `size` bytes of the file from `offset` on; `name` is where its name begins in `.shstrtab`."""
 
-    __slots__ = ("_data", "_sections", "segments", "type")
+    __slots__ = ("address", "entry", "flags", "kind", "link", "name", "offset", "size")
+
+    def __init__(self, header: tuple[int, ...]) -> None:
+        self.name, self.kind, self.flags, self.address, self.offset = header[:5]
+        self.size, self.link, _, _, self.entry = header[5:]
+
+
+class ElfFile:
+    """Reads headers when made, the rest when asked. Raises ElfError.
+
+    `type` and `machine` are the numbers of the header (ET_*, EM_* of elf(5)).
+    """
+
+    __slots__ = ("_data", "_names", "_sections", "machine", "segments", "type")
 
     def __init__(self, data: Buffer) -> None:
         self._data = memoryview(data)
         if len(data) < _HEADER.size or bytes(self._data[:6]) != b"\x7fELF\x02\x01":
             raise ElfError("not a 64-bit little-endian ELF file")
-        _, self.type, _, _, _, phoff, shoff, _, _, phentsize, phnum, shentsize, shnum, _ = (
-            _HEADER.unpack_from(self._data)
+        header = _HEADER.unpack_from(self._data)
+        _, self.type, self.machine, _, _, phoff, shoff, _, _, phentsize, phnum, shentsize, shnum, names = (
+            header
         )
         self.segments: list[Segment] = []
-        self._sections: list[tuple[int, int, int, int, int]] = []
-        """type, offset, size, link, entry size"""
+        self._names = names
         for kind, _, offset, address, _, size, _, _ in self._table(_PROGRAM_HEADER, phoff, phentsize, phnum):
             if kind == _PT_LOAD:
                 self.segments.append(Segment(offset, address, size))
-        for _, kind, _, _, offset, size, link, _, _, entry in self._table(
-            _SECTION_HEADER, shoff, shentsize, shnum
-        ):
-            self._sections.append((kind, offset, size, link, entry))
+        self._sections = [Section(h) for h in self._table(_SECTION_HEADER, shoff, shentsize, shnum)]
 
     def _table(self, layout: Struct, offset: int, stride: int, count: int) -> "list[tuple[int, ...]]":
         if not count or not offset:
@@ -72,6 +80,13 @@ class ElfFile:
             raise ElfError("a section is cut off")
         return self._data[offset : offset + size]
 
+    def offset_of(self, address: int) -> int | None:
+        """The byte of the file that is mapped at an address; None if no segment has it."""
+        for segment in self.segments:
+            if segment.address <= address < segment.address + segment.size:
+                return address - segment.address + segment.offset
+        return None
+
     def address_of(self, offset: int) -> int | None:
         """Where a byte of the file is mapped, before relocation; None if it is in no segment."""
         for segment in self.segments:
@@ -81,23 +96,48 @@ class ElfFile:
 
     def symbols(self, *, data: bool = False) -> SymbolTable:
         """Functions (with `data` also variables): those of .symtab, else those of .dynsym."""
-        by_type = {kind: section for section in self._sections if (kind := section[0]) in (2, 11)}
+        by_type = {s.kind: s for s in self._sections if s.kind in (_SHT_SYMTAB, _SHT_DYNSYM)}
         section = by_type.get(_SHT_SYMTAB) or by_type.get(_SHT_DYNSYM)
         if section is None:
             return SymbolTable(memoryview(b""), memoryview(b""))
-        _, offset, size, link, entry = section
-        if link >= len(self._sections) or entry != 24:
+        if section.link >= len(self._sections) or section.entry != 24:
             raise ElfError("a symbol table has no names, or entries of another size")
-        _, names_offset, names_size, _, _ = self._sections[link]
+        names = self._sections[section.link]
         return SymbolTable(
-            self._content(offset, size - size % entry), self._content(names_offset, names_size), data=data
+            self._content(section.offset, section.size - section.size % section.entry),
+            self._content(names.offset, names.size),
+            data=data,
         )
+
+    def section(self, name: str) -> Section | None:
+        """The header of the first section of this name, or None."""
+        if not 0 < self._names < len(self._sections):
+            return None
+        table = self._sections[self._names]
+        names = self._content(table.offset, table.size)
+        wanted = name.encode() + b"\0"
+        for section in self._sections:
+            if names[section.name : section.name + len(wanted)] == wanted:
+                return section
+        return None
+
+    def content(self, name: str) -> memoryview:
+        """What a section holds, decompressed; empty where the file has none of this name."""
+        section = self.section(name)
+        if section is None or section.kind == _SHT_NOBITS:
+            return memoryview(b"")
+        content = self._content(section.offset, section.size)
+        if section.flags & _SHF_COMPRESSED:
+            from kernscope.elf.compressed import decompress  # debug information only
+
+            return decompress(content)
+        return content
 
     def build_id(self) -> str:
         """The GNU build id in hex, or the empty string."""
-        for kind, offset, size, _, _ in self._sections:
-            if kind == _SHT_NOTE:
-                found = _build_id(self._content(offset, size))
+        for section in self._sections:
+            if section.kind == _SHT_NOTE:
+                found = _build_id(self._content(section.offset, section.size))
                 if found:
                     return found
         return ""
