@@ -1,0 +1,51 @@
+"""The profile itself as JSON, with nothing left out; `decode` reads it again.
+
+Text that is not UTF-8 is kept: JSON's escapes carry the lone surrogates that stand for its bytes.
+"""
+
+from __future__ import annotations
+
+import json
+
+from kernscope.profiler.profile import Frame, Profile, Sample
+
+__all__ = ["BadProfileFile", "decode", "encode"]
+
+VERSION = 1
+_HEAD = ("mode", "unit", "period_ns", "command", "start_ns", "duration_ns", "lost", "notes")
+
+
+class BadProfileFile(ValueError):
+    """The bytes are no profile of ours."""
+
+
+def encode(profile: Profile) -> bytes:
+    """One JSON object."""
+    content: dict[str, object] = {"kernscope_profile": VERSION}
+    content |= {name: getattr(profile, name) for name in _HEAD}
+    content["frames"] = [[f.name, f.kind, f.module, f.file, f.line, f.address] for f in profile.frames]
+    content["stacks"] = profile.stacks
+    content["samples"] = [
+        [s.stack, s.pid, s.tid, s.comm, s.value, s.count, s.time_ns, s.labels] for s in profile.samples
+    ]
+    return json.dumps(content, separators=(",", ":")).encode()
+
+
+def decode(data: bytes) -> Profile:
+    """What `encode` wrote. Raises BadProfileFile."""
+    try:
+        content = json.loads(data)
+        if content["kernscope_profile"] != VERSION:
+            raise BadProfileFile(f"a profile of version {content['kernscope_profile']}, not {VERSION}")
+        profile = Profile(content["mode"], content["unit"])
+        for name in _HEAD[2:]:
+            setattr(profile, name, content[name])
+        frames = [Frame(*frame) for frame in content["frames"]]
+        stacks = [profile.stack([frames[number] for number in stack]) for stack in content["stacks"]]
+        for stack, *rest in content["samples"]:
+            profile.add(Sample(stacks[stack], *rest))
+    except BadProfileFile:
+        raise
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError) as problem:
+        raise BadProfileFile(f"not a profile that `--format json` wrote: {problem}") from None
+    return profile

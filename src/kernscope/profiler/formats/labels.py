@@ -1,0 +1,29 @@
+"""How formats name what they all show."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from kernscope.profiler.profile import Frame, Profile, Sample
+
+__all__ = ["frame_label", "process_label", "thread_label", "title"]
+
+
+def process_label(sample: Sample) -> str:
+    """`bash (4711)`"""
+    return f"{sample.comm} ({sample.pid})" if sample.pid == sample.tid else f"process {sample.pid}"
+
+
+def thread_label(sample: Sample) -> str:
+    """`worker (4712)`"""
+    return f"{sample.comm} ({sample.tid})"
+
+
+def frame_label(frame: Frame) -> str:
+    """The function's name; kernel functions are marked as flame graphs do, `vfs_read_[k]`."""
+    return f"{frame.name}_[k]" if frame.kind == "kernel" else frame.name
+
+
+def title(profile: Profile) -> str:
+    """What it is, in one line."""
+    return f"{profile.mode}: {profile.command}" if profile.command else profile.mode

@@ -1,0 +1,42 @@
+"""The text of `perf script`, which many viewers read.
+
+    comm  pid/tid [cpu] seconds:  value event:
+    <tab> address name+offset (module)
+
+leaf first, an empty line after each sample. Samples that stand for many are one entry with their value as the period.
+Line breaks and other control characters in names are replaced.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from kernscope.profiler.profile import Frame, Profile
+
+__all__ = ["encode"]
+
+_HARMLESS = str.maketrans({chr(code): "?" for code in (*range(32), 127)})
+_EVENTS = {"samples": "cpu-clock", "nanoseconds": "offcpu-time", "bytes": "alloc"}
+
+
+def encode(profile: Profile) -> bytes:
+    """All samples."""
+    event = _EVENTS.get(profile.unit, "events")
+    frames = [_frame(frame) for frame in profile.frames]
+    parts = []
+    for sample in profile.samples:
+        time_ns = sample.time_ns or profile.start_ns
+        cpu = int(sample.labels.get("cpu", "0"))
+        name = sample.comm.translate(_HARMLESS) or "?"
+        seconds, ns = divmod(time_ns, 1_000_000_000)
+        head = f"{name:>16} {sample.pid}/{sample.tid} [{cpu:03}] {seconds}.{ns // 1000:06}:"
+        parts.append(f"{head} {sample.value:>10} {event}: \n")
+        parts += [frames[number] for number in reversed(profile.stacks[sample.stack])]
+        parts.append("\n")
+    return "".join(parts).encode("utf-8", "surrogateescape")
+
+
+def _frame(frame: Frame) -> str:
+    module = frame.module or ("[kernel.kallsyms]" if frame.kind == "kernel" else "[unknown]")
+    name = frame.name.translate(_HARMLESS)
+    return f"\t{frame.address:>16x} {name} ({module.translate(_HARMLESS)})\n"
