@@ -7,6 +7,8 @@ the size of the data, and what does not fit raises ElfError.
 from struct import Struct
 
 from kernscope.elf.errors import ElfError
+from kernscope.elf.functions import FunctionTable
+from kernscope.elf.notes import iter_notes
 from kernscope.elf.symbols import SymbolTable
 
 __all__ = ["ElfError", "ElfFile", "Section", "Segment"]
@@ -14,11 +16,12 @@ __all__ = ["ElfError", "ElfFile", "Section", "Segment"]
 Buffer = bytes | bytearray | memoryview
 
 _HEADER = Struct("<16sHHIQQQIHHHHHH")
+"""ident, type, machine, version, entry, phoff, shoff, flags, ehsize, phentsize, phnum, shentsize, shnum, shstrndx"""
 _PROGRAM_HEADER = Struct("<IIQQQQQQ")
 _SECTION_HEADER = Struct("<IIQQQQIIQQ")
-_NOTE = Struct("<III")
 
 _PT_LOAD, _PT_NOTE = 1, 4
+_PF_EXECUTE = 1
 _SHT_SYMTAB, _SHT_NOTE, _SHT_NOBITS, _SHT_DYNSYM = 2, 7, 8, 11
 _SHF_COMPRESSED = 1 << 11
 _NT_GNU_BUILD_ID = 3
@@ -27,10 +30,10 @@ _NT_GNU_BUILD_ID = 3
 class Segment:
     """A PT_LOAD segment: `size` bytes of the file from `offset` on are mapped at `address`."""
 
-    __slots__ = ("address", "offset", "size")
+    __slots__ = ("address", "executable", "offset", "size")
 
-    def __init__(self, offset: int, address: int, size: int) -> None:
-        self.offset, self.address, self.size = offset, address, size
+    def __init__(self, offset: int, address: int, size: int, executable: bool = True) -> None:
+        self.offset, self.address, self.size, self.executable = offset, address, size, executable
 
 
 class Section:
@@ -53,17 +56,22 @@ class ElfFile:
 
     def __init__(self, data: Buffer) -> None:
         self._data = memoryview(data)
-        if len(data) < _HEADER.size or bytes(self._data[:6]) != b"\x7fELF\x02\x01":
-            raise ElfError("not a 64-bit little-endian ELF file")
+        identity = bytes(self._data[:6])
+        if identity[:4] != b"\x7fELF":
+            raise ElfError("not an ELF file: neither a program nor a library")
+        if len(data) < _HEADER.size or identity[4:] != b"\x02\x01":
+            what = "a 32-bit ELF file" if identity[4:5] == b"\x01" else "cut off, or of another byte order"
+            raise ElfError(f"{what}; only 64-bit little-endian programs can be read")
         header = _HEADER.unpack_from(self._data)
         _, self.type, self.machine, _, _, phoff, shoff, _, _, phentsize, phnum, shentsize, shnum, names = (
             header
         )
         self.segments: list[Segment] = []
         self._names = names
-        for kind, _, offset, address, _, size, _, _ in self._table(_PROGRAM_HEADER, phoff, phentsize, phnum):
+        headers = self._table(_PROGRAM_HEADER, phoff, phentsize, phnum)
+        for kind, flags, offset, address, _, size, _, _ in headers:
             if kind == _PT_LOAD:
-                self.segments.append(Segment(offset, address, size))
+                self.segments.append(Segment(offset, address, size, bool(flags & _PF_EXECUTE)))
         self._sections = [Section(h) for h in self._table(_SECTION_HEADER, shoff, shentsize, shnum)]
 
     def _table(self, layout: Struct, offset: int, stride: int, count: int) -> "list[tuple[int, ...]]":
@@ -94,20 +102,38 @@ class ElfFile:
                 return offset - segment.offset + segment.address
         return None
 
+    def functions(self) -> FunctionTable:
+        """Functions by name: those of .symtab and of .dynsym."""
+        tables = []
+        for section in self._sections:
+            if section.kind in (_SHT_SYMTAB, _SHT_DYNSYM) and section.size:
+                tables.append(self._symbols_and_names(section))
+        return FunctionTable(tables)
+
+    def _symbols_and_names(self, section: Section) -> tuple[memoryview, memoryview]:
+        if section.link >= len(self._sections) or section.entry != 24:
+            raise ElfError("a symbol table has no names, or entries of another size")
+        names = self._sections[section.link]
+        return (
+            self._content(section.offset, section.size - section.size % section.entry),
+            self._content(names.offset, names.size),
+        )
+
+    def debug_link(self) -> tuple[str, int] | None:
+        """Name and CRC-32 of the file that holds the debug information, from `.gnu_debuglink`."""
+        content = self.content(".gnu_debuglink")
+        if len(content) < 8:
+            return None
+        name = bytes(content).partition(b"\0")[0].decode("utf-8", "surrogateescape")
+        return name, int.from_bytes(content[-4:], "little")
+
     def symbols(self, *, data: bool = False) -> SymbolTable:
         """Functions (with `data` also variables): those of .symtab, else those of .dynsym."""
         by_type = {s.kind: s for s in self._sections if s.kind in (_SHT_SYMTAB, _SHT_DYNSYM)}
         section = by_type.get(_SHT_SYMTAB) or by_type.get(_SHT_DYNSYM)
         if section is None:
             return SymbolTable(memoryview(b""), memoryview(b""))
-        if section.link >= len(self._sections) or section.entry != 24:
-            raise ElfError("a symbol table has no names, or entries of another size")
-        names = self._sections[section.link]
-        return SymbolTable(
-            self._content(section.offset, section.size - section.size % section.entry),
-            self._content(names.offset, names.size),
-            data=data,
-        )
+        return SymbolTable(*self._symbols_and_names(section), data=data)
 
     def section(self, name: str) -> Section | None:
         """The header of the first section of this name, or None."""
@@ -144,12 +170,7 @@ class ElfFile:
 
 
 def _build_id(notes: memoryview) -> str:
-    at = 0
-    while at + _NOTE.size <= len(notes):
-        name_size, size, kind = _NOTE.unpack_from(notes, at)
-        name = at + _NOTE.size
-        content = name + ((name_size + 3) & ~3)
-        if kind == _NT_GNU_BUILD_ID and bytes(notes[name : name + name_size]) == b"GNU\0":
-            return bytes(notes[content : content + size]).hex()
-        at = content + ((size + 3) & ~3)
+    for owner, kind, content in iter_notes(notes):
+        if kind == _NT_GNU_BUILD_ID and owner == b"GNU\0":
+            return bytes(content).hex()
     return ""
