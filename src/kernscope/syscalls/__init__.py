@@ -31,8 +31,8 @@ __all__ = [
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from kernscope.selection import Filter, FilterError
     from kernscope.syscalls.doctor import Report, doctor_json, doctor_text
-    from kernscope.syscalls.filters import Filter, FilterError
     from kernscope.syscalls.listing import listing_text
     from kernscope.syscalls.screen import Screen
     from kernscope.syscalls.summary import Row, Summary
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from kernscope.syscalls.watch import Watcher
 
 _HOMES = {
-    "Filter": "filters",
-    "FilterError": "filters",
+    "Filter": "kernscope.selection",
+    "FilterError": "kernscope.selection",
     "Report": "doctor",
     "Row": "summary",
     "Screen": "screen",
@@ -66,4 +66,4 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"kernscope.syscalls.{home}"), name)
+    return getattr(import_module(home if "." in home else f"kernscope.syscalls.{home}"), name)

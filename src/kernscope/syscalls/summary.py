@@ -6,7 +6,7 @@ errors and times are added at exit, for calls whose entry was seen.
 
 from __future__ import annotations
 
-from kernscope.syscalls.filters import Filter, slashed
+from kernscope.selection import Filter, slashed
 from kernscope.tables.errno_names import MAX_ERRNO, errno_name
 from kernscope.tables.syscalls import names
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 
+from kernscope.selection import Filter, slashed
 from kernscope.syscalls.calls import POINTED_BYTES, STRINGS, Argument, Call, call_of
 from kernscope.syscalls.decode import (
     BUFFER_BYTES,
@@ -20,7 +21,6 @@ from kernscope.syscalls.decode import (
     arguments_text,
     result_text,
 )
-from kernscope.syscalls.filters import Filter, slashed
 from kernscope.tables.errno_names import MAX_ERRNO, errno_name
 from kernscope.tables.syscalls import NO_RETURN, numbers, syscall_of_tracepoint, tracepoint_of_syscall
 

@@ -1,4 +1,4 @@
-"""The parts that both programs share: whose system calls count, and how a command's children are followed."""
+"""Whose events count: what the programs of all products share, and how a command's children are followed."""
 
 import os
 
@@ -14,16 +14,17 @@ class FilterError(ValueError):
 
 
 class Filter:
-    """Whose system calls are looked at.
+    """Whose events are looked at.
 
     Args:
         comm: only tasks of this name.
         pid: only this process.
         command: only the command that the session starts, and all that descend from it.
-        ignore: process ids left out; our own by default, since printing makes system calls, too.
+        cgroup: only processes of the control group (version 2) whose folder this is.
+        ignore: process ids left out; our own by default, since what we do is not what the user asks about.
     """
 
-    __slots__ = ("comm", "command", "ignore", "pid")
+    __slots__ = ("cgroup", "comm", "command", "ignore", "pid")
 
     def __init__(
         self,
@@ -31,6 +32,7 @@ class Filter:
         comm: str | None = None,
         pid: int | None = None,
         command: bool = False,
+        cgroup: str = "",
         ignore: tuple[int, ...] | None = None,
     ) -> None:
         if comm is not None and len(os.fsencode(comm)) > COMM_MAX_BYTES:
@@ -40,7 +42,7 @@ class Filter:
             )
         if pid is not None and pid <= 0:
             raise FilterError(f"{pid} is not a process id")
-        self.comm, self.pid, self.command = comm, pid, command
+        self.comm, self.pid, self.command, self.cgroup = comm, pid, command, cgroup
         self.ignore = (os.getpid(),) if ignore is None else ignore
 
     def predicate(self) -> str:
@@ -52,6 +54,8 @@ class Filter:
             conditions.append(f"pid == {self.pid}")
         if self.comm is not None:
             conditions.append(f"comm == {encode_string(self.comm)}")
+        if self.cgroup:
+            conditions.append(f"cgroup == cgroupid({encode_string(self.cgroup)})")
         if self.pid is None and not self.command:
             conditions += [f"pid != {pid}" for pid in self.ignore]
         return " && ".join(conditions)

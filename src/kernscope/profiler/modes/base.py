@@ -1,0 +1,65 @@
+"""What a mode provides."""
+
+from __future__ import annotations
+
+from kernscope.profiler.profile import Profile, Sample
+from kernscope.selection import Filter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kernscope.profiler.stacks import Stacks
+
+    Maps = Mapping[str, Mapping[object, object]]
+
+__all__ = ["STACK_KEYS", "Mode", "Options", "add"]
+
+STACK_KEYS = 65_536
+"""Different stacks that a run can tell apart; what does not fit is counted and reported."""
+
+
+class Options:
+    """What the user chose.
+
+    Attributes:
+        filter: whose events count.
+        frequency: samples per second and CPU.
+        wakers: also who ended the waiting.
+        minimum_ns: what took less is left out.
+    """
+
+    __slots__ = ("filter", "frequency", "minimum_ns", "wakers")
+
+    def __init__(
+        self,
+        filter: Filter | None = None,
+        *,
+        frequency: int = 99,
+        wakers: bool = False,
+        minimum_ns: int = 0,
+    ) -> None:
+        self.filter = filter or Filter()
+        self.frequency, self.wakers, self.minimum_ns = frequency, wakers, minimum_ns
+
+
+class Mode:
+    """One entry: its `name` on the command line, the `unit` of its values, and the two halves below."""
+
+    name = ""
+    unit = "samples"
+
+    def program(self, options: Options) -> str:
+        """The text of the program that collects."""
+        raise NotImplementedError
+
+    def collect(self, maps: Maps, stacks: Stacks, profile: Profile) -> None:
+        """Add what the program's maps hold to a profile."""
+        raise NotImplementedError
+
+
+def add(profile: Profile, stack: int, key: tuple[object, ...], value: int, count: int = 1) -> None:
+    """Add a sample whose map key begins with pid, tid and name."""
+    pid, tid, comm = key[:3]
+    assert isinstance(pid, int) and isinstance(tid, int)
+    profile.add(Sample(stack, pid, tid, str(comm), value, count))
