@@ -176,7 +176,10 @@ function search() {
 
 // --- events -----------------------------------------------------------------------------------------------
 
-function rebuild() { root = buildTree(); state.zoom = null; search(); draw(); }
+// The root, which is widest, is what one wants to see first.
+function showRoot() { window.scrollTo(0, state.icicle ? 0 : document.documentElement.scrollHeight); }
+
+function rebuild() { root = buildTree(); state.zoom = null; search(); draw(); showRoot(); }
 
 function boxAt(event) {
   const area = canvas.getBoundingClientRect(), x = event.clientX - area.left, y = event.clientY - area.top;
@@ -197,7 +200,7 @@ canvas.addEventListener("mousemove", (event) => {
 canvas.addEventListener("mouseleave", () => { element("tip").hidden = true; element("status").textContent = "\u00a0"; });
 canvas.addEventListener("click", (event) => { const box = boxAt(event); if (box) zoomTo(box.n); });
 
-function zoomTo(n) { state.zoom = n === root ? null : n; draw(); }
+function zoomTo(n) { state.zoom = n === root ? null : n; draw(); showRoot(); }
 
 window.addEventListener("keydown", (event) => {
   if (event.target === element("search")) { if (event.key === "Escape") canvas.focus(); return; }
@@ -208,7 +211,7 @@ window.addEventListener("keydown", (event) => {
 element("search").addEventListener("input", (event) => { state.query = event.target.value; search(); draw(); });
 element("group").addEventListener("change", (event) => { state.group = event.target.value; rebuild(); });
 element("inverted").addEventListener("change", (event) => { state.inverted = event.target.checked; rebuild(); });
-element("icicle").addEventListener("change", (event) => { state.icicle = event.target.checked; draw(); });
+element("icicle").addEventListener("change", (event) => { state.icicle = event.target.checked; draw(); showRoot(); });
 element("reset").addEventListener("click", () => zoomTo(root));
 window.addEventListener("resize", draw);
 
