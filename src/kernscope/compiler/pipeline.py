@@ -54,10 +54,12 @@ def compile_source(
 
         program = with_imports(program)
     program = _with_headers(program, settings or {})
-    if pid:
-        from kernscope.compiler.process_filter import only_process
+    if pid or cpid:
+        from kernscope.compiler.process_filter import for_process, only_process
 
-        only_process(program, pid)
+        for_process(program, pid or cpid)
+        if pid:
+            only_process(program, pid)
     try:
         checked = sema.check(
             program, kernel, parameters=parameters, environment=environment, cpid=cpid, settings=settings

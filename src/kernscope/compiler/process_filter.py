@@ -8,11 +8,21 @@ from kernscope.diagnostics import Span
 from kernscope.probes import kind_named
 from kernscope.syntax.ast import AttachPoint, Binary, Expr, Identifier, IntLiteral, Probe, Program
 
-__all__ = ["only_process"]
+__all__ = ["for_process", "only_process"]
+
+
+def for_process(program: Program, pid: int) -> None:
+    """Tell the targets which process the run is for: some kinds of events exist per process."""
+    for probe in program.probes:
+        for point in probe.attach_points:
+            point.process = pid
 
 
 def only_process(program: Program, pid: int) -> None:
     """Change `program` so that events of other processes are ignored."""
+    for probe in program.probes:
+        for point in probe.attach_points:
+            point.files_of = pid
     program.probes = [part for probe in program.probes for part in _split(probe, pid)]
 
 

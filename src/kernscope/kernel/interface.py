@@ -135,6 +135,11 @@ class KernelAccess(KernelFacts, Protocol):
     ) -> "list[Link]":
         """Run `program` by clock: on one CPU (interval) or on each online CPU (profile)."""
 
+    def attach_counter(
+        self, program: "Program", type: int, config: int, *, period: int, process: int = 0, target: str = ""
+    ) -> "list[Link]":
+        """Run `program` after every `period` events of a perf counter, on each CPU or in one process."""
+
     def detach(self, links: "Sequence[Link]", *, background: bool = False) -> None:
         """Close links together: their waits for the kernel are shared; see `link.detach_together`."""
 

@@ -162,6 +162,13 @@ class Kernel:
             program, period_ns=period_ns, frequency=frequency, every_cpu=every_cpu, target=program.name
         )
 
+    def attach_counter(
+        self, program: Program, type: int, config: int, *, period: int, process: int = 0, target: str = ""
+    ) -> list[Link]:
+        from kernscope.kernel.counter import attach_counter
+
+        return attach_counter(program, type, config, period=period, process=process, target=target)
+
     def start_command(self, arguments: "Sequence[str]") -> "Command":
         from kernscope.kernel.process import start
 

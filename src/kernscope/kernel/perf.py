@@ -31,6 +31,7 @@ _ATTRIBUTE = Struct("=IIQQQQQIIQQQ")
 config2, branch_sample_type (72 bytes, PERF_ATTR_SIZE_VER1)."""
 
 _FLAG_DISABLED = 1 << 0
+_FLAG_INHERIT = 1 << 1
 _FLAG_FREQUENCY = 1 << 10
 
 _OPEN_CLOEXEC = 1 << 3
@@ -81,6 +82,8 @@ def perf_event_open(
     cpu: int = -1,
     config1: int = 0,
     config2: int = 0,
+    breakpoint_type: int = 0,
+    inherit: bool = False,
     target: str = "",
 ) -> int:
     """A new, disabled perf event's file descriptor.
@@ -89,6 +92,8 @@ def perf_event_open(
         period: events (for clocks: ns) between two samples; or
         frequency: samples per second.
         pid, cpu: -1 means any; not both.
+        config1, config2: for a breakpoint its address and length; `breakpoint_type` is the sum of its modes.
+        inherit: threads and processes that `pid` starts have it, too.
 
     Raises:
         AttachError: with `target` as the target.
@@ -101,10 +106,10 @@ def perf_event_open(
             frequency or period,
             0,
             0,
-            _FLAG_DISABLED | (_FLAG_FREQUENCY if frequency else 0),
+            _FLAG_DISABLED | (_FLAG_FREQUENCY if frequency else 0) | (_FLAG_INHERIT if inherit else 0),
             # One wakeup per sample; without it nothing is wrong, as no ring buffer is mapped.
             1,
-            0,
+            breakpoint_type,
             config1,
             config2,
             0,

@@ -4,6 +4,7 @@ from kernscope.bundle import Attach
 from kernscope.diagnostics import error, suggest
 
 from .base import ProbeKind, ProgramShape, Report, Target
+from .counters import HARDWARE, SOFTWARE
 from .lifecycle import BEGIN, BENCH, END, SELF, TEST
 from .rawtracepoint import RAWTRACEPOINT
 from .syscalls import SYSCALL_ENTER, SYSCALL_EXIT
@@ -19,7 +20,19 @@ if TYPE_CHECKING:
 
 __all__ = ["END", "KINDS", "PLANNED", "ProbeKind", "ProgramShape", "Target", "attach", "expand", "kind_named"]
 
-KINDS: tuple[ProbeKind, ...] = (BEGIN, END, SELF, TEST, BENCH, INTERVAL, PROFILE, TRACEPOINT, RAWTRACEPOINT)
+KINDS: tuple[ProbeKind, ...] = (
+    BEGIN,
+    END,
+    SELF,
+    TEST,
+    BENCH,
+    INTERVAL,
+    PROFILE,
+    SOFTWARE,
+    HARDWARE,
+    TRACEPOINT,
+    RAWTRACEPOINT,
+)
 """What a program can name."""
 
 _ATTACHED: dict[str, ProbeKind] = {
@@ -30,7 +43,7 @@ _BY_PROVIDER: dict[str, ProbeKind] = {name: kind for kind in KINDS for name in k
 
 PLANNED = frozenset(
     """
-    kprobe k kretprobe kr fentry f fexit fr kfunc kretfunc uprobe u uretprobe ur usdt U software s hardware h
+    kprobe k kretprobe kr fentry f fexit fr kfunc kretfunc uprobe u uretprobe ur usdt U
     watchpoint w asyncwatchpoint aw iter it
     """.split()
 )

@@ -144,7 +144,10 @@ class Checker(ExpressionChecker):
             return self.parameters[int(index) - 1] if 0 < int(index) <= len(self.parameters) else "0"
 
         args = [value(part) for part in point.args]
-        return AttachPoint(point.provider, args, ":".join([point.provider, *args]), point.label, point.span)
+        text = ":".join([point.provider, *args])
+        copy = AttachPoint(point.provider, args, text, point.label, point.span)
+        copy.process, copy.files_of = point.process, point.files_of
+        return copy
 
     def _split(self, probe: Probe, index: int, targets: list[Target]) -> None:
         used: set[str] = set()

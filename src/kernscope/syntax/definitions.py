@@ -205,10 +205,13 @@ class Macro(Node):
 
 class AttachPoint(Node):
     """One target. provider as written (`tracepoint`, `t`, `BEGIN`), args the parts after it, unquoted; text
-    the target as written; label the name of `name=target`.
+    the target as written; label the name of `name=target`. process is the id of the process that a run is for
+    (`-p`, `-c`), 0 where it is for all; files_of the one whose files its paths mean (`-p`), 0 for our own: no parts
+    of the text.
     """
 
-    __match_args__ = __slots__ = ("provider", "args", "text", "label")
+    __slots__ = ("args", "files_of", "label", "process", "provider", "text")
+    __match_args__ = ("provider", "args", "text", "label")
 
     def __init__(
         self, provider: str, args: list[str], text: str, label: str | None = None, span: Span = NO_SPAN
@@ -217,6 +220,7 @@ class AttachPoint(Node):
         self.args = args
         self.text = text
         self.label = label
+        self.process = self.files_of = 0
         self.span = span
 
 
