@@ -12,6 +12,7 @@ from kernscope.btf import Btf
 from kernscope.kernel.errors import KernelError, NotSupportedError
 from kernscope.kernel.facts import PidNamespace
 from kernscope.kernel.tracefs import TracepointFormat, parse_format
+from kernscope.kernel.user_files import UserPath, find_user_files, map_file
 from kernscope.tables.arch import ARCHITECTURES, Architecture
 
 __all__ = ["ALL_FEATURES", "TASK_OFFSETS", "FakeKernel"]
@@ -131,3 +132,10 @@ class FakeKernel:
 
     def user_name(self, uid: int) -> str:
         return {0: "root", 1000: "ada"}.get(uid, str(uid))
+
+    def user_files(self, text: str, pid: int = 0) -> list[UserPath]:
+        """The machine's own files: a test makes those it needs."""
+        return find_user_files(text, pid)
+
+    def map_file(self, path: str) -> memoryview:
+        return map_file(path)

@@ -102,6 +102,11 @@ class ElfFile:
                 return offset - segment.offset + segment.address
         return None
 
+    @property
+    def has_symbols(self) -> bool:
+        """Whether it has all its functions' names (`.symtab`), not only those that other files may use."""
+        return any(section.kind == _SHT_SYMTAB and section.size for section in self._sections)
+
     def functions(self) -> FunctionTable:
         """Functions by name: those of .symtab and of .dynsym."""
         tables = []

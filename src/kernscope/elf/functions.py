@@ -34,6 +34,10 @@ class FunctionTable:
         self._tables = tables
         self._all: dict[str, list[Function]] | None = None
 
+    def joined(self, other: "FunctionTable") -> "FunctionTable":
+        """One table with the functions of both."""
+        return FunctionTable(self._tables + other._tables)
+
     def all(self) -> "dict[str, list[Function]]":
         """Every function by name, in the order of names; several where files of one program share a name."""
         if self._all is None:

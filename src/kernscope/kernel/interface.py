@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # `typing` costs as much start-up time as this whole room
     from kernscope.kernel.ringbuf import RingBuffer
     from kernscope.kernel.tracefs import TracepointFormat
     from kernscope.tables.arch import Architecture
+    from kernscope.kernel.user_files import UserPath
 else:
     Protocol = object
 
@@ -89,6 +90,12 @@ class KernelFacts(Protocol):
 
 class KernelAccess(KernelFacts, Protocol):
     """What a session does. Each result is closed by whoever asked for it."""
+
+    def user_files(self, text: str, pid: int = 0) -> "list[UserPath]":
+        """Programs and libraries by path, pattern or name; see `kernscope.kernel.user_files.find_user_files`."""
+
+    def map_file(self, path: str) -> memoryview:
+        """A file's content. OSError where it cannot be read."""
 
     def map_create(
         self,

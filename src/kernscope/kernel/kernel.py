@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from kernscope.kernel.ringbuf import RingBuffer
     from kernscope.kernel.tracefs import Tracefs, TracepointFormat
 
+    from kernscope.kernel.user_files import UserPath
 
 class Kernel:
     """Implements `interface.KernelFacts` and `interface.KernelAccess`. A context manager."""
@@ -147,6 +148,16 @@ class Kernel:
         from kernscope.kernel.ringbuf import RingBuffer
 
         return RingBuffer.open(map)
+    def user_files(self, text: str, pid: int = 0) -> "list[UserPath]":
+        from kernscope.kernel.user_files import find_user_files
+
+        return find_user_files(text, pid)
+
+    def map_file(self, path: str) -> memoryview:
+        from kernscope.kernel.user_files import map_file
+
+        return map_file(path)
+
 
     def attach_tracepoint(self, program: Program, category: str, name: str) -> Link:
         from kernscope.kernel.perf import attach_tracepoint
