@@ -217,6 +217,10 @@ class Builder:
             return value
         return self._emit(op, [value], SCALAR, width=bits)
 
+    def opaque(self, x: Value) -> Value:
+        """The bits of x as a number of which the verifier knows nothing, not even that x is a pointer."""
+        return self._emit(Op.OPAQUE, [x], SCALAR)
+
     def byteswap(self, x: ValueOrInt, bits: int) -> Value:
         """The low 16, 32 or 64 bits of x with their bytes reversed, zero-extended."""
         value = self._value(x)

@@ -263,6 +263,9 @@ class _Emitter:
                 self.add((opcodes.ALU if v.width == 32 else opcodes.ALU64) | opcodes.NEG, dst)
             case Op.ZEXT | Op.SEXT:
                 self.extend(v, dst, srcs[0])
+            case Op.OPAQUE:
+                # The byte order that it has already: no machine instruction, and the verifier forgets what it knew.
+                self.add(opcodes.ALU | opcodes.END | opcodes.TO_LE, dst, 0, 0, 64)
             case Op.BSWAP:
                 self.add(opcodes.ALU | opcodes.END | opcodes.TO_BE, dst, 0, 0, v.width)
             case Op.CMP:

@@ -123,6 +123,8 @@ class _Machine:
                 return fold_binary(Op.SUB, 0, args[0], v.width)
             case Op.ZEXT | Op.SEXT:
                 return fold_ext(args[0], v.width, op == Op.SEXT)
+            case Op.OPAQUE:
+                return args[0]
             case Op.BSWAP:
                 return fold_bswap(args[0], v.width)
             case Op.CMP:

@@ -93,22 +93,23 @@ class Op:
     NEG = 20
     ZEXT = 21
     SEXT = 22
-    BSWAP = 23
-    CMP = 24
-    SELECT = 25
-    SELECT_CMP = 26
-    PTR_ADD = 27
-    LOAD = 28
-    STORE = 29
-    ATOMIC = 30
-    CALL = 31
-    CALL_FUNC = 32
-    CALL_KFUNC = 33
-    JUMP = 34
-    BRANCH = 35
-    BRANCH_CMP = 36
-    MAY_GOTO = 37
-    RET = 38
+    OPAQUE = 23
+    BSWAP = 24
+    CMP = 25
+    SELECT = 26
+    SELECT_CMP = 27
+    PTR_ADD = 28
+    LOAD = 29
+    STORE = 30
+    ATOMIC = 31
+    CALL = 32
+    CALL_FUNC = 33
+    CALL_KFUNC = 34
+    JUMP = 35
+    BRANCH = 36
+    BRANCH_CMP = 37
+    MAY_GOTO = 38
+    RET = 39
 
 
 class OpRow:
@@ -155,6 +156,7 @@ OPS: tuple[OpRow, ...] = (
     OpRow("neg", *_MATH, "width as add"),
     OpRow("zext", *_MATH, "width: low bits kept"),
     OpRow("sext", *_MATH, "width: low bits kept; two shifts before ISA v4"),
+    OpRow("opaque", SCALAR, False, True, False, "the same bits; the verifier forgets what it knew of them"),
     OpRow("bswap", *_MATH, "width: bytes of the low 16, 32 or 64 bits reversed, the rest zero"),
     OpRow("cmp", SCALAR, False, True, True, "imm: condition; 0 or 1"),
     OpRow("select", ANY, False, True, False, "args c, x, y: x if c is not 0, else y"),

@@ -23,7 +23,7 @@ class IRError(Exception):
 #: Number of arguments by operation, where it is fixed.
 _ARITY = {
     **dict.fromkeys(range(Op.ADD, Op.ASHR + 1), 2),
-    **dict.fromkeys((Op.NEG, Op.ZEXT, Op.SEXT, Op.BSWAP, Op.LOAD, Op.RET, Op.BRANCH), 1),
+    **dict.fromkeys((Op.NEG, Op.ZEXT, Op.SEXT, Op.OPAQUE, Op.BSWAP, Op.LOAD, Op.RET, Op.BRANCH), 1),
     **dict.fromkeys((Op.CMP, Op.PTR_ADD, Op.STORE, Op.BRANCH_CMP), 2),
     **dict.fromkeys((Op.JUMP, Op.MAY_GOTO, Op.PARAM), 0),
     Op.SELECT: 3,

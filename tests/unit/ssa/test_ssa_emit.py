@@ -67,6 +67,15 @@ def test_32_bit_arithmetic_where_it_saves_the_extension() -> None:
     assert code == ["w1 += w2", "r0 = r1", "exit"]
 
 
+def test_an_opaque_value_is_converted_to_the_byte_order_it_has() -> None:
+    """Nothing for the machine to do; the verifier takes it for any number, where it was a pointer before."""
+
+    def build(b: Builder) -> None:
+        b.ret(b.opaque(b.load(8, b.param(0, pointer=True), pointer_result=True)))
+
+    assert instructions(build) == ["r0 = *(u64 *)(r1 + 0)", "r0 = le64 r0", "exit"]
+
+
 def test_a_clamp_bounds_the_register_that_it_returns() -> None:
     """Older verifiers know of the bound only in the register that was compared."""
 
