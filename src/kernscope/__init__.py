@@ -43,6 +43,7 @@ __all__ = [
     "UnknownCode",
     "UnknownTool",
     "ValueEvent",
+    "VerdictEvent",
     "VerifierError",
     "code_names",
     "compile",
@@ -120,6 +121,7 @@ if TYPE_CHECKING:
         TextSink,
         TimeEvent,
         ValueEvent,
+        VerdictEvent,
         escape_text,
     )
     from kernscope.runtime import RefusedError, Session, SessionError
@@ -134,7 +136,7 @@ _HOMES = {
     "kernscope.kernel.errors": "AttachError KernelError NotSupportedError VerifierError",
     "kernscope.output": "AttachedEvent EndEvent ErrorEvent Event EventSink Histogram JoinEvent "
     "JsonSink KeyedValueEvent LostEvent MapEvent MissedEvent PrintfEvent Sink Stats "
-    "TextSink TimeEvent ValueEvent escape_text",
+    "TextSink TimeEvent ValueEvent VerdictEvent escape_text",
     "kernscope.runtime": "RefusedError Session SessionError",
     "kernscope.tools": "UnknownTool",
 }

@@ -58,6 +58,8 @@ def run(
     only_pid: bool = False,
     sinks: "Sequence[Sink]" = (),
     duration: float | None = None,
+    dry_run: bool = False,
+    ttl: float | None = None,
     print_maps: bool = True,
     settings: "Mapping[str, int | str | bool] | None" = None,
     dump: "Callable[[str, str], None] | None" = None,
@@ -74,8 +76,11 @@ def run(
         only_pid: leave out events of other processes than `pid`.
         sinks: where output goes, besides the events that iterating yields.
         duration: seconds until the end.
+        dry_run: only count the verdicts of the program (`deny()`, `drop()`, …).
+        ttl: seconds for which verdicts are followed; then the run ends.
         print_maps: hand the maps to the sinks at the end.
-        settings: what a command line decides, see `kernscope.sema.check`: `{"unsafe": True}` for instance.
+        settings: what a command line decides, see `kernscope.sema.check`: `{"unsafe": True}` for instance, or
+            `{"enforce": True}` for a program with verdicts.
         dump: called with a stage's name and its text as the program is compiled.
         verifier_log: called with a BPF program's name and what the kernel's verifier said of it.
 
@@ -96,7 +101,7 @@ def run(
                 cpid=started.pid if started is not None else 0,
                 pid=(pid or 0) if only_pid else 0,
                 kernel=access,
-                settings=settings,
+                settings={**(settings or {}), **({"dry_run": True} if dry_run else {})},
                 dump=dump,
             )
         else:
@@ -108,6 +113,8 @@ def run(
             command=started,
             pid=pid,
             duration=duration,
+            dry_run=dry_run,
+            ttl=ttl,
             print_maps=print_maps and bool(bundle.config["print_maps_on_exit"]),
         )
     except BaseException:

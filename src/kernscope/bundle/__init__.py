@@ -260,7 +260,7 @@ class Counter:
     """A u64 of the `globals` map at `offset` that programs add to when something went wrong.
 
     `kind` is `lost` (event records of clause `clause`), `control_lost`, `map_full` (`name` is the map),
-    `error` (`text` says what). `span` is the `(start, end)` of the source.
+    `error` (`text` says what), `verdict` (`text` in the probes `name`). `span` is the `(start, end)` of the source.
     """
 
     __slots__ = ("clause", "kind", "name", "offset", "span", "text")
@@ -328,3 +328,8 @@ class Bundle:
         self.warnings: list[Diagnostic] = []
         self.machine: dict[str, object] = {}
         self.probe_count = 0
+
+    @property
+    def has_verdicts(self) -> bool:
+        """Whether its programs decide what the kernel does with events."""
+        return any(counter.kind == "verdict" for counter in self.counters)

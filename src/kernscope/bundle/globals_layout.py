@@ -9,9 +9,11 @@ __all__ = [
     "CELLS_MAP",
     "CONTROL_MAP",
     "COUNTERS",
+    "ENFORCE_UNTIL_NS",
     "EVENTS_MAP",
     "EXIT_FLAG",
     "GLOBALS_MAP",
+    "OWN_PID",
     "SCRATCH_MAP",
     "STACKS_MAP",
     "START_NS",
@@ -34,4 +36,8 @@ BOOT_OFFSET_NS = 16
 """Set by user space before attaching: CLOCK_REALTIME minus CLOCK_BOOTTIME."""
 TAI_OFFSET_NS = 24
 """The same for CLOCK_TAI."""
+ENFORCE_UNTIL_NS = 32
+"""Set by user space before attaching: verdicts count until then on CLOCK_MONOTONIC; 0 in a dry run."""
+OWN_PID = 40
+"""The tracer's own process, as it is seen in its pid namespace: what it does is never refused."""
 COUNTERS = 64

@@ -218,6 +218,12 @@ class LowerContext(Protocol):
     def leave(self) -> None:
         """End the action, as `return` does."""
 
+    def decide(self, value: int, errno: int) -> None:
+        """End the action with a verdict: the program returns `value`; a process that asked gets the error."""
+
+    def count_verdict(self, verdict: str) -> None:
+        """Add one to the counter of a verdict (its text) in the probes that the code is for."""
+
     def map_key(self, ref: "MapRef") -> Type:
         """The type of a map's keys."""
 
@@ -268,6 +274,8 @@ class Function:
     """Where its result leads if it is a number that is made a pointer: `kernel`, `user`, or as other numbers."""
     ends_program = False
     """Whether it sets the flag that keeps programs which start later from doing anything."""
+    decides = False
+    """Whether it is a verdict: it gives the program's result."""
 
     def check(self, cx: CheckContext, call: "Call") -> Type | None:
         """Check the arguments (their number is right) and give the type of the result."""

@@ -27,6 +27,7 @@ def _run(arguments: Arguments) -> int:
         args=program.arguments,
         settings={
             "unsafe": arguments.flag("unsafe"),
+            "enforce": arguments.flag("enforce"),
             "include_dirs": "\n".join(arguments.texts("I")),
             "includes": "\n".join(arguments.texts("include")),
         },
@@ -86,6 +87,7 @@ COMMAND = Command(
         Option("-I", "DIR", "look for headers there too", many=True),
         Option("--include", "FILE", "include this header before the program", many=True),
         Option("--unsafe", "", "allow functions that change the system, such as system()"),
+        Option("--enforce", "", "allow verdicts about events: deny(), drop()"),
     ],
     _run,
     examples=[

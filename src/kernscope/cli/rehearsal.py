@@ -18,12 +18,15 @@ def rehearse(arguments: Arguments, program: "Program", mode: str) -> int:
     """`codegen`, `compiler-bench`, `rehearsal`, `test` or `bench`."""
     from time import perf_counter
 
-    from kernscope.cli.run import prepare
+    from kernscope.cli.run import prepare, trace_program
 
     if mode in ("test", "bench"):
         return _on_demand(arguments, program, mode)
     start = perf_counter()
-    session = prepare(arguments, program)
+    session = prepare(arguments, program, dry_run=mode == "rehearsal")
+    if mode == "rehearsal" and session.bundle.has_verdicts:
+        session.close()
+        return trace_program(arguments, program, dry_run=True)
     if mode == "compiler-bench":
         write(f"compile {1000 * (perf_counter() - start):.2f} ms\n")
     if mode == "rehearsal":

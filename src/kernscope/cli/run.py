@@ -42,7 +42,7 @@ def _run(arguments: Arguments) -> int:
         from kernscope.cli import rehearsal
 
         return rehearsal.rehearse(arguments, program, mode)
-    return _trace(arguments, program)
+    return trace_program(arguments, program)
 
 
 def _mode(arguments: Arguments) -> str:
@@ -71,16 +71,21 @@ def _check_compiled(arguments: Arguments, bundle: "kernscope.Bundle", mode: str)
         raise UsageError(
             "the program was compiled with `--unsafe`: give that here too, or compile it without"
         )
+    if bundle.has_verdicts and mode == "run" and not (arguments.flag("enforce") or arguments.flag("unsafe")):
+        raise UsageError(
+            "the program has verdicts: allow them with `--enforce`, or count them with `--dry-run`"
+        )
 
 
-def _trace(arguments: Arguments, program: "Program") -> int:
+def trace_program(arguments: Arguments, program: "Program", *, dry_run: bool = False) -> int:
+    """Run a program; in a dry run its verdicts are only counted."""
     command = split_command(arguments.text("c"))
 
     def start(sink: "kernscope.Sink") -> "kernscope.Session":
         sinks = [sink]
         if os.environ.get(_NOTIFY) == "1":
             sinks.append(kernscope.EventSink(lambda event: _notify(event, sink)))
-        session = prepare(arguments, program, command=command, sinks=sinks)
+        session = prepare(arguments, program, command=command, sinks=sinks, dry_run=dry_run)
         if arguments.flag("verbose"):
             _describe(session.bundle)
         return session
@@ -95,6 +100,7 @@ def prepare(
     command: list[str] | None = None,
     sinks: "list[kernscope.Sink] | tuple[()]" = (),
     print_maps: bool = True,
+    dry_run: bool = False,
 ) -> "kernscope.Session":
     """The session, ready to start; what the compiler found odd has been said."""
     stages = [stage for text in arguments.texts("debug") for stage in text.split(",")]
@@ -112,6 +118,8 @@ def prepare(
         only_pid=True,
         sinks=sinks,
         print_maps=print_maps,
+        dry_run=dry_run,
+        ttl=arguments.number("ttl"),
         settings=settings(arguments),
         dump=dump,
         verifier_log=verifier_log,
@@ -126,6 +134,8 @@ def settings(arguments: Arguments) -> dict[str, int | str | bool]:
     """What the command line decides about compiling."""
     return {
         "unsafe": arguments.flag("unsafe"),
+        "enforce": arguments.flag("enforce"),
+        "tell_verdicts": arguments.flag("verbose"),
         "warn_reads": arguments.flag("warn_reads"),
         "include_dirs": "\n".join(arguments.texts("I")),
         "includes": "\n".join(arguments.texts("include")),

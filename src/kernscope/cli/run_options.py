@@ -1,7 +1,7 @@
 """The options of `kernscope run`: those of bpftrace, and what they mean here."""
 
 from kernscope.cli.command import HELP
-from kernscope.cli.options import Option, positive
+from kernscope.cli.options import Option, positive, seconds
 
 __all__ = ["DEBUG_STAGES", "SECTIONS"]
 
@@ -48,6 +48,8 @@ SECTIONS: dict[str, list[Option]] = {
         Option("-I", "DIR", "look for headers there too", many=True),
         Option("--include", "FILE", "include this header before the program", many=True),
         Option("--unsafe", "", "allow functions that change the system, such as system()"),
+        Option("--enforce", "", "allow verdicts about events: deny(), drop()"),
+        Option("--ttl", "DURATION", "follow verdicts for so long, then end: 30s, 5m", convert=seconds),
     ],
     "output": [
         Option("-o --output", "FILE", "write the program's output to a file", name="o"),
@@ -62,7 +64,7 @@ SECTIONS: dict[str, list[Option]] = {
         Option("-l --list", "", "list the probes that match a pattern, or those of the program"),
         Option("--info", "", "what this kernel supports"),
         Option("--fmt", "", "print the program, formatted"),
-        Option("--dry-run", "", "compile, load and attach, then end without having run"),
+        Option("--dry-run", "", "load and attach, then end; with verdicts: run, but only count them"),
         Option("--test", "", "run the `test:` probes; exit code 1 if one returns another number than 0"),
         Option("--bench", "", "run the `bench:` probes and say how long each takes"),
         Option("--probe-filter", "REGEX", "only tests and benchmarks whose name matches"),

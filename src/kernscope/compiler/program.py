@@ -58,6 +58,10 @@ class _Program(Statements):
         function = self.module.new_function("main", params=1)
         b = Builder(function)
         self.context = b.param(0, pointer=True)
+        kind = sections[0].targets[0].kind
+        default = kind.verdicts.default if kind.verdicts is not None else 0
+        self.decisions = set()
+        b.write_var(RESULT, default)
         leave = b.block("leave")
         self.state = FunctionState(function, b, leave)
         if check_exit:
@@ -65,7 +69,6 @@ class _Program(Statements):
             b.branch_cmp(Cond.EQ, b.load(8, self.global_address(EXIT_FLAG)), 0, running, leave)
             b.seal(running)
             b.position(running)
-        kind = sections[0].targets[0].kind
         self.event = kind.begin_program(self, leave)
         exited = False
         for section in sections:
@@ -85,9 +88,32 @@ class _Program(Statements):
         b.jump(leave)
         b.seal(leave)
         b.position(leave)
-        b.ret(b.read_var(RESULT) if kind.on_demand else 0)
+        if kind.on_demand:
+            b.ret(b.read_var(RESULT))
+        else:
+            self._return_verdict(default)
         if self.scratch_size > SCRATCH_LIMIT_BYTES:
             raise CompileError([_too_much_memory(sections[0].clause, self.scratch_size)])
+
+    def _return_verdict(self, default: int) -> None:
+        """Return what was decided. The verifier wants to know that it is one of the kind's verdicts, which it does not
+        of a value out of memory.
+        """
+        b = self.b
+        if self.result_from_loop:
+            result = b.read_var(RESULT)
+            for value in sorted(self.decisions):
+                same, other = b.block("decided"), b.block("undecided")
+                b.branch_cmp(Cond.EQ, result, value, same, other)
+                b.seal(same)
+                b.position(same)
+                b.ret(value)
+                b.seal(other)
+                b.position(other)
+        elif self.decisions:
+            b.ret(b.read_var(RESULT))
+            return
+        b.ret(default)
 
     def _emit_clause(self, section: _Section) -> None:
         self.clause, self.targets = section.clause, section.targets

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from kernscope.bundle import UserMap
 from kernscope.catalog.aggregations import AGGREGATIONS
 from kernscope.catalog.base import LowerContext
+from kernscope.catalog.functions import FUNCTIONS
 from kernscope.sema.model import Inlined
 from kernscope.sema.model import Variable as VariableInfo
 from kernscope.sema.rules import is_scalar
@@ -69,6 +70,10 @@ class Statements(RecordSender):
     module: Module
 
     loops: list[_Loop]
+    decisions: set[int]
+    """What the program returns for the verdicts in it."""
+    result_from_loop = False
+    """Whether its result may come out of a loop over a map, and so out of memory."""
 
     @property
     def lowering(self) -> LowerContext:
@@ -143,6 +148,18 @@ class Statements(RecordSender):
             if self.targets[0].kind.on_demand and is_scalar(self.type_of(node.value)):
                 self.b.write_var(RESULT, value)
         self.leave()
+
+    def decide(self, value: int, errno: int) -> None:
+        """End the action with a verdict."""
+        self.targets[0].kind.prepare_refusal(self, errno)
+        self.decisions.add(value)
+        self.b.write_var(RESULT, value)
+        self.leave()
+
+    def count_verdict(self, verdict: str) -> None:
+        """Count a verdict in the probes of this section."""
+        probe = ", ".join(target.name for target in self.targets)
+        self.count(self.storage.verdict_counter(probe, verdict))
 
     def _break(self, node: Break) -> None:
         self.b.jump(self.loops[-1].break_to)
@@ -355,7 +372,10 @@ class Statements(RecordSender):
         assert isinstance(node.iterable, MapRef)
         b = self.b
         user_map = self.user_map(node.iterable)
-        shared = self._captured(node)
+        shared: list[VariableInfo | str] = [*self._captured(node)]
+        if any(_gives_result(n) for n in walk(node.body)):
+            self.result_from_loop = True
+            shared.append(RESULT)
         slots = b.frame(8 * (len(shared) + 2))
         struct = b.frame_addr(slots)
         for i, variable in enumerate(shared):
@@ -401,7 +421,12 @@ class Statements(RecordSender):
         return list(found)
 
     def _callback(
-        self, node: ForEach, user_map: UserMap, shared: list[VariableInfo], stopped: int, context: int
+        self,
+        node: ForEach,
+        user_map: UserMap,
+        shared: list[VariableInfo | str],
+        stopped: int,
+        context: int,
     ) -> Function:
         outer_state, outer_loops, outer_context, outer_event = (
             self.state,
@@ -476,6 +501,14 @@ class Statements(RecordSender):
         return b.call(
             HELPER_IDS["for_each_map_elem"], b.map_fd(user_map.kernel_map), b.function_ref(callback), 0, 0
         )
+
+
+def _gives_result(node: Node) -> bool:
+    """Whether it sets what the program returns: a verdict, or `return` with a value."""
+    if isinstance(node, Call):
+        entry = FUNCTIONS.get(node.name)
+        return entry is not None and entry.decides
+    return isinstance(node, Return) and node.value is not None
 
 
 _STATEMENTS: "dict[type, Callable[[Any, Any], None]]" = {

@@ -54,6 +54,7 @@ class Storage:
         self._constants: dict[bytes, int] = {}
         self._zeros = (0, 0)
         self._control_lost: int | None = None
+        self._verdicts: dict[tuple[str, str], int] = {}
         self._cells_end = 0
         self._cells: list[UserMap] = []
 
@@ -76,6 +77,13 @@ class Storage:
         if self._control_lost is None:
             self._control_lost = self.counter("control_lost").offset
         return self._control_lost
+
+    def verdict_counter(self, probe: str, verdict: str) -> int:
+        """The offset of the counter of a verdict in some probes."""
+        key = probe, verdict
+        if key not in self._verdicts:
+            self._verdicts[key] = self.counter("verdict", name=probe, text=verdict).offset
+        return self._verdicts[key]
 
     def constant(self, content: bytes) -> int:
         """The offset of constant bytes, shared between equal ones."""

@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # `typing` costs as much start-up time as this whole room
 
     from kernscope.btf import Btf
     from kernscope.kernel.facts import PidNamespace
+    from kernscope.kernel.functions import KernelFunctions
     from kernscope.kernel.kallsyms import Kallsyms
     from kernscope.kernel.link import Link
     from kernscope.kernel.map import Map
@@ -19,8 +20,8 @@ if TYPE_CHECKING:  # `typing` costs as much start-up time as this whole room
     from kernscope.kernel.program import Program
     from kernscope.kernel.ringbuf import RingBuffer
     from kernscope.kernel.tracefs import TracepointFormat
-    from kernscope.tables.arch import Architecture
     from kernscope.kernel.user_files import UserPath
+    from kernscope.tables.arch import Architecture
 else:
     Protocol = object
 
@@ -75,6 +76,9 @@ class KernelFacts(Protocol):
     def btf(self) -> "Btf":
         """Types of vmlinux; NotSupportedError without CONFIG_DEBUG_INFO_BTF."""
 
+    def functions(self) -> "KernelFunctions":
+        """The kernel's functions that probes may be put on."""
+
     def symbol_address(self, name: str, *, absolute: bool = False) -> int | None:
         """Address of a kernel symbol, or None; NotSupportedError where addresses are hidden.
 
@@ -87,15 +91,15 @@ class KernelFacts(Protocol):
     def user_name(self, uid: int) -> str:
         """Login name of `uid`, or the number as text."""
 
-
-class KernelAccess(KernelFacts, Protocol):
-    """What a session does. Each result is closed by whoever asked for it."""
-
     def user_files(self, text: str, pid: int = 0) -> "list[UserPath]":
         """Programs and libraries by path, pattern or name; see `kernscope.kernel.user_files.find_user_files`."""
 
     def map_file(self, path: str) -> memoryview:
         """A file's content. OSError where it cannot be read."""
+
+
+class KernelAccess(KernelFacts, Protocol):
+    """What a session does. Each result is closed by whoever asked for it."""
 
     def map_create(
         self,
@@ -137,15 +141,64 @@ class KernelAccess(KernelFacts, Protocol):
     def attach_tracepoint(self, program: "Program", category: str, name: str) -> "Link":
         """Attach to one perf tracepoint event on all CPUs."""
 
+    def attach_kprobe(
+        self, program: "Program", function: str, place: int, *, at_return: bool = False, cookie: int = 0
+    ) -> "Link":
+        """On one instruction: `place` bytes into `function`, or the address `place` where that is empty."""
+
+    def attach_kprobe_multi(
+        self,
+        program: "Program",
+        functions: "Sequence[str]",
+        addresses: "Sequence[int]" = (),
+        *,
+        at_return: bool = False,
+        cookies: "Sequence[int]" = (),
+    ) -> "Link":
+        """On the entry or return of many functions, by their names or else by their addresses."""
+
     def attach_timer(
         self, program: "Program", *, period_ns: int = 0, frequency: int = 0, every_cpu: bool = False
     ) -> "list[Link]":
         """Run `program` by clock: on one CPU (interval) or on each online CPU (profile)."""
 
+    def attach_netfilter(
+        self, program: "Program", family: int, hook: int, priority: int, target: str
+    ) -> "Link":
+        """Attach to a netfilter hook of the tracer's network namespace."""
+
     def attach_counter(
         self, program: "Program", type: int, config: int, *, period: int, process: int = 0, target: str = ""
     ) -> "list[Link]":
         """Run `program` after every `period` events of a perf counter, on each CPU or in one process."""
+
+    def attach_uprobe_multi(
+        self,
+        program: "Program",
+        path: str,
+        offsets: "Sequence[int]",
+        *,
+        at_return: bool = False,
+        cookies: "Sequence[int]" = (),
+        semaphores: "Sequence[int]" = (),
+        process: int = 0,
+        target: str = "",
+    ) -> "Link":
+        """On many places of a program or library; see `kernscope.kernel.uprobe`."""
+
+    def attach_uprobe(
+        self,
+        program: "Program",
+        path: str,
+        offset: int,
+        *,
+        at_return: bool = False,
+        cookie: int = 0,
+        semaphore: int = 0,
+        process: int = 0,
+        target: str = "",
+    ) -> "Link":
+        """On one place of a program or library."""
 
     def detach(self, links: "Sequence[Link]", *, background: bool = False) -> None:
         """Close links together: their waits for the kernel are shared; see `link.detach_together`."""

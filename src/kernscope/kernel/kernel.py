@@ -26,13 +26,14 @@ if TYPE_CHECKING:
 
     from kernscope.btf import Btf
     from kernscope.kernel.features import Features
+    from kernscope.kernel.functions import KernelFunctions
     from kernscope.kernel.interface import KernelAccess
     from kernscope.kernel.kallsyms import Kallsyms
     from kernscope.kernel.process import Command
     from kernscope.kernel.ringbuf import RingBuffer
     from kernscope.kernel.tracefs import Tracefs, TracepointFormat
-
     from kernscope.kernel.user_files import UserPath
+
 
 class Kernel:
     """Implements `interface.KernelFacts` and `interface.KernelAccess`. A context manager."""
@@ -50,6 +51,7 @@ class Kernel:
         self._btf: Btf | None = None
         self._features: Features | None = None
         self._kallsyms: Kallsyms | None = None
+        self._functions: KernelFunctions | None = None
 
     @property
     def release(self) -> str:
@@ -129,6 +131,13 @@ class Kernel:
             self._kallsyms = read_kallsyms()
         return self._kallsyms
 
+    def functions(self) -> "KernelFunctions":
+        if self._functions is None:
+            from kernscope.kernel.functions import running_kernel
+
+            self._functions = running_kernel(self)
+        return self._functions
+
     def symbol_address(self, name: str, *, absolute: bool = False) -> int | None:
         from kernscope.kernel.kallsyms import find_address
 
@@ -139,15 +148,6 @@ class Kernel:
 
         return cgroup_id(path)
 
-    def read_symbols(self) -> "Kallsyms":
-        from kernscope.kernel.kallsyms import read_kallsyms
-
-        return read_kallsyms()
-
-    def ring_buffer(self, map: Map) -> "RingBuffer":
-        from kernscope.kernel.ringbuf import RingBuffer
-
-        return RingBuffer.open(map)
     def user_files(self, text: str, pid: int = 0) -> "list[UserPath]":
         from kernscope.kernel.user_files import find_user_files
 
@@ -158,11 +158,40 @@ class Kernel:
 
         return map_file(path)
 
+    def read_symbols(self) -> "Kallsyms":
+        from kernscope.kernel.kallsyms import read_kallsyms
+
+        return read_kallsyms()
+
+    def ring_buffer(self, map: Map) -> "RingBuffer":
+        from kernscope.kernel.ringbuf import RingBuffer
+
+        return RingBuffer.open(map)
 
     def attach_tracepoint(self, program: Program, category: str, name: str) -> Link:
         from kernscope.kernel.perf import attach_tracepoint
 
         return attach_tracepoint(program, self.tracefs.event_id(category, name), f"{category}:{name}")
+
+    def attach_kprobe(
+        self, program: Program, function: str, place: int, *, at_return: bool = False, cookie: int = 0
+    ) -> Link:
+        from kernscope.kernel.kprobe import attach_kprobe
+
+        return attach_kprobe(program, function, place, at_return=at_return, cookie=cookie)
+
+    def attach_kprobe_multi(
+        self,
+        program: Program,
+        functions: "Sequence[str]",
+        addresses: "Sequence[int]" = (),
+        *,
+        at_return: bool = False,
+        cookies: "Sequence[int]" = (),
+    ) -> Link:
+        from kernscope.kernel.kprobe import attach_kprobe_multi
+
+        return attach_kprobe_multi(program, functions, addresses, at_return=at_return, cookies=cookies)
 
     def attach_timer(
         self, program: Program, *, period_ns: int = 0, frequency: int = 0, every_cpu: bool = False
@@ -173,12 +202,67 @@ class Kernel:
             program, period_ns=period_ns, frequency=frequency, every_cpu=every_cpu, target=program.name
         )
 
+    def attach_netfilter(self, program: Program, family: int, hook: int, priority: int, target: str) -> Link:
+        from kernscope.kernel.netfilter import attach_netfilter
+
+        return attach_netfilter(program, family, hook, priority, target)
+
     def attach_counter(
         self, program: Program, type: int, config: int, *, period: int, process: int = 0, target: str = ""
     ) -> list[Link]:
         from kernscope.kernel.counter import attach_counter
 
         return attach_counter(program, type, config, period=period, process=process, target=target)
+
+    def attach_uprobe_multi(
+        self,
+        program: Program,
+        path: str,
+        offsets: "Sequence[int]",
+        *,
+        at_return: bool = False,
+        cookies: "Sequence[int]" = (),
+        semaphores: "Sequence[int]" = (),
+        process: int = 0,
+        target: str = "",
+    ) -> Link:
+        from kernscope.kernel.uprobe import attach_uprobe_multi
+
+        return attach_uprobe_multi(
+            program,
+            path,
+            offsets,
+            at_return=at_return,
+            cookies=cookies,
+            semaphores=semaphores,
+            process=process,
+            target=target,
+        )
+
+    def attach_uprobe(
+        self,
+        program: Program,
+        path: str,
+        offset: int,
+        *,
+        at_return: bool = False,
+        cookie: int = 0,
+        semaphore: int = 0,
+        process: int = 0,
+        target: str = "",
+    ) -> Link:
+        from kernscope.kernel.uprobe import attach_uprobe
+
+        return attach_uprobe(
+            program,
+            path,
+            offset,
+            at_return=at_return,
+            cookie=cookie,
+            semaphore=semaphore,
+            process=process,
+            target=target,
+        )
 
     def start_command(self, arguments: "Sequence[str]") -> "Command":
         from kernscope.kernel.process import start

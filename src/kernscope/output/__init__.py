@@ -28,6 +28,7 @@ __all__ = [
     "TextSink",
     "TimeEvent",
     "ValueEvent",
+    "VerdictEvent",
     "escape_text",
     "to_arrow",
 ]
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
         PrintfEvent,
         TimeEvent,
         ValueEvent,
+        VerdictEvent,
     )
     from kernscope.output.histogram import Histogram, Stats
     from kernscope.output.json_sink import JsonSink

@@ -24,6 +24,7 @@ __all__ = [
     "SystemEvent",
     "TimeEvent",
     "ValueEvent",
+    "VerdictEvent",
 ]
 
 
@@ -185,6 +186,15 @@ class MissedEvent(Event):
 
     def __init__(self, program: str, count: int) -> None:
         self.program, self.count = program, count
+
+
+class VerdictEvent(Event):
+    """`count` times the program decided `verdict` in `probe`; not `enforced`: it would have."""
+
+    __slots__ = ("count", "enforced", "probe", "verdict")
+
+    def __init__(self, probe: str, verdict: str, count: int, *, enforced: bool) -> None:
+        self.probe, self.verdict, self.count, self.enforced = probe, verdict, count, enforced
 
 
 class ErrorEvent(Event):

@@ -18,6 +18,7 @@ from kernscope.output.events import (
     SystemEvent,
     TimeEvent,
     ValueEvent,
+    VerdictEvent,
 )
 from kernscope.output.json_text import json_text
 from kernscope.output.maptext import MapShape
@@ -150,6 +151,10 @@ class JsonSink(Sink):
     def _value(self, event: ValueEvent) -> Message:
         return {"type": "value", "data": event.value}
 
+    def _verdict(self, event: VerdictEvent) -> Message:
+        data: Message = {"probe": event.probe, "verdict": event.verdict, "count": event.count}
+        return {"type": "verdict", "data": data | {"enforced": event.enforced}}
+
     def _lost(self, event: LostEvent) -> Message:
         return {"type": "lost_events", "data": {"events": event.count, "probe": event.clause}}
 
@@ -193,4 +198,5 @@ _MESSAGES: dict[type[Event], Callable[[JsonSink, Any], Message | None]] = {
     SystemEvent: JsonSink._system,
     TimeEvent: JsonSink._time,
     ValueEvent: JsonSink._value,
+    VerdictEvent: JsonSink._verdict,
 }

@@ -1,8 +1,15 @@
 """Sentences about a run, for people: what was attached, what was lost, what went wrong."""
 
-from kernscope.output.events import AttachedEvent, ComplaintEvent, ErrorEvent, LostEvent, MissedEvent
+from kernscope.output.events import (
+    AttachedEvent,
+    ComplaintEvent,
+    ErrorEvent,
+    LostEvent,
+    MissedEvent,
+    VerdictEvent,
+)
 
-__all__ = ["attached_text", "complaint_text", "error_text", "lost_text", "missed_text"]
+__all__ = ["attached_text", "complaint_text", "error_text", "lost_text", "missed_text", "verdict_text"]
 
 
 def attached_text(event: AttachedEvent) -> str:
@@ -26,6 +33,12 @@ def missed_text(event: MissedEvent) -> str:
         f"warning[missed-events]: the kernel skipped `{event.program}` {event.count} times, "
         "because it was already running on that CPU\n"
     )
+
+
+def verdict_text(event: VerdictEvent) -> str:
+    """How often what was decided."""
+    dry = "" if event.enforced else " (dry run: not enforced)"
+    return f"{event.probe} {event.verdict}: {event.count}{dry}\n"
 
 
 def error_text(event: ErrorEvent, source_name: str, source_text: str) -> str:

@@ -19,9 +19,17 @@ from kernscope.output.events import (
     SystemEvent,
     TimeEvent,
     ValueEvent,
+    VerdictEvent,
 )
 from kernscope.output.maptext import MapShape
-from kernscope.output.messages import attached_text, complaint_text, error_text, lost_text, missed_text
+from kernscope.output.messages import (
+    attached_text,
+    complaint_text,
+    error_text,
+    lost_text,
+    missed_text,
+    verdict_text,
+)
 from kernscope.output.sink import Plan, Sink
 from kernscope.output.values import value_text
 from kernscope.output.writer import Writer
@@ -153,6 +161,10 @@ class TextSink(Sink):
                 shown = ComplaintEvent(event.severity, lines, event.span)
             self._message(complaint_text(shown, self._source_name, self._source_text))
 
+    def _verdict(self, event: VerdictEvent) -> None:
+        if not self._quiet:
+            self._write(verdict_text(event))
+
     def _lost(self, event: LostEvent) -> None:
         self._message(lost_text(event))
 
@@ -175,6 +187,7 @@ _WRITERS: dict[type[Event], Callable[[TextSink, Any], None]] = {
     SystemEvent: TextSink._system,
     TimeEvent: TextSink._text,
     ValueEvent: TextSink._value,
+    VerdictEvent: TextSink._verdict,
 }
 
 

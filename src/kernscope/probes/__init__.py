@@ -6,6 +6,7 @@ from kernscope.diagnostics import error, suggest
 from .base import ProbeKind, ProgramShape, Report, Target
 from .counters import HARDWARE, SOFTWARE
 from .lifecycle import BEGIN, BENCH, END, SELF, TEST
+from .netfilter import NETFILTER
 from .rawtracepoint import RAWTRACEPOINT
 from .syscalls import SYSCALL_ENTER, SYSCALL_EXIT
 from .timer import INTERVAL, PROFILE
@@ -32,6 +33,7 @@ KINDS: tuple[ProbeKind, ...] = (
     HARDWARE,
     TRACEPOINT,
     RAWTRACEPOINT,
+    NETFILTER,
 )
 """What a program can name."""
 

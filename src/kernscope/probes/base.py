@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from kernscope.kernel.program import Program
     from kernscope.ssa import Block, Builder, Value
     from kernscope.syntax.ast import AttachPoint
+
+    from .verdicts import Verdicts
 else:
     Protocol = object
 
@@ -123,6 +125,9 @@ class ProbeKind:
     on_demand = False
     """Whether it only runs when it is asked for (`--test`, `--bench`), and what its action returns is its result."""
 
+    verdicts: "Verdicts | None" = None
+    """What its actions may decide; None where its programs' result means nothing."""
+
     seldom = False
     """Whether it fires so seldom that a small event ring is enough (timers, `begin`)."""
 
@@ -207,6 +212,9 @@ class ProbeKind:
     ) -> "Value":
         """The index of the event's probe name; `numbers` has the index of each target's name."""
         return reader.builder.const(numbers[targets[0].name])
+
+    def prepare_refusal(self, reader: EventReader, errno: int) -> None:
+        """Emit what a refusal needs besides the program's result, such as noting the error."""
 
     def attach(self, kernel: "KernelAccess", attach: Attach, program: "Program") -> "list[Link]":
         """Attach a loaded program. Raises AttachError or KernelError."""

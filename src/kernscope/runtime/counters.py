@@ -3,7 +3,7 @@
 from struct import Struct
 
 from kernscope.bundle import Bundle, Counter
-from kernscope.output.events import ErrorEvent, LostEvent
+from kernscope.output.events import ErrorEvent, LostEvent, VerdictEvent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,9 @@ class Counters:
     def __init__(self, bundle: Bundle, globals: memoryview | None) -> None:
         self._bundle = bundle
         self._globals = globals
-        self._counters = bundle.counters if globals is not None else []
+        counters = bundle.counters if globals is not None else []
+        self._counters = [c for c in counters if c.kind != "verdict"]
+        self._verdicts = [c for c in counters if c.kind == "verdict"]
         self._reported = [0] * len(self._counters)
 
     def read(self) -> list[int]:
@@ -53,6 +55,17 @@ class Counters:
         ]
         self._reported = now
         return events
+
+    def verdicts(self, *, enforced: bool) -> "list[VerdictEvent]":
+        """What was decided so far; in a dry run also that nothing would have been."""
+        if self._globals is None:
+            return []
+        found = []
+        for counter in self._verdicts:
+            (count,) = _WORD.unpack_from(self._globals, counter.offset)
+            if count or not enforced:
+                found.append(VerdictEvent(counter.name, counter.text, count, enforced=enforced))
+        return found
 
     def freeze(self) -> None:
         """Read for the last time; the memory goes away."""

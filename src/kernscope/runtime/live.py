@@ -6,9 +6,11 @@ from kernscope.bundle import Bundle
 from kernscope.bundle.globals_layout import (
     BOOT_OFFSET_NS,
     CONTROL_MAP,
+    ENFORCE_UNTIL_NS,
     EVENTS_MAP,
     EXIT_FLAG,
     GLOBALS_MAP,
+    OWN_PID,
     START_NS,
 )
 from kernscope.diagnostics import CompileError, Diagnostic, Source, Span, error
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     AttachFunction = Callable[[KernelAccess, Attach, Program], Sequence[Link]]
 
 __all__ = ["Live", "close_all"]
+
+FOREVER_NS = (1 << 64) - 1
 
 ON_DEMAND = ("test", "bench")
 RUN_BY_SESSION = {
@@ -60,12 +64,14 @@ class Live:
 
     def create_maps(self) -> None:
         """Maps with their first contents, and the rings. The clock of `elapsed` starts."""
+        import os
         import time
 
         create_maps(self.bundle, self.kernel, self.maps)
         if GLOBALS_MAP in self.maps:
             self.globals = self.maps[GLOBALS_MAP].mmap()
             pack_into("=Q", self.globals, START_NS, time.monotonic_ns())
+            pack_into("=Q", self.globals, OWN_PID, os.getpid())
             offset = self.kernel.boot_offset_ns
             leap = time.clock_gettime(time.CLOCK_TAI) - time.clock_gettime(time.CLOCK_REALTIME)
             pack_into("=qq", self.globals, BOOT_OFFSET_NS, offset, offset + round(leap) * 1_000_000_000)
@@ -73,6 +79,15 @@ class Live:
             self.events = self.kernel.ring_buffer(self.maps[EVENTS_MAP])
         if CONTROL_MAP in self.maps:
             self.control = self.kernel.ring_buffer(self.maps[CONTROL_MAP])
+
+    def enforce(self, seconds: "float | None") -> None:
+        """Let verdicts count, for so long from now, or until the end. Before that they count only in the books."""
+        if self.globals is None:
+            return
+        import time
+
+        until = FOREVER_NS if seconds is None else time.monotonic_ns() + round(seconds * 1e9)
+        pack_into("=Q", self.globals, ENFORCE_UNTIL_NS, until)
 
     def load(self) -> None:
         """All programs, `end` programs too: what cannot be loaded must be known before anything runs."""

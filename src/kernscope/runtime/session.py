@@ -63,6 +63,8 @@ class Session:
             all is attached, and its end ends the session.
         pid: a process whose end ends the session.
         duration: seconds from attached to end; None: no limit.
+        dry_run: count the program's verdicts, and do not let the kernel follow them.
+        ttl: seconds for which verdicts are followed; the session ends then. The kernel's side watches the time too.
         print_maps: hand the maps to the sinks at the end.
         attach: replaces `kernscope.probes.attach`, for tests.
 
@@ -81,6 +83,8 @@ class Session:
         command: "Sequence[str] | Command | None" = None,
         pid: int | None = None,
         duration: float | None = None,
+        dry_run: bool = False,
+        ttl: float | None = None,
         print_maps: bool = True,
         attach: "AttachFunction | None" = None,
     ) -> None:
@@ -97,7 +101,9 @@ class Session:
         self._sinks: list[Sink] = list(sinks) or [EventSink(self._queue.append)]
         self._queueing = not sinks
         self._watched = Watched(command, pid)
-        self._duration, self._deadline = duration, 0.0
+        limits = [limit for limit in (duration, ttl) if limit is not None]
+        self._duration, self._deadline = min(limits, default=None), 0.0
+        self._dry_run, self._ttl = dry_run, ttl
         self._print_maps = print_maps
         self._state = "new"
         self._stopping = False
@@ -127,6 +133,8 @@ class Session:
             self._create()
             self._live.run_inline("begin")
             if not self._live.exit_flag:
+                if not self._dry_run:
+                    self._live.enforce(self._ttl)
                 self._live.attach()
                 self._tell_missing()
                 self._signal_watch.watch(self._live.signal_numbers())
@@ -467,6 +475,8 @@ class Session:
             for name, count in self._live.missed():
                 self.emit(MissedEvent(name, count))
             self._report()
+            for verdict in self._counters.verdicts(enforced=not self._dry_run):
+                self.emit(verdict)
             self.emit(EndEvent(self.exit_code))
             self._hand_over_maps()
         finally:

@@ -31,7 +31,8 @@ def check(
 
     `parameters` are the values of `$1`, `$2`, …; `environment` may preset settings (`BPFTRACE_MAX_STRLEN` …);
     `cpid` is the process id of the command that is traced. `settings` are what the command line decides, added
-    to the configuration: `unsafe` (functions that change the system are allowed), `named:NAME` (the text of the
+    to the configuration: `unsafe` (functions that change the system are allowed), `enforce` (verdicts are allowed),
+    `dry_run` (they are only counted), `tell_verdicts` (a line of output for each), `named:NAME` (the text of the
     program's own option `--NAME=TEXT`, True without a text), `include_dirs` and `includes` (headers before the
     program's own; one per line), `warn_reads` (-k), `off_features` (kernel features not to be used, by commas).
 

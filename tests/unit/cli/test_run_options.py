@@ -42,6 +42,8 @@ def test_options_may_be_repeated_and_bundled() -> None:
     assert got.flag("list") and got.flag("verbose") and got.text("e") == "P"
     assert settings(got) == {
         "unsafe": True,
+        "enforce": False,
+        "tell_verdicts": True,
         "warn_reads": True,
         "include_dirs": "a\nb",
         "includes": "x.h\ny.h",

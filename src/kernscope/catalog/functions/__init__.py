@@ -19,6 +19,7 @@ from . import (
     stacks,
     strings,
     text,
+    verdicts,
 )
 
 __all__ = ["FUNCTIONS", "PLANNED"]
@@ -42,6 +43,7 @@ FUNCTIONS: dict[str, Function] = {
         finding,
         cgroups,
         kernel,
+        verdicts,
     )
     for entry in room.FUNCTIONS
 }
