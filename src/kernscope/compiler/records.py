@@ -102,7 +102,7 @@ class RecordSender(MapAccess):
         elif isinstance(part, StringSource):
             destination = self.b.ptr_add(base, offset)
             self.clear(destination, t.size)
-            self.read_string(part.address, part.space, destination, t.size)
+            self.read_string(part.address, part.space, destination, part.size)
         elif is_scalar(t):
             self.b.store(t.size, base, part, offset)
         else:

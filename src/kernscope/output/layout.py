@@ -122,7 +122,7 @@ def _fixed_leaf(source: Source, type: Type, names: tuple[str, ...]) -> Leaf:
     if isinstance(type, Symbolic):
         return Leaf(type, names, f"{source.resolver(type.kind)}({', '.join(names)})")
     if isinstance(type, String):
-        raw = f'{names[0]}.partition(b"\\0")[0]'
+        raw = _marked(source, type, f'{names[0]}.partition(b"\\0")[0]')
         return Leaf(type, (raw,), _bytes_expression(type, raw))
     if isinstance(type, Struct | Array):
         return Leaf(type, names, f"{source.name(stored_reader(type), 'read')}({names[0]})")
@@ -151,8 +151,20 @@ def record_source(types: tuple[Type, ...], header_bytes: int, facts: SymbolFacts
         source.lines.append(f"t{number} = {at} + {names[0]}")
         source.lines.append(f"b{number} = data[{at}:t{number}]")
         at = f"t{number}"
-        source.leaves.append(Leaf(type, (f"b{number}",), _bytes_expression(type, f"b{number}")))
+        raw = _marked(source, type, f"b{number}") if isinstance(type, String) else f"b{number}"
+        source.leaves.append(Leaf(type, (raw,), _bytes_expression(type, raw)))
     return source
+
+
+def _marked(source: Source, type: String, raw: str) -> str:
+    """The variable that holds a string's bytes, with the trailer behind them where the string was cut."""
+    if not type.trailer:
+        return raw
+    name = f"s{len(source.leaves)}"
+    trailer = source.name(type.trailer.encode("utf-8", "surrogateescape"), "trailer")
+    source.lines.append(f"{name} = {raw}")
+    source.lines.append(f"if len({name}) >= {type.shown_size}: {name} += {trailer}")
+    return name
 
 
 def stored_source(type: Type, facts: SymbolFacts) -> Source:

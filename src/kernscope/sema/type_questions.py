@@ -114,7 +114,7 @@ class TypeQuestions(Members):
 def _layout(t: Type) -> tuple[int, int]:
     """Size and alignment of a type; of a tuple as the reference lays it out, with its strings not aligned."""
     if not isinstance(t, Tuple):
-        return t.size, 1 if isinstance(t, String) else t.align
+        return (t.shown_size, 1) if isinstance(t, String) else (t.size, t.align)
     end, align = 0, 1
     for element in t.elements:
         size, own = _layout(element)

@@ -43,7 +43,7 @@ def _strip_comments(text: str) -> str:
         else:
             parts.append(c)
             position += 1
-    return "".join(parts).strip()
+    return "".join(parts).strip().rstrip("\\ \t")  # a `\` before a comment continues nothing
 
 
 class CParser(StatementParser):

@@ -126,16 +126,25 @@ class Bool(Type):
 
 
 class String(Type):
-    """Bytes ended by the first NUL, in a buffer of `size` bytes that is zero after the NUL."""
+    """Bytes ended by the first NUL, in a buffer of `size` bytes that is zero after the NUL.
 
-    __slots__ = ()
+    `trailer` marks what was cut when it was read: it is shown behind a string that fills its buffer. The buffer
+    then has one byte more than the language says (`shown_size`). None: what may have been cut is not marked.
+    """
 
-    def __init__(self, size: int) -> None:
+    __slots__ = ("trailer",)
+
+    def __init__(self, size: int, trailer: str | None = None) -> None:
         # aligned, so that strings can be compared and copied in words (a tuple's offsets keep to it)
-        self.size, self.align, self._key = size, 8, (size,)
+        self.size, self.align, self.trailer, self._key = size, 8, trailer, (size, trailer)
+
+    @property
+    def shown_size(self) -> int:
+        """The size that a program is told."""
+        return self.size - (self.trailer is not None)
 
     def __str__(self) -> str:
-        return f"string[{self.size}]"
+        return f"string[{self.shown_size}]"
 
 
 class Buffer(Type):

@@ -56,3 +56,10 @@ def test_target_without_text_is_quoted_where_needed() -> None:
     target = ast.AttachPoint("uprobe", ["/bin/sh", "f(int, char)"], "")
     program = ast.Program([], [], [], [], [], [], [ast.Probe([target], None, ast.Block([], None))])
     assert print_program(program) == 'uprobe:/bin/sh:"f(int, char)" { }\n'
+
+
+def test_backslash_before_a_comment_continues_nothing() -> None:
+    tree = parse(Source("test", "#define N 4\\ // four\n#define M 5\nbegin { print(N + M) }"))
+    printed = print_program(tree)
+    assert printed.startswith("#define N 4\n\n#define M 5\n")
+    assert ast.same(tree, parse(Source("printed", printed)))

@@ -17,13 +17,17 @@ __all__ = ["FUNCTIONS"]
 class _Str(Function):
     name = "str"
     usage = ("str(POINTER)", "str(POINTER, LENGTH)")
-    doc = "The NUL-ended string that a pointer leads to, cut so that it fits LENGTH bytes with its NUL."
+    doc = (
+        "The NUL-ended string that a pointer leads to, at most LENGTH bytes with its NUL. Of a string of `max_strlen` "
+        "or more bytes as many are read, and `str_trunc_trailer` is shown behind them."
+    )
     arity = (1, 2)
 
     def check(self, cx: CheckContext, call: Call) -> Type | None:
         source = call.args[0]
         limit = string_limit(cx)
-        size = limit
+        trailer = str(cx.config["str_trunc_trailer"])
+        whole = String(limit + 1, trailer)
         length = None
         if len(call.args) == 2:
             wants_integer(cx, call, call.args[1])
@@ -33,7 +37,8 @@ class _Str(Function):
                 return None
             if length is not None:
                 # bpftrace counts the NUL into LENGTH, but not of a text that is known
-                size = max(1, min(length + isinstance(source, PositionalParam | StringLiteral), limit))
+                size = max(1, length + isinstance(source, PositionalParam | StringLiteral))
+                whole = String(size) if size <= limit else whole
         if isinstance(source, PositionalParam) and (len(call.args) == 1 or length is not None):
             text = cx.parameters[source.index - 1] if source.index <= len(cx.parameters) else ""
             content = text.encode("utf-8", "surrogateescape")[:length]
@@ -47,11 +52,11 @@ class _Str(Function):
         if t is None:
             return None
         if isinstance(t, String):
-            return String(min(size, t.size))
+            return t if t.size <= whole.size else whole
         if isinstance(t, Array) and t.element.size == 1:
-            return String(min(size, t.count + 1))
+            return String(t.count + 1) if t.count < whole.size else whole
         if isinstance(t, Pointer | Integer):
-            return String(size)
+            return whole
         cx.report(error("type-mismatch", f"`str()` wants a pointer to a string, this is `{t}`", source.span))
         return None
 

@@ -6,7 +6,7 @@ from kernscope.catalog.functions.search import SLACK_BYTES, Text, capacity, copy
 from kernscope.diagnostics import error
 from kernscope.ssa import Cond
 from kernscope.syntax.ast import Call, Expr
-from kernscope.types import BOOL, INT64, NONE, UINT64, Array, Type, align_up
+from kernscope.types import BOOL, INT64, NONE, UINT64, Array, String, Type, align_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ class _Strcap(Function):
         return INT64
 
     def lower(self, lo: LowerContext, call: Call) -> "Value | None":
-        size = capacity(lo.type_of(call.args[0]), 0)
+        t = lo.type_of(call.args[0])
+        size = t.shown_size if isinstance(t, String) else capacity(t, 0)
         return lo.b.const(size) if size else copy_text(lo, call.args[0]).length
 
 
