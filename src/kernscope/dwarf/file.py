@@ -1,0 +1,164 @@
+"""All debug information of one file, read where it is asked for."""
+
+from bisect import bisect_right
+from struct import Struct
+from struct import error as StructError
+
+from kernscope.dwarf.abbreviations import Abbreviation, Format, read_abbreviations
+from kernscope.dwarf.die import Die
+from kernscope.dwarf.errors import DwarfError
+from kernscope.dwarf.unit import Unit, read_units
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["Dwarf", "Sections"]
+
+_U32, _U16, _PAIR = Struct("<I"), Struct("<H"), Struct("<QQ")
+
+
+class Sections:
+    """The sections that are read, each empty where the file has none."""
+
+    __slots__ = (
+        "abbreviations",
+        "addresses",
+        "by_address",
+        "info",
+        "line_strings",
+        "range_lists",
+        "ranges",
+        "string_offsets",
+        "strings",
+        "types",
+    )
+
+    def __init__(self, content: "Callable[[str], memoryview]") -> None:
+        self.info = content(".debug_info")
+        self.types = content(".debug_types")
+        self.abbreviations = content(".debug_abbrev")
+        self.strings = content(".debug_str")
+        self.line_strings = content(".debug_line_str")
+        self.string_offsets = content(".debug_str_offsets")
+        self.addresses = content(".debug_addr")
+        self.ranges = content(".debug_ranges")
+        self.range_lists = content(".debug_rnglists")
+        self.by_address = content(".debug_aranges")
+
+
+class Dwarf:
+    """Debug information.
+
+    Args:
+        content: gives the bytes of a section by its name (`ElfFile.content`).
+
+    Raises:
+        DwarfError: from everything that reads.
+    """
+
+    def __init__(self, content: "Callable[[str], memoryview]") -> None:
+        self.sections = Sections(content)
+        self.units = read_units(self, self.sections.info, 0)
+        self._starts = [unit.start for unit in self.units]
+        self._shapes: dict[object, dict[int, Abbreviation]] = {}
+        self._by_signature: dict[int, Unit] | None = None
+        self._ranges: list[tuple[int, int, Unit]] | None = None
+        self._without_ranges: list[Unit] = []
+
+    @property
+    def empty(self) -> bool:
+        """Whether the file has none."""
+        return not self.units
+
+    def abbreviations(self, offset: int, format: Format) -> dict[int, Abbreviation]:
+        """The shapes at an offset, which units share."""
+        key = (offset, format.key)
+        found = self._shapes.get(key)
+        if found is None:
+            if offset >= len(self.sections.abbreviations):
+                raise DwarfError("a unit's abbreviations are outside of their section")
+            found = self._shapes[key] = read_abbreviations(self.sections.abbreviations, offset, format)
+        return found
+
+    def die_at(self, offset: int) -> Die | None:
+        """The entry at an offset in `.debug_info`."""
+        index = bisect_right(self._starts, offset) - 1
+        if index < 0 or offset >= self.units[index].end:
+            raise DwarfError(f"{offset:#x} is in no unit")
+        return self.units[index].die_at(offset)
+
+    def type_of_signature(self, signature: int) -> Die | None:
+        """A type that has a unit of its own."""
+        if self._by_signature is None:
+            everything = (*self.units, *read_units(self, self.sections.types, 1))
+            self._by_signature = {unit.signature: unit for unit in everything if unit.signature}
+        unit = self._by_signature.get(signature)
+        return unit.die_at(unit.type_at) if unit is not None else None
+
+    # --- by address ----------------------------------------------------------------------------------------
+
+    def _index(self) -> list[tuple[int, int, Unit]]:
+        if self._ranges is None:
+            found = self._noted_ranges()
+            noted = {id(unit) for _, _, unit in found}
+            for unit in self.units:
+                if id(unit) not in noted and not unit.signature:
+                    ranges = unit.ranges()
+                    found += [(first, end, unit) for first, end in ranges if first < end]
+                    if not ranges:
+                        self._without_ranges.append(unit)
+            self._ranges = sorted(found, key=lambda entry: entry[:2])
+        return self._ranges
+
+    def _noted_ranges(self) -> list[tuple[int, int, Unit]]:
+        """What `.debug_aranges` says; nothing where it makes no sense, for the units say it, too."""
+        data, found, at = self.sections.by_address, [], 0
+        by_start = dict(zip(self._starts, self.units, strict=True))
+        try:
+            while at + 12 <= len(data):
+                (length,) = _U32.unpack_from(data, at)
+                (version,) = _U16.unpack_from(data, at + 4)
+                (start,) = _U32.unpack_from(data, at + 6)
+                if version != 2 or data[at + 10] != 8 or data[at + 11] or length >= 0xFFFFFFF0:
+                    return []
+                end = at + 4 + length
+                unit = by_start.get(start)
+                entries = at + 16
+                at = end
+                for first, size in _PAIR.iter_unpack(data[entries : end - (end - entries) % 16]):
+                    if size and unit is not None:
+                        found.append((first, first + size, unit))
+        except (StructError, IndexError):
+            return []
+        return found
+
+    def _units_at(self, address: int) -> "Iterator[Unit]":
+        """The units that may have code at an address, the likely ones first."""
+        ranges = self._index()
+        index = bisect_right(ranges, address, key=lambda entry: entry[0])
+        for first, end, unit in reversed(ranges[max(0, index - 8) : index]):
+            if first <= address < end:
+                yield unit
+        yield from self._without_ranges
+
+    def function_at(self, address: int, name: str = "") -> Die | None:
+        """The function that begins at an address of the file, else the one of this name that is compiled there."""
+        for unit in self._units_at(address):
+            found = unit.function_at(address)
+            if found is not None:
+                return found
+        for unit in self._units_at(address) if name else ():
+            found = unit.function_named(name)
+            if found is not None:
+                return found
+        return None
+
+    def type_named(self, tags: tuple[int, ...], name: str, near: int | None = None) -> Die | None:
+        """A type by its name: first in the units with code at `near`, then in all others (slow in large files)."""
+        first = list(self._units_at(near)) if near is not None else []
+        for unit in (*first, *self.units):
+            found = unit.type_named(tags, name)
+            if found is not None:
+                return found
+        return None
