@@ -84,6 +84,13 @@ class EventReader(Protocol):
     def read_kernel(self, address: "Value", size: int, signed: bool) -> "Value":
         """An integer of `size` bytes behind a kernel address that the verifier does not know."""
 
+    @property
+    def targets(self) -> Sequence[Target]:
+        """The events that the code is for."""
+
+    def read_bytes(self, address: "Value", space: str, destination: "Value", size: "int | Value") -> "Value":
+        """Copy bytes from a pointer into the `kernel` or `user` space; returns 0, or a negative error."""
+
     def place(self, t: Type) -> "Value":
         """Memory for a value, not initialised, until the end of the statement."""
 
