@@ -274,28 +274,23 @@ class _NotHere(Builtin):
 class _Arg(Builtin):
     """`arg0` to `arg9`: what a function, a static probe or a raw tracepoint gets, as 64-bit numbers."""
 
-    type = UINT64
+    type: Type | None = UINT64
 
     def __init__(self, index: int) -> None:
         self.name, self.index = f"arg{index}", index
-        self.doc = f"Argument {index} of a function or a raw tracepoint, as a 64-bit number."
+        self.doc = f"Argument {index} of a function, a static probe or a raw tracepoint, as a 64-bit number."
 
     def check(self, cx: CheckContext, node: "Identifier | Call") -> Type | None:
-        for target in cx.targets:
-            count = target.kind.arg_count(cx.kernel, target)
-            if not target.kind.most_args:
-                return _NotHere(self.name, "raw tracepoints and function probes").check(cx, node)
-            if self.index >= count:
-                cx.report(
-                    error(
-                        "not-available-here",
-                        f"`{target.name}` has no `{self.name}`",
-                        node.span,
-                        label=f"its arguments end at `arg{count - 1}`" if count else "it has no arguments",
-                    )
-                )
+        found: Type | None = None
+        for kind in dict.fromkeys(target.kind for target in cx.targets):
+            if not kind.most_args:
+                return _NotHere(self.name, "raw tracepoints, function probes and static probes").check(cx, node)
+            targets = [target for target in cx.targets if target.kind is kind]
+            t = kind.check_positional(cx.kernel, targets, self.index, node.span, cx.report)
+            if t is None:
                 return None
-        return self.type
+            found = t if found is None or t == INT64 else found
+        return found
 
     def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
         return lo.load_positional(self.index)

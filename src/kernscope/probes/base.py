@@ -8,13 +8,14 @@ check that an event is for this clause, the reading of `args`, the number of the
 from collections.abc import Callable, Sequence
 
 from kernscope.bundle import Attach
-from kernscope.diagnostics import Diagnostic
-from kernscope.types import Struct, StructField, Type
+from kernscope.diagnostics import Diagnostic, error
+from kernscope.types import UINT64, Struct, StructField, Type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
 
+    from kernscope.diagnostics import Span
     from kernscope.kernel.interface import KernelAccess, KernelFacts
     from kernscope.kernel.link import Link
     from kernscope.kernel.program import Program
@@ -157,6 +158,24 @@ class ProbeKind:
     def arg_count(self, kernel: "KernelFacts", target: Target) -> int:
         """How many of `arg0`, `arg1`, … the target has."""
         return self.most_args
+
+    def check_positional(
+        self, kernel: "KernelFacts", targets: Sequence[Target], index: int, span: "Span", report: Report
+    ) -> Type | None:
+        """The type of `arg0`, `arg1`, … in an action for `targets`; None after reporting one that does not have it."""
+        for target in targets:
+            count = self.arg_count(kernel, target)
+            if index >= count:
+                report(
+                    error(
+                        "not-available-here",
+                        f"`{target.name}` has no `arg{index}`",
+                        span,
+                        label=f"its arguments end at `arg{count - 1}`" if count else "it has no arguments",
+                    )
+                )
+                return None
+        return UINT64
 
     def load_positional(self, reader: EventReader, event: object, index: int, target: Target) -> "Value":
         """`arg0`, `arg1`, … as a 64-bit word; `index` is below `arg_count`."""
