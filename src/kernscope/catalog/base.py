@@ -5,7 +5,7 @@ code it becomes (`lower`, called by lowering). The command line's listing and th
 entries. Nothing outside an entry may ask for its name.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from kernscope.types import Type
 
@@ -199,6 +199,15 @@ class LowerContext(Protocol):
     def constant_text(self, text: str) -> int:
         """The index of a constant string in `Bundle.strings`."""
 
+    def func_name(self) -> "Value":
+        """The index in `Bundle.strings` of the function's name, of kinds that know it by their target."""
+
+    def by_target(self, words: "Mapping[str, int]") -> "Value":
+        """The one of some 64-bit numbers, by targets' names, that belongs to the event's target (see `needs_probe`)."""
+
+    def entry_address(self) -> "Value":
+        """Where in the process the probed function, or instruction, lies."""
+
     def record(
         self,
         action: str,
@@ -270,6 +279,10 @@ class Function:
     usage: tuple[str, ...] = ()
     doc = ""
     arity: tuple[int, int | None] = (0, 0)
+    def needs_probe(self, targets: "Sequence[Target]") -> bool:
+        """Whether its code asks which of these targets an event is of."""
+        return False
+
     space = ""
     """Where its result leads if it is a number that is made a pointer: `kernel`, `user`, or as other numbers."""
     ends_program = False
@@ -291,3 +304,8 @@ class Function:
     def string_source(self, lo: LowerContext, call: "Call") -> StringSource | None:
         """Where the resulting string can be read from, for functions that only copy it; None for all others."""
         return None
+
+    def needs_probe(self, targets: "Sequence[Target]") -> bool:
+        """Whether its code asks which of these targets an event is of."""
+        return False
+

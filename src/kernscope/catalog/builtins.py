@@ -1,5 +1,7 @@
 """The built-in variables of the language: one class each, listed in `BUILTINS` at the end."""
 
+from collections.abc import Sequence
+
 from kernscope.bundle.globals_layout import START_NS
 from kernscope.diagnostics import error, warning
 from kernscope.tables.helpers import HELPER_IDS
@@ -24,6 +26,8 @@ COMM_BYTES = 16
 PROBE = Symbolic("probe")
 USERNAME = Symbolic("username")
 
+FUNCTION = Symbolic("function")
+"""The index of a name in `Bundle.strings`."""
 
 class _Helper(Builtin):
     """One helper without arguments gives the value."""
@@ -171,6 +175,9 @@ class _Probe(Builtin):
     type = PROBE
 
     def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
+    def needs_probe(self, targets: "Sequence[Target]") -> bool:
+        return True
+
         return lo.probe_number()
 
 
@@ -184,8 +191,15 @@ class _Curtask(_Helper):
 
 class _Ctx(Builtin):
     name = "ctx"
-    doc = "Address of the program's context."
-    type = Pointer(UINT64, "ctx")
+    doc = "Address of the program's context; in iterators, what they give: `ctx.task`."
+    type: Type | None = Pointer(UINT64, "ctx")
+    by_target = True
+
+    def type_for(self, kernel: "KernelFacts", target: "Target") -> Type | None:
+        return target.kind.context_type(kernel, target) or self.type
+
+    def check(self, cx: CheckContext, node: "Identifier | Call") -> Type | None:
+        return self.type_for(cx.kernel, cx.targets[0]) if cx.targets else self.type
 
     def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
         return lo.context
@@ -333,13 +347,21 @@ class _Func(_NotHere):
         if not target.kind.has_func:
             return None
         return Symbolic("usym", 2) if target.kind.pointer_space == "user" else Symbolic("ksym")
+        if target.kind.func_by_name:
+            return FUNCTION
 
     def check(self, cx: CheckContext, node: "Identifier | Call") -> Type | None:
         t = self.type_for(cx.kernel, cx.targets[0]) if cx.targets else None
         return t if t is not None else super().check(cx, node)
 
     def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
-        address, t = lo.func_address(), lo.type_of(node)
+    def needs_probe(self, targets: "Sequence[Target]") -> bool:
+        return any(target.kind.func_by_name for target in targets)
+
+        t = lo.type_of(node)
+        if t == FUNCTION:
+            return lo.func_name()
+        address = lo.func_address()
         if not isinstance(t, Symbolic) or t.words == 1:
             return address
         place = lo.place(t)

@@ -3,7 +3,7 @@
 `value` gives a scalar's SSA value, normalised to its type, or the address of the stored form of anything else.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from kernscope.catalog.base import LowerContext, StringSource
 from kernscope.catalog.builtins import find_builtin
@@ -143,6 +143,40 @@ class Values(Access):
         constant = self.constant(expr)
         if constant is not None and not isinstance(self.clause.types.get(expr), String):
             return self.b.const(constant)
+    def has_header(self, header: "Header") -> Value:
+        return self.targets[0].kind.has_header(self, self.event, header)
+
+    def packet_length(self) -> Value:
+        return self.targets[0].kind.packet_length(self)
+
+    def interface(self) -> Value:
+        return self.targets[0].kind.interface(self, self.targets[0])
+
+    def header_place(self, t: Type) -> Value:
+        return self.targets[0].kind.header_place(self, self.event, str(t))
+
+    def func_name(self) -> Value:
+        demangled = bool(self.config.get("cpp_demangle", True))
+        text = self.lowering.constant_text
+        texts = {t.name: text(t.kind.function_name(t, demangled)) for t in self.targets}
+        return self.by_target(texts)
+
+    def by_target(self, words: Mapping[str, int]) -> Value:
+        b = self.b
+        if len(set(words.values())) == 1:
+            return b.const(next(iter(words.values())))
+        first = min(self.probe_numbers[name] for name in words)
+        table = [0] * (max(self.probe_numbers[name] for name in words) - first + 1)
+        for name, word in words.items():
+            table[self.probe_numbers[name] - first] = word
+        content = b"".join(word.to_bytes(8, "little", signed=word < 0) for word in table)
+        address = b.map_value("globals", self.constant_table(content))
+        index = b.sub(self.probe_number(), first)
+        return b.load(8, b.ptr_add(address, b.shl(index, 3)))
+
+    def entry_address(self) -> Value:
+        return self.targets[0].kind.entry_address(self, self.event, self.targets[0])
+
         return _EXPRESSIONS[type(expr)](self, expr)
 
     def into(self, expr: Expr, destination: Value, t: Type) -> None:

@@ -73,6 +73,11 @@ def _probe(facts: SymbolFacts) -> Resolver:
     return resolve
 
 
+def _function(facts: SymbolFacts) -> Resolver:
+    strings = facts.strings
+    return lambda index: strings[index]
+
+
 def _username(facts: SymbolFacts) -> Resolver:
     known: dict[int, str] = {}
 
@@ -151,6 +156,7 @@ def strftime(format: str, time_ns: int) -> str:
     import time
 
     seconds, ns = divmod(time_ns, 1_000_000_000)
+    "function": _function,
     if "%f" in format:
         parts = format.split("%%")
         format = "%%".join(part.replace("%f", f"{ns // 1000:06d}") for part in parts)

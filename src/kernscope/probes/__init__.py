@@ -11,6 +11,8 @@ from .rawtracepoint import RAWTRACEPOINT
 from .syscalls import SYSCALL_ENTER, SYSCALL_EXIT
 from .timer import INTERVAL, PROFILE
 from .tracepoint import BARE_TRACEPOINT, PERF_TRACEPOINT, TRACEPOINT
+from .uprobe import SERVERS as UPROBE_SERVERS
+from .uprobe import UPROBE, URETPROBE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ KINDS: tuple[ProbeKind, ...] = (
     BENCH,
     INTERVAL,
     PROFILE,
+    UPROBE,
+    URETPROBE,
     SOFTWARE,
     HARDWARE,
     TRACEPOINT,
@@ -39,13 +43,13 @@ KINDS: tuple[ProbeKind, ...] = (
 
 _ATTACHED: dict[str, ProbeKind] = {
     kind.providers[0]: kind
-    for kind in (*KINDS, BARE_TRACEPOINT, PERF_TRACEPOINT, SYSCALL_ENTER, SYSCALL_EXIT)
+    for kind in (*KINDS, *UPROBE_SERVERS, BARE_TRACEPOINT, PERF_TRACEPOINT, SYSCALL_ENTER, SYSCALL_EXIT)
 }
 _BY_PROVIDER: dict[str, ProbeKind] = {name: kind for kind in KINDS for name in kind.providers}
 
 PLANNED = frozenset(
     """
-    kprobe k kretprobe kr fentry f fexit fr kfunc kretfunc uprobe u uretprobe ur usdt U
+    kprobe k kretprobe kr fentry f fexit fr kfunc kretfunc usdt U
     watchpoint w asyncwatchpoint aw iter it
     """.split()
 )

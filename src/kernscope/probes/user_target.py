@@ -104,7 +104,7 @@ def _no_process(point: "AttachPoint", problem: OSError) -> Diagnostic:
 
     if problem.errno in (errno.EACCES, errno.EPERM):
         return error(
-            "unreadable-file",
+            "unreadable-program",
             f"the files of process {point.files_of} cannot be seen",
             point.span,
             notes=problem.strerror or str(problem),
@@ -148,4 +148,4 @@ def _how_to_name(text: str) -> str:
 
 def _unreadable(point: "AttachPoint", path: str, problem: OSError | ElfError) -> Diagnostic:
     why = (isinstance(problem, OSError) and problem.strerror) or str(problem)
-    return error("unreadable-file", f"`{path}` cannot be probed", point.span, notes=why)
+    return error("unreadable-program", f"`{path}` cannot be probed", point.span, notes=why)

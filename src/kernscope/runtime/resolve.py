@@ -18,8 +18,8 @@ __all__ = ["Resolving", "connect"]
 class Resolving:
     """The answers to `SymbolFacts`' questions."""
 
-    def __init__(self, kernel: "KernelAccess", maps: "dict[str, Map]") -> None:
-        self._kernel, self._maps = kernel, maps
+    def __init__(self, kernel: "KernelAccess", maps: "dict[str, Map]", *, demangled: bool = True) -> None:
+        self._kernel, self._maps, self._demangled = kernel, maps, demangled
         self._kernel_symbols: KernelSymbols | None = None
         self._user_symbols: UserSymbols | None = None
         self._cgroups: dict[tuple[int, str], str] = {}
@@ -39,7 +39,7 @@ class Resolving:
         if self._user_symbols is None:
             from kernscope.symbols import UserSymbols
 
-            self._user_symbols = UserSymbols()
+            self._user_symbols = UserSymbols(demangled=self._demangled)
         return self._user_symbols
 
     def user_symbol(self, pid: int, address: int) -> "UserSymbol | None":
@@ -67,9 +67,11 @@ class Resolving:
         return () if frames is None else unpack(f"={limit}Q", frames)
 
 
-def connect(facts: SymbolFacts, kernel: "KernelAccess", maps: "dict[str, Map]") -> Resolving:
-    """Let `facts` ask the running system; `maps` are the session's, by name."""
-    resolving = Resolving(kernel, maps)
+def connect(
+    facts: SymbolFacts, kernel: "KernelAccess", maps: "dict[str, Map]", *, demangled: bool = True
+) -> Resolving:
+    """Let `facts` ask the running system; `maps` are the session's, by name. `demangled`: names of C++ and Rust."""
+    resolving = Resolving(kernel, maps, demangled=demangled)
     facts.kernel_symbol = resolving.kernel_symbol
     facts.user_symbol = resolving.user_symbol
     facts.build_id = resolving.build_id

@@ -110,7 +110,8 @@ class Session:
         self._signals: list[int] = []
         self._next_report = 0.0
         self._live = Live(bundle, kernel, attach)
-        self._resolving = connect(self.facts, kernel, self._live.maps)
+        demangled = bool(bundle.config.get("cpp_demangle", True))
+        self._resolving = connect(self.facts, kernel, self._live.maps, demangled=demangled)
         self._waiter: Waiter | None = None
         self._signal_watch = SignalWatch(self._take_signal)
         self._drain = Drain(None, None, (), self, self._deliver)

@@ -10,6 +10,7 @@ from kernscope import probes
 from kernscope.catalog.aggregations import AGGREGATIONS
 from kernscope.catalog.base import Builtin
 from kernscope.catalog.builtins import find_builtin
+from kernscope.catalog.functions import FUNCTIONS
 from kernscope.diagnostics import Diagnostic, error
 from kernscope.probes import Target
 from kernscope.syntax.ast import (
@@ -121,6 +122,8 @@ class Checker(ExpressionChecker):
         """The targets of one attach point; whether missing ones matter is a setting."""
         findings: list[Diagnostic] = []
         targets = probes.expand(point, self.kernel, findings.append)
+        if self.config.get("unsafe"):
+            findings = [f for f in findings if f.code != "inside-instruction"]
         choice = self.config["missing_probes"]
         if choice != "error" and probes.kind_named(point.provider) is not None:
             missing = [f for f in findings if f.code == "unknown-probe"]
@@ -161,8 +164,9 @@ class Checker(ExpressionChecker):
             ):
                 used.add(node.name)
             elif isinstance(node, Identifier | Call):
-                needs_probe |= node.name == "probe"
                 builtin = find_builtin(node.name)
+                entry = builtin or (FUNCTIONS.get(node.name) if isinstance(node, Call) else None)
+                needs_probe |= entry is not None and entry.needs_probe(targets)
                 if builtin is not None and builtin.by_target:
                     by_target.add(builtin)
         targets = [t.kind.refine(t, self.kernel, needs_args=bool(used)) for t in targets]

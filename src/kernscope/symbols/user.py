@@ -75,7 +75,9 @@ class _Process:
 class UserSymbols:
     """Looks up addresses of any process."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, demangled: bool = False) -> None:
+        """`demangled`: names of C++ and Rust as they were written."""
+        self._demangled = demangled
         self._processes: dict[int, _Process] = {}
         self._objects: dict[object, _Object | None] = {}
         self._known: dict[tuple[int, str, int], UserSymbol | None] = {}
@@ -124,6 +126,10 @@ class UserSymbols:
             return None
         symbol = found.symbols.lookup(file_address)
         name, into = symbol if symbol is not None else ("", 0)
+        if self._demangled and name.startswith("_"):
+            from kernscope.symbols.demangle import demangle
+
+            name = demangle(name)
         return UserSymbol(name, into, mapping.path, file_address)
 
     def _object(self, pid: int, mapping: Mapping) -> _Object | None:

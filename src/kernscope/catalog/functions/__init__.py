@@ -19,6 +19,7 @@ from . import (
     stacks,
     strings,
     text,
+    user,
     verdicts,
 )
 
@@ -43,6 +44,7 @@ FUNCTIONS: dict[str, Function] = {
         finding,
         cgroups,
         kernel,
+        user,
         verdicts,
     )
     for entry in room.FUNCTIONS

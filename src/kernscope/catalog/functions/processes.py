@@ -304,8 +304,5 @@ FUNCTIONS = (
     _Elsewhere(
         "skboutput", "FILE, SKB, LENGTH, OFFSET", (4, 4), "`fentry` and `fexit`", "Write a packet to a file."
     ),
-    _Elsewhere(
-        "uaddr", "NAME", (1, 1), "`uprobe`, `uretprobe` and `usdt`", "Address of a program's variable."
-    ),
     _Elsewhere("unwatch", "ADDRESS", (1, 1), "`watchpoint`", "Remove a watchpoint."),
 )

@@ -1,0 +1,25 @@
+"""What is said of a probe whose kind this kernel cannot serve."""
+
+from kernscope.diagnostics import Diagnostic, error
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from kernscope.syntax.ast import AttachPoint
+
+__all__ = ["not_supported_here"]
+
+
+def not_supported_here(
+    point: "AttachPoint", *features: str, help: "str | list[str] | None" = None
+) -> Diagnostic:
+    """The error about a probe that needs one of these features (`kernscope.kernel.feature_table`), none of which works."""
+    from kernscope.kernel.feature_table import FEATURES  # loads all probes of features
+
+    entries = [FEATURES[name] for name in features]
+    return error(
+        "not-supported-here",
+        f"this kernel has no {' and no '.join(entry.title for entry in entries)}: `{point.text}` cannot be attached",
+        point.span,
+        notes=[f"{entry.title}: needs {entry.needs}" for entry in entries],
+        help=help or next((f"instead: {entry.instead}" for entry in entries if entry.instead), None),
+    )
