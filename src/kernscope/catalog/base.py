@@ -188,6 +188,15 @@ class LowerContext(Protocol):
     def func_address(self) -> "Value":
         """An address in the function that was hit."""
 
+    def func_name(self) -> "Value":
+        """The index in `Bundle.strings` of the function's name, of kinds that know it by their target."""
+
+    def by_target(self, words: "Mapping[str, int]") -> "Value":
+        """The one of some 64-bit numbers, by targets' names, that belongs to the event's target (see `needs_probe`)."""
+
+    def entry_address(self) -> "Value":
+        """Where in the process the probed function, or instruction, lies."""
+
     def global_address(self, offset: int) -> "Value": ...
 
     def stack_map(self, frames: int) -> str:
@@ -198,15 +207,6 @@ class LowerContext(Protocol):
 
     def constant_text(self, text: str) -> int:
         """The index of a constant string in `Bundle.strings`."""
-
-    def func_name(self) -> "Value":
-        """The index in `Bundle.strings` of the function's name, of kinds that know it by their target."""
-
-    def by_target(self, words: "Mapping[str, int]") -> "Value":
-        """The one of some 64-bit numbers, by targets' names, that belongs to the event's target (see `needs_probe`)."""
-
-    def entry_address(self) -> "Value":
-        """Where in the process the probed function, or instruction, lies."""
 
     def record(
         self,
@@ -260,6 +260,10 @@ class Builtin:
         """Its type here, or None after reporting why it has none."""
         return self.type
 
+    def needs_probe(self, targets: "Sequence[Target]") -> bool:
+        """Whether its code asks which of these targets an event is of."""
+        return False
+
     def type_for(self, kernel: "KernelFacts", target: "Target") -> Type | None:
         """Its type in one target."""
         return self.type
@@ -279,12 +283,13 @@ class Function:
     usage: tuple[str, ...] = ()
     doc = ""
     arity: tuple[int, int | None] = (0, 0)
+    space = ""
+    """Where its result leads if it is a number that is made a pointer: `kernel`, `user`, or as other numbers."""
+
     def needs_probe(self, targets: "Sequence[Target]") -> bool:
         """Whether its code asks which of these targets an event is of."""
         return False
 
-    space = ""
-    """Where its result leads if it is a number that is made a pointer: `kernel`, `user`, or as other numbers."""
     ends_program = False
     """Whether it sets the flag that keeps programs which start later from doing anything."""
     decides = False
@@ -304,8 +309,3 @@ class Function:
     def string_source(self, lo: LowerContext, call: "Call") -> StringSource | None:
         """Where the resulting string can be read from, for functions that only copy it; None for all others."""
         return None
-
-    def needs_probe(self, targets: "Sequence[Target]") -> bool:
-        """Whether its code asks which of these targets an event is of."""
-        return False
-

@@ -25,9 +25,9 @@ COMM_BYTES = 16
 
 PROBE = Symbolic("probe")
 USERNAME = Symbolic("username")
-
 FUNCTION = Symbolic("function")
 """The index of a name in `Bundle.strings`."""
+
 
 class _Helper(Builtin):
     """One helper without arguments gives the value."""
@@ -174,10 +174,10 @@ class _Probe(Builtin):
     doc = "Full name of the probe that fired."
     type = PROBE
 
-    def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
     def needs_probe(self, targets: "Sequence[Target]") -> bool:
         return True
 
+    def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
         return lo.probe_number()
 
 
@@ -346,18 +346,18 @@ class _Func(_NotHere):
     def type_for(self, kernel: "KernelFacts", target: "Target") -> Type | None:
         if not target.kind.has_func:
             return None
-        return Symbolic("usym", 2) if target.kind.pointer_space == "user" else Symbolic("ksym")
         if target.kind.func_by_name:
             return FUNCTION
+        return Symbolic("usym", 2) if target.kind.pointer_space == "user" else Symbolic("ksym")
 
     def check(self, cx: CheckContext, node: "Identifier | Call") -> Type | None:
         t = self.type_for(cx.kernel, cx.targets[0]) if cx.targets else None
         return t if t is not None else super().check(cx, node)
 
-    def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
     def needs_probe(self, targets: "Sequence[Target]") -> bool:
         return any(target.kind.func_by_name for target in targets)
 
+    def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
         t = lo.type_of(node)
         if t == FUNCTION:
             return lo.func_name()

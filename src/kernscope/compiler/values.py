@@ -135,14 +135,6 @@ class Values(Access):
     def func_address(self) -> Value:
         return self.targets[0].kind.func_address(self, self.event, self.targets[0])
 
-    # --- the two ways to evaluate --------------------------------------------------------------------------
-
-    def value(self, expr: Expr) -> Value:
-        """A scalar's value, or the address of what is kept in memory."""
-        self.b.at(expr.span)
-        constant = self.constant(expr)
-        if constant is not None and not isinstance(self.clause.types.get(expr), String):
-            return self.b.const(constant)
     def has_header(self, header: "Header") -> Value:
         return self.targets[0].kind.has_header(self, self.event, header)
 
@@ -177,6 +169,14 @@ class Values(Access):
     def entry_address(self) -> Value:
         return self.targets[0].kind.entry_address(self, self.event, self.targets[0])
 
+    # --- the two ways to evaluate --------------------------------------------------------------------------
+
+    def value(self, expr: Expr) -> Value:
+        """A scalar's value, or the address of what is kept in memory."""
+        self.b.at(expr.span)
+        constant = self.constant(expr)
+        if constant is not None and not isinstance(self.clause.types.get(expr), String):
+            return self.b.const(constant)
         return _EXPRESSIONS[type(expr)](self, expr)
 
     def into(self, expr: Expr, destination: Value, t: Type) -> None:

@@ -138,6 +138,7 @@ def _cgroup_path(facts: SymbolFacts) -> Resolver:
 
 RESOLVERS: dict[str, Callable[[SymbolFacts], Resolver]] = {
     "cgroup_path": _cgroup_path,
+    "function": _function,
     "inet": _inet,
     "ksym": ksym,
     "macaddr": _macaddr,
@@ -156,7 +157,6 @@ def strftime(format: str, time_ns: int) -> str:
     import time
 
     seconds, ns = divmod(time_ns, 1_000_000_000)
-    "function": _function,
     if "%f" in format:
         parts = format.split("%%")
         format = "%%".join(part.replace("%f", f"{ns // 1000:06d}") for part in parts)

@@ -109,6 +109,8 @@ class ProbeKind:
 
     has_func = False
     """Whether the built-in `func` names the function that was hit (see `func_address`)."""
+    func_by_name = False
+    """Whether that is the last part of the probe's name: known where no process lives any more that could be asked."""
     doc = ""
     pointer_space = "kernel"
     """Where a number that an action makes a pointer leads: `kernel`, or `user` for probes in user space."""
@@ -135,8 +137,6 @@ class ProbeKind:
 
     verdicts: "Verdicts | None" = None
     """What its actions may decide; None where its programs' result means nothing."""
-    func_by_name = False
-    """Whether that is the last part of the probe's name: known where no process lives any more that could be asked."""
 
     seldom = False
     """Whether it fires so seldom that a small event ring is enough (timers, `begin`)."""
@@ -148,6 +148,10 @@ class ProbeKind:
     def list_names(self, kernel: "KernelFacts") -> Sequence[str]:
         """All probes of this kind here, for `list` and for wildcards over providers."""
         return ()
+
+    def list_matching(self, point: "AttachPoint", kernel: "KernelFacts") -> list[str] | None:
+        """The probes that a pattern of `list` means, where there are too many to list all; None: `list_names` does."""
+        return None
 
     def describe(self, kernel: "KernelFacts", name: str) -> list[tuple[str, str]]:
         """`(C type, name)` of each member of `args` in the probe of this full name, for listings."""
@@ -183,10 +187,6 @@ class ProbeKind:
         """`arg0`, `arg1`, … as a 64-bit word; `index` is below `arg_count`."""
         raise NotImplementedError
 
-    def list_matching(self, point: "AttachPoint", kernel: "KernelFacts") -> list[str] | None:
-        """The probes that a pattern of `list` means, where there are too many to list all; None: `list_names` does."""
-        return None
-
     def retval(self, kernel: "KernelFacts", target: Target) -> Type | None:
         """The type of the built-in `retval`, or None where nothing is returned."""
         return None
@@ -197,6 +197,25 @@ class ProbeKind:
 
     def func_address(self, reader: EventReader, event: object, target: Target) -> "Value":
         """An address in the function that was hit, in the kernel or the process as `pointer_space` says."""
+        raise NotImplementedError
+
+    def context_type(self, kernel: "KernelFacts", target: Target) -> Type | None:
+        """The type of the built-in `ctx`, or None where nothing describes what it leads to."""
+        return None
+
+    def function_name(self, target: Target, demangled: bool) -> str:
+        """The name of the target's function, where `func_by_name`; `demangled`: C++ names as they were written."""
+        raise NotImplementedError
+
+    def entry_address(self, reader: EventReader, event: object, target: Target) -> "Value":
+        """Where in the process the probed function, or instruction, lies; for kinds with a `user_symbol`."""
+        raise NotImplementedError
+
+    def user_symbol(self, kernel: "KernelFacts", target: Target, name: str) -> tuple[int, int] | None:
+        """How far behind the probed place a variable or function of the same file lies, and its size in bytes.
+
+        None where the file has none. Raises NotImplementedError for probes that are in no file.
+        """
         raise NotImplementedError
 
     def refine(self, target: Target, kernel: "KernelFacts", *, needs_args: bool) -> Target:
@@ -233,25 +252,6 @@ class ProbeKind:
 
     def number(self, names: list[str], targets: Sequence[Target]) -> dict[str, int]:
         """Give each target's name a place in `names` (which grows) and return the places."""
-    def context_type(self, kernel: "KernelFacts", target: Target) -> Type | None:
-        """The type of the built-in `ctx`, or None where nothing describes what it leads to."""
-        return None
-
-    def function_name(self, target: Target, demangled: bool) -> str:
-        """The name of the target's function, where `func_by_name`; `demangled`: C++ names as they were written."""
-        raise NotImplementedError
-
-    def entry_address(self, reader: EventReader, event: object, target: Target) -> "Value":
-        """Where in the process the probed function, or instruction, lies; for kinds with a `user_symbol`."""
-        raise NotImplementedError
-
-    def user_symbol(self, kernel: "KernelFacts", target: Target, name: str) -> tuple[int, int] | None:
-        """How far behind the probed place a variable or function of the same file lies, and its size in bytes.
-
-        None where the file has none. Raises NotImplementedError for probes that are in no file.
-        """
-        raise NotImplementedError
-
         places = {}
         for target in targets:
             places[target.name] = len(names)
