@@ -213,6 +213,12 @@ class LowerContext(Protocol):
         action: str,
         types: Sequence[Type],
         *,
+    def unwound_stack(self, frames: int, *, mark_depth: bool) -> "tuple[Value, Value]":
+        """The process's stack by its unwind tables: where its words are, and their size in bytes.
+
+        With `mark_depth` one that has more than `frames` ends with a mark, see `kernscope.tables.unwinding`.
+        """
+
         text: str = "",
         values: tuple[object, ...] = (),
         span: "Span | None" = None,

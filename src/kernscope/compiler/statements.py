@@ -346,6 +346,12 @@ class Statements(RecordSender):
         """Report something that went wrong at a statement."""
         self.send_control(self.record("error", (), text=text, span=node.span), ())
 
+    def unwound_stack(self, frames: int, *, mark_depth: bool) -> tuple[Value, Value]:
+        """The process's stack by its unwind tables: where its words are, and their size in bytes."""
+        from .unwinding import unwound_stack  # few programs want it
+
+        return unwound_stack(self, frames, mark_depth=mark_depth)
+
     def _unroll(self, node: Unroll) -> None:
         count = self.constant(node.count)
         assert count is not None

@@ -99,12 +99,18 @@ class Storage:
             self._zeros = (self.reserve(size), size)
         return self._zeros[0]
 
+    def kernel_map(
+        self, name: str, type: int, key_size: int, value_size: int, entries: int, *, flags: int = 0
+    ) -> None:
+        """A map that entries of the catalogue need, described once."""
+        if all(spec.name != name for spec in self.bundle.maps):
+            self.bundle.maps.append(MapSpec(name, type, key_size, value_size, entries, flags=flags))
+
     def stacks(self, frames: int) -> str:
         """The map that keeps stacks of at most so many frames under their hash."""
         name = f"{STACKS_MAP}{frames}"
-        if all(spec.name != name for spec in self.bundle.maps):
-            flags, entries = (MapFlag.NO_PREALLOC, MANY_STACKS) if self.grows else (0, FEW_STACKS)
-            self.bundle.maps.append(MapSpec(name, MapType.HASH, 8, 8 * frames, entries, flags=flags))
+        flags, entries = (MapFlag.NO_PREALLOC, MANY_STACKS) if self.grows else (0, FEW_STACKS)
+        self.kernel_map(name, MapType.HASH, 8, 8 * frames, entries, flags=flags)
         return name
 
     # --- the user's maps -----------------------------------------------------------------------------------

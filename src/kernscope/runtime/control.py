@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         def flush(self) -> None: ...
         def report_error(self, event: ErrorEvent) -> None: ...
         def end_soon(self, exit_code: int) -> None: ...
+        def describe_process(self, pid: int, page: int) -> None: ...
 
     Handler = Callable[[Controlled, bytes], None]
     Builder = Callable[[Record, Controlled], Handler]
@@ -150,6 +151,18 @@ def _system(record: Record, session: "Controlled") -> "Handler":
     return handle
 
 
+def _unwind_wanted(record: Record, session: "Controlled") -> "Handler":
+    """A stack could not be followed: the values are the process and the page of its code (0: all of it)."""
+    values = record_decoder(record.types, session.facts, CONTROL_HEADER_BYTES)
+
+    def handle(session: "Controlled", data: bytes) -> None:
+        pid, page = values(data)
+        assert isinstance(pid, int) and isinstance(page, int)
+        session.describe_process(pid, page)
+
+    return handle
+
+
 def _formatted(record: Record, session: "Controlled") -> "Callable[[bytes], str]":
     """The function from a record to the text that its format gives."""
     from kernscope.output.lines import printf_line
@@ -167,6 +180,7 @@ CONTROLS: "dict[str, Builder]" = {
     "print_keyed": _print_keyed,
     "print_map": _print_map,
     "system": _system,
+    "unwind_wanted": _unwind_wanted,
     "zero": _zero,
 }
 

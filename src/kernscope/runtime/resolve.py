@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kernscope.kernel.interface import KernelAccess
     from kernscope.kernel.map import Map
+    from kernscope.runtime.unwind_tables import UnwindTables
     from kernscope.symbols import KernelSymbols, UserSymbol, UserSymbols
 
 __all__ = ["Resolving", "connect"]
@@ -23,6 +24,7 @@ class Resolving:
         self._kernel_symbols: KernelSymbols | None = None
         self._user_symbols: UserSymbols | None = None
         self._cgroups: dict[tuple[int, str], str] = {}
+        self._unwind_tables: UnwindTables | None = None
 
     def kernel_symbol(self, address: int) -> tuple[str, int] | None:
         if self._kernel_symbols is None:
@@ -49,6 +51,15 @@ class Resolving:
         """Read what a process has mapped, while it lives: its stacks are shown when it may have ended."""
         if any(name.startswith(STACKS_MAP) for name in self._maps):
             self.user.remember(pid)
+
+    def describe(self, pid: int, page: int) -> None:
+        """A program has met a process, or a page of its code, of which it knows nothing: tell it, and remember."""
+        if self._unwind_tables is None:
+            from kernscope.runtime.unwind_tables import UnwindTables
+
+            self._unwind_tables = UnwindTables(self._maps)
+        self._unwind_tables.describe(pid, page)
+        self.user.remember(pid)
 
     def cgroup_path(self, id: int, pattern: str) -> str:
         text = self._cgroups.get((id, pattern))

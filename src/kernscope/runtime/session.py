@@ -338,6 +338,10 @@ class Session:
             for problem in self._live.missing:
                 self.emit(ErrorEvent(str(problem)))
 
+    def describe_process(self, pid: int, page: int) -> None:
+        """Let programs know what a process has mapped, see `Resolving.describe`."""
+        self._resolving.describe(pid, page)
+
     def end_soon(self, exit_code: int) -> None:
         """exit(): what is in the rings is still handed over."""
         self.exit_code = exit_code

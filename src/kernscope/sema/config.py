@@ -98,6 +98,11 @@ SETTINGS: dict[str, Setting] = {
         "bpftrace", "form of stack traces", choices=("bpftrace", "perf", "raw", "build_id")
     ),
     "str_trunc_trailer": Setting("..", "what marks a string that was cut"),
+    "unwind": Setting(
+        "frame_pointers",
+        "how `ustack` goes from frame to frame: by frame pointers, or by the unwind tables of programs and libraries",
+        choices=("frame_pointers", "tables"),
+    ),
     "use_blazesym": Setting(True, "symboliser", effect="there is one symboliser"),
     "unstable_tseries": Setting("warn", "accept `tseries()`", choices=_STABILITY),
     "unstable_typeinfo": Setting("warn", "accept `typeinfo()`", choices=_STABILITY),

@@ -54,10 +54,13 @@ class _Kind:
             lo.clear(place, 8 * self.words)
             return place
         kept = limit if self.user else limit + max(t.kind.most_hidden_frames for t in lo.targets)
-        frames = lo.scratch(8 * kept)
-        flags = _USER_STACK if self.user else 0
-        got = b.call(HELPER_IDS["get_stack"], lo.context, frames, 8 * kept, flags)
-        size = b.select(b.cmp(Cond.SGT, got, 0), got, 0)
+        if self.user and _has_tables(lo):
+            frames, size = lo.unwound_stack(kept, mark_depth=limit == DEFAULT_FRAMES)
+        else:
+            frames = lo.scratch(8 * kept)
+            flags = _USER_STACK if self.user else 0
+            got = b.call(HELPER_IDS["get_stack"], lo.context, frames, 8 * kept, flags)
+            size = b.select(b.cmp(Cond.SGT, got, 0), got, 0)
         hash = _hash(lo, frames, size, kept)
         stored = lo.stack_map(kept)
         b.store(8, place, hash)
@@ -76,6 +79,12 @@ class _Kind:
         if self.user:
             b.store(8, place, task_id(lo, process=True), 16)
         return place
+
+
+def _has_tables(lo: LowerContext) -> bool:
+    """Whether stacks of processes are walked by unwind tables; else frame pointers must do."""
+    needs = ("bpf_loop", "task_btf")
+    return lo.config.get("unwind") == "tables" and all(lo.kernel.has_feature(name) for name in needs)
 
 
 def _hash(lo: LowerContext, frames: "Value", size: "Value", limit: int) -> "Value":

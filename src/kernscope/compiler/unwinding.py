@@ -1,0 +1,409 @@
+"""User stacks of code without frame pointers: emits a walk from frame to frame by the rules of `.eh_frame`.
+
+User space keeps the rules in maps (`kernscope.tables.unwinding`). For each frame the program finds the mapping that
+the address is in, then the last row at or before it, both by binary search, and from the row the caller's address, rsp
+and rbp. The walk is a callback of bpf_loop(), which the verifier checks once. What goes from frame to frame lies in the
+scratch area, of whose content the verifier knows nothing, so that every frame looks the same to it. The searches have
+no branches, for the same reason: each step adds its width or zero.
+
+A weakness: a mapping is trusted until a program finds that its process has called exec, or reaches an address in none.
+Between an unmap and a new map in the same place the wrong rules may be used; frames are then wrong, or the walk ends.
+"""
+
+from collections.abc import Callable
+
+from kernscope.catalog.task import task_id
+from kernscope.elf.eh_rules import (
+    CFA_AT_RBP,
+    CFA_RSP,
+    END,
+    NOTHING,
+    PLT,
+    RBP_AT_RBP,
+    SIGNAL,
+    UNSUPPORTED,
+)
+from kernscope.ssa import Block, Builder, Cond, Function, Value
+from kernscope.tables.bpf import MapFlag, MapType
+from kernscope.tables.helpers import HELPER_IDS
+from kernscope.tables.unwinding import (
+    ANY_EXEC_ID,
+    ASKED_MAP,
+    HEADER_BYTES,
+    INCOMPLETE,
+    MAPPING_BYTES,
+    MOST_ASKED,
+    MOST_MAPPINGS,
+    MOST_PROCESSES,
+    MOST_ROWS,
+    PROCESS_BYTES,
+    PROCESSES_MAP,
+    ROWS_MAP,
+    Reason,
+)
+from kernscope.types import UINT32, UINT64
+
+from .memory import FunctionState
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .statements import Statements
+
+__all__ = ["unwound_stack"]
+
+_IP, _SP, _BP, _PC, _COUNT, _STATUS = 0, 8, 16, 24, 32, 40
+_STATE_BYTES = 48
+_COMPLETE = 16
+"""Status of a walk that has reached the root; smaller ones are a `Reason`."""
+
+_REGS_BP, _REGS_IP, _REGS_SP = 32, 128, 152
+"""In `struct pt_regs` of x86-64 (arch/x86/include/asm/ptrace.h)."""
+_UCONTEXT_BP, _UCONTEXT_SP, _UCONTEXT_IP = 120, 160, 168
+"""In a signal's `struct ucontext`, to which rsp points in the code that returns from it (uapi/asm/sigcontext.h)."""
+_PF_KTHREAD = 0x00200000
+"""include/linux/sched.h"""
+_USER_STACK = 1 << 8
+"""BPF_F_USER_STACK"""
+
+
+def unwound_stack(lo: "Statements", most: int, *, mark_depth: bool) -> tuple[Value, Value]:
+    """Emit the walk; (address of the frames in the scratch area, their size in bytes).
+
+    An incomplete stack ends with a word of its own, see INCOMPLETE, also one of more than `most` frames if `mark_depth`
+    says so. A process of which nothing is known yet is followed by frame pointers, and user space is asked about it.
+    """
+    return _Walk(lo, most, mark_depth).emit()
+
+
+class _Walk:
+    """The walk of one stack, at most `most` frames."""
+
+    def __init__(self, lo: "Statements", most: int, mark_depth: bool) -> None:
+        self.lo, self.most, self.mark_depth = lo, most, mark_depth
+        self.frames = lo.scratch_offset(8 * most)
+        self.state = lo.scratch_offset(_STATE_BYTES)
+        _describe_maps(lo)
+
+    def emit(self) -> tuple[Value, Value]:
+        lo, b = self.lo, self.lo.b
+        self._set(_COUNT, 0)
+        self._set(_PC, 0)
+        done = b.block("unwound")
+        task = b.call(HELPER_IDS["get_current_task"], pure=True)
+        flags = lo.read_kernel(b.add(task, lo.member_offset("task_struct", "flags")), 4, False)
+        process = b.block("process")
+        self._set(_STATUS, _COMPLETE)
+        b.branch(b.and_(flags, _PF_KTHREAD), done, process)
+        self._go(process)
+        self._set(_STATUS, 0)
+        unknown, known = b.block("unknown_process", likely=False), b.block("known_process")
+        mappings = self._mappings(task, unknown, known)
+        self._go(known)
+        self._begin()
+        handed = b.frame_addr(b.frame(8))
+        b.store(8, handed, mappings)
+        b.call(HELPER_IDS["loop"], self.most, b.function_ref(self._callback()), handed, 0)
+        b.jump(done)
+        self._go(unknown)
+        self._by_frame_pointers()
+        b.jump(done)
+        self._go(done)
+        self._mark()
+        return lo.scratch_at(self.frames), b.shl(self._bounded_count(), 3)
+
+    # --- the program's main function ------------------------------------------------------------------------
+
+    def _go(self, block: Block) -> None:
+        """Continue in a block to which all jumps have been made."""
+        self.lo.b.seal(block)
+        self.lo.b.position(block)
+
+    def _get(self, offset: int) -> Value:
+        return self.lo.b.load(8, self.lo.scratch_at(self.state), offset)
+
+    def _set(self, offset: int, value: Value | int) -> None:
+        self.lo.b.store(8, self.lo.scratch_at(self.state), value, offset)
+
+    def _mappings(self, task: Value, unknown: Block, known: Block) -> Value:
+        """The process's entry. It is unknown where there is none, or where it is from before an exec."""
+        lo, b = self.lo, self.lo.b
+        key = lo.place(UINT32)
+        b.store(4, key, task_id(lo, process=True))
+        entry = b.call(HELPER_IDS["map_lookup_elem"], b.map_fd(PROCESSES_MAP), key, pointer=True)
+        found, new, old = b.block("found"), b.block("new"), b.block("old")
+        b.branch_cmp(Cond.EQ, entry, 0, unknown, found)
+        self._go(found)
+        exec_id = lo.read_kernel(b.add(task, lo.member_offset("task_struct", "self_exec_id")), 4, False)
+        seen = b.load(4, entry, 8)
+        b.branch_cmp(Cond.EQ, seen, ANY_EXEC_ID, new, old)
+        self._go(new)
+        b.store(4, entry, exec_id, 8)
+        b.jump(known)
+        self._go(old)
+        b.branch_cmp(Cond.EQ, seen, exec_id, known, unknown)
+        return entry
+
+    def _begin(self) -> None:
+        """The registers with which the thread entered the kernel."""
+        lo, b = self.lo, self.lo.b
+        task = b.call(HELPER_IDS["get_current_task_btf"], pointer=True)
+        registers = b.opaque(b.call(HELPER_IDS["task_pt_regs"], task, pointer=True))
+        for offset, at in ((_IP, _REGS_IP), (_SP, _REGS_SP), (_BP, _REGS_BP)):
+            self._set(offset, lo.read_kernel(b.add(registers, at), 8, False))
+        self._set(_PC, self._get(_IP))
+
+    def _by_frame_pointers(self) -> None:
+        lo, b = self.lo, self.lo.b
+        self._set(_STATUS, Reason.NOT_MAPPED)
+        got = b.call(
+            HELPER_IDS["get_stack"], lo.context, lo.scratch_at(self.frames), 8 * self.most, _USER_STACK
+        )
+        self._set(_COUNT, b.lshr(b.select(b.cmp(Cond.SGT, got, 0), got, 0), 3))
+
+    def _bounded_count(self) -> Value:
+        b = self.lo.b
+        count = self._get(_COUNT)
+        return b.select(b.cmp(Cond.ULE, count, self.most), count, self.most)
+
+    def _mark(self) -> None:
+        """Write why the stack ends too early behind its frames, and ask for mappings that are not known."""
+        lo, b = self.lo, self.lo.b
+        status, done = self._get(_STATUS), b.block("marked")
+        incomplete, shallow, ask = b.block("incomplete"), b.block("shallow"), b.block("ask")
+        b.branch_cmp(Cond.EQ, status, _COMPLETE, done, incomplete)
+        self._go(incomplete)
+        if not self.mark_depth:
+            b.branch_cmp(Cond.EQ, status, 0, done, shallow)
+            self._go(shallow)
+        reason = b.select(b.cmp(Cond.EQ, status, 0), Reason.TOO_DEEP, status)
+        count = self._get(_COUNT)
+        index = b.select(b.cmp(Cond.ULT, count, self.most), count, self.most - 1)
+        b.store(8, b.ptr_add(lo.scratch_at(self.frames), b.shl(index, 3)), b.or_(reason, INCOMPLETE))
+        self._set(_COUNT, b.add(index, 1))
+        b.branch_cmp(Cond.EQ, reason, Reason.NOT_MAPPED, ask, done)
+        self._go(ask)
+        self._ask(done)
+        self._go(done)
+
+    def _ask(self, done: Block) -> None:
+        """Ask for a process's mappings, once per page of the address that is in none."""
+        lo, b = self.lo, self.lo.b
+        pid, page = task_id(lo, process=True), b.lshr(self._get(_PC), 12)
+        key = lo.place(UINT64)
+        b.store(8, key, b.or_(b.shl(pid, 32), b.and_(page, 0xFFFFFFFF)))
+        asked = b.call(HELPER_IDS["map_lookup_elem"], b.map_fd(ASKED_MAP), key, pointer=True)
+        first = b.block("first")
+        b.branch_cmp(Cond.EQ, asked, 0, first, done)
+        self._go(first)
+        b.call(HELPER_IDS["map_update_elem"], b.map_fd(ASKED_MAP), key, key, 0)
+        record = lo.record("unwind_wanted", (UINT32, UINT64))
+        lo.send_control(record, (pid, b.and_(page, 0xFFFFFFFF)))
+        b.jump(done)
+
+    # --- one frame ------------------------------------------------------------------------------------------
+
+    def _callback(self) -> Function:
+        """long frame(u64 index, void **handed): 0 to go on, 1 at the end."""
+        lo = self.lo
+        outer = lo.state
+        function = lo.module.new_function(f"frame_{len(lo.module.functions)}", params=2)
+        b = Builder(function)
+        goon, stop = b.block("goon"), b.block("stop")
+        lo.state = FunctionState(function, b, stop)
+        mappings = b.load(8, b.param(1, pointer=True), 0, pointer_result=True)
+        lo.open_setup()
+        self._frame(b, mappings, goon, stop)
+        lo.close_setup()
+        for block, result in ((goon, 0), (stop, 1)):
+            self._go(block)
+            b.ret(result)
+        lo.state = outer
+        return function
+
+    def _frame(self, b: Builder, mappings: Value, goon: Block, stop: Block) -> None:
+        self._keep_frame(b, stop)
+        pc = self._get(_PC)
+        no_rule = b.block("no_rule", likely=False)
+        pointers = b.block("frame_pointers", likely=False)
+        mapping = self._find_mapping(b, mappings, pc, stop)
+        relative = b.sub(pc, b.load(8, mapping, 16))
+        count = b.load(4, mapping, 28)
+        described, inside = b.block("described"), b.block("inside")
+        b.branch_cmp(Cond.EQ, count, 0, pointers, described)
+        self._go(described)
+        b.branch_cmp(Cond.ULE, relative, 0xFFFFFFFF, inside, no_rule)
+        self._go(inside)
+        row = self._find_row(b, relative, b.load(4, mapping, 24), count)
+        self._apply(b, row, relative, goon, stop, no_rule)
+        self._go(pointers)
+        self._follow_pointers(b, goon, stop)
+        self._go(no_rule)
+        self._set(_STATUS, Reason.NO_RULE)
+        b.jump(stop)
+
+    def _keep_frame(self, b: Builder, stop: Block) -> None:
+        count = self._get(_COUNT)
+        room = b.block("room")
+        b.branch_cmp(Cond.ULT, count, self.most, room, stop)
+        self._go(room)
+        b.store(8, b.ptr_add(self.lo.scratch_at(self.frames), b.shl(count, 3)), self._get(_IP))
+        self._set(_COUNT, b.add(count, 1))
+
+    def _find_mapping(self, b: Builder, mappings: Value, pc: Value, stop: Block) -> Value:
+        def at(index: Value) -> Value:
+            masked = b.shl(b.and_(index, MOST_MAPPINGS - 1), MAPPING_BYTES.bit_length() - 1)
+            return b.ptr_add(b.ptr_add(mappings, HEADER_BYTES), masked)
+
+        last = b.sub(b.load(4, mappings, 0), 1)
+        found = at(_search(b, pc, last, lambda index: b.load(8, at(index)), MOST_MAPPINGS))
+        above, inside, outside = b.block("above"), b.block("mapped"), b.block("outside", likely=False)
+        b.branch_cmp(Cond.UGE, pc, b.load(8, found), above, outside)
+        self._go(above)
+        b.branch_cmp(Cond.ULT, pc, b.load(8, found, 8), inside, outside)
+        self._go(outside)
+        # Nothing is ever mapped at the lowest addresses: the walk went wrong, and asking would not help.
+        self._set(_STATUS, b.select(b.cmp(Cond.ULT, pc, 4096), Reason.BAD_MEMORY, Reason.NOT_MAPPED))
+        b.jump(stop)
+        self._go(inside)
+        return found
+
+    def _find_row(self, b: Builder, relative: Value, first: Value, count: Value) -> Value:
+        def at(index: Value) -> Value:
+            masked = b.shl(b.and_(b.add(first, index), MOST_ROWS - 1), 3)
+            return b.ptr_add(b.map_value(ROWS_MAP), masked)
+
+        index = _search(b, relative, b.sub(count, 1), lambda index: b.load(4, at(index)), MOST_ROWS)
+        return b.load(8, at(index))
+
+    def _apply(
+        self, b: Builder, row: Value, relative: Value, goon: Block, stop: Block, no_rule: Block
+    ) -> None:
+        """From a row to the caller's registers."""
+        kind, offset = b.lshr(row, 56), b.ext(b.lshr(row, 32), 16, True)
+        rule, simple, special = b.block("rule"), b.block("simple"), b.block("special", likely=False)
+        base, read, based = object(), b.block("read_cfa", likely=False), b.block("based")
+        end, plt, signal = b.block("end"), b.block("plt"), b.block("signal")
+        b.branch_cmp(Cond.ULE, b.and_(row, 0xFFFFFFFF), relative, rule, no_rule)
+        self._go(rule)
+        b.branch_cmp(Cond.ULE, b.sub(kind, CFA_RSP), CFA_AT_RBP - CFA_RSP, simple, special)
+        self._go(simple)
+        start = b.select(b.cmp(Cond.EQ, kind, CFA_RSP), self._get(_SP), self._get(_BP))
+        b.write_var(base, b.add(start, offset))
+        b.branch_cmp(Cond.EQ, kind, CFA_AT_RBP, read, based)
+        self._go(read)
+        b.write_var(base, self._user_word(b, b.add(start, offset), stop))
+        b.jump(based)
+        self._go(special)
+        self._switch(
+            b, kind, {END: end, PLT: plt, SIGNAL: signal, UNSUPPORTED: no_rule, NOTHING: no_rule}, no_rule
+        )
+        self._go(end)
+        self._set(_STATUS, _COMPLETE)
+        b.jump(stop)
+        self._go(plt)
+        pushed = b.cmp(Cond.UGE, b.and_(self._get(_IP), 15), 11)
+        b.write_var(base, b.add(b.add(self._get(_SP), 8), b.shl(pushed, 3)))
+        b.jump(based)
+        self._go(signal)
+        self._through_signal(b, goon, stop)
+        self._go(based)
+        self._return(b, b.read_var(base), b.and_(b.lshr(row, 48), 0xFF), goon, stop)
+
+    def _switch(self, b: Builder, kind: Value, targets: dict[int, Block], otherwise: Block) -> None:
+        for number, target in targets.items():
+            following = b.block("other_kind")
+            b.branch_cmp(Cond.EQ, kind, number, target, following)
+            self._go(following)
+        b.jump(otherwise)
+
+    def _return(self, b: Builder, cfa: Value, place: Value, goon: Block, stop: Block) -> None:
+        """The caller of a frame whose base is known."""
+        kept, same = b.block("rbp_kept"), b.block("rbp_same")
+        upwards, bad = b.block("upwards"), b.block("downwards", likely=False)
+        b.branch_cmp(Cond.UGT, cfa, self._get(_SP), upwards, bad)
+        self._go(bad)
+        self._set(_STATUS, Reason.BAD_MEMORY)
+        b.jump(stop)
+        self._go(upwards)
+        back = self._user_word(b, b.sub(cfa, 8), stop)
+        b.branch_cmp(Cond.EQ, place, 0, same, kept)
+        self._go(kept)
+        bp = self._get(_BP)
+        where = b.select(b.cmp(Cond.EQ, place, RBP_AT_RBP), bp, b.sub(cfa, b.shl(place, 3)))
+        self._set(_BP, self._user_word(b, where, stop))
+        b.jump(same)
+        self._go(same)
+        self._set(_SP, cfa)
+        self._continue_at(b, back, goon, stop)
+
+    def _continue_at(self, b: Builder, back: Value, goon: Block, stop: Block) -> None:
+        """Go on at a return address: the call before it tells whose frame it is."""
+        root, caller = b.block("root", likely=False), b.block("caller")
+        self._set(_IP, back)
+        self._set(_PC, b.sub(back, 1))
+        b.branch_cmp(Cond.EQ, back, 0, root, caller)
+        self._go(root)
+        self._set(_STATUS, _COMPLETE)
+        b.jump(stop)
+        self._go(caller)
+        b.jump(goon)
+
+    def _through_signal(self, b: Builder, goon: Block, stop: Block) -> None:
+        """Go on where a signal came: the instruction there has not been executed, or was about to be again."""
+        sp = self._get(_SP)
+        ip = self._user_word(b, b.add(sp, _UCONTEXT_IP), stop)
+        self._set(_BP, self._user_word(b, b.add(sp, _UCONTEXT_BP), stop))
+        self._set(_SP, self._user_word(b, b.add(sp, _UCONTEXT_SP), stop))
+        self._set(_IP, ip)
+        self._set(_PC, ip)
+        b.jump(goon)
+
+    def _follow_pointers(self, b: Builder, goon: Block, stop: Block) -> None:
+        """Code that nothing describes, as a JIT compiler makes it: rbp points to the caller's rbp and the way back."""
+        bp = self._get(_BP)
+        sensible, bad = b.block("sensible"), b.block("senseless", likely=False)
+        b.branch_cmp(Cond.UGE, bp, self._get(_SP), sensible, bad)
+        self._go(bad)
+        self._set(_STATUS, Reason.NO_RULE)
+        b.jump(stop)
+        self._go(sensible)
+        back = self._user_word(b, b.add(bp, 8), stop)
+        self._set(_BP, self._user_word(b, bp, stop))
+        self._set(_SP, b.add(bp, 16))
+        self._continue_at(b, back, goon, stop)
+
+    def _user_word(self, b: Builder, address: Value, stop: Block) -> Value:
+        """The word at an address of the process; where it cannot be read the walk ends."""
+        slot = b.frame_addr(b.frame(8))
+        failed, read = b.block("unreadable", likely=False), b.block("read")
+        status = b.call(HELPER_IDS["probe_read_user"], slot, 8, address)
+        b.branch_cmp(Cond.EQ, status, 0, read, failed)
+        self._go(failed)
+        self._set(_STATUS, Reason.BAD_MEMORY)
+        b.jump(stop)
+        self._go(read)
+        return b.load(8, slot)
+
+
+def _search(b: Builder, wanted: Value, last: Value, load: Callable[[Value], Value], size: int) -> Value:
+    """The index, up to `last`, of the last entry that is not above `wanted`; 0 where even the first one is.
+
+    Everything is below 2^63, so that the sign of a difference tells which is larger.
+    """
+    at: Value = b.const(0)
+    step = size // 2
+    while step:
+        candidate = b.add(at, step)
+        beyond = b.or_(b.sub(last, candidate), b.sub(wanted, load(candidate)))
+        at = b.add(at, b.and_(b.not_(b.ashr(beyond, 63)), step))
+        step //= 2
+    return at
+
+
+def _describe_maps(lo: "Statements") -> None:
+    """Add the maps to the bundle, once."""
+    flags = MapFlag.NO_PREALLOC if lo.storage.grows else 0
+    lo.storage.kernel_map(ROWS_MAP, MapType.ARRAY, 4, 8 * MOST_ROWS, 1, flags=MapFlag.MMAPABLE)
+    processes = MOST_PROCESSES if lo.storage.grows else MOST_PROCESSES // 8
+    lo.storage.kernel_map(PROCESSES_MAP, MapType.HASH, 4, PROCESS_BYTES, processes, flags=flags)
+    lo.storage.kernel_map(ASKED_MAP, MapType.LRU_HASH, 8, 8, MOST_ASKED)
