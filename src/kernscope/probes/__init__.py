@@ -13,6 +13,8 @@ from .timer import INTERVAL, PROFILE
 from .tracepoint import BARE_TRACEPOINT, PERF_TRACEPOINT, TRACEPOINT
 from .uprobe import SERVERS as UPROBE_SERVERS
 from .uprobe import UPROBE, URETPROBE
+from .usdt import SERVERS as USDT_SERVERS
+from .usdt import USDT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ KINDS: tuple[ProbeKind, ...] = (
     PROFILE,
     UPROBE,
     URETPROBE,
+    USDT,
     SOFTWARE,
     HARDWARE,
     TRACEPOINT,
@@ -43,13 +46,21 @@ KINDS: tuple[ProbeKind, ...] = (
 
 _ATTACHED: dict[str, ProbeKind] = {
     kind.providers[0]: kind
-    for kind in (*KINDS, *UPROBE_SERVERS, BARE_TRACEPOINT, PERF_TRACEPOINT, SYSCALL_ENTER, SYSCALL_EXIT)
+    for kind in (
+        *KINDS,
+        *UPROBE_SERVERS,
+        *USDT_SERVERS,
+        BARE_TRACEPOINT,
+        PERF_TRACEPOINT,
+        SYSCALL_ENTER,
+        SYSCALL_EXIT,
+    )
 }
 _BY_PROVIDER: dict[str, ProbeKind] = {name: kind for kind in KINDS for name in kind.providers}
 
 PLANNED = frozenset(
     """
-    kprobe k kretprobe kr fentry f fexit fr kfunc kretfunc usdt U
+    kprobe k kretprobe kr fentry f fexit fr kfunc kretfunc
     watchpoint w asyncwatchpoint aw iter it
     """.split()
 )
