@@ -69,6 +69,16 @@ class ProgramShape:
         self.expected_attach_type, self.attach_btf = expected_attach_type, attach_btf
 
 
+class TargetTypes(Protocol):
+    """The types of a program that is probed, by name."""
+
+    def struct(self, tag: str, name: str) -> Struct | None: ...
+
+    def enum(self, name: str) -> Type | None: ...
+
+    def typedef(self, name: str) -> Type | None: ...
+
+
 class EventReader(Protocol):
     """What a kind needs of lowering while it emits code for its programs."""
 
@@ -159,6 +169,14 @@ class ProbeKind:
 
     def args(self, kernel: "KernelFacts", target: Target) -> Struct | None:
         """The members of `args`, or None where the kind has none."""
+        return None
+
+    def absent_arg(self, kernel: "KernelFacts", target: Target, name: str) -> str:
+        """Why `args` has no member `name` although the event has an argument of that name; empty if it has none."""
+        return ""
+
+    def types(self, kernel: "KernelFacts", target: Target) -> "TargetTypes | None":
+        """The types that the probed program itself describes, or None."""
         return None
 
     def arg_count(self, kernel: "KernelFacts", target: Target) -> int:

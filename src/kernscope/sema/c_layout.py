@@ -2,7 +2,7 @@
 
 from kernscope.types import Array, Bool, Enum, Integer, String, Struct, StructField, Type, align_up
 
-__all__ = ["CMember", "lay_out", "natural_alignment"]
+__all__ = ["CMember", "lay_out", "natural_alignment", "same_layout"]
 
 
 class CMember:
@@ -75,6 +75,19 @@ def _add(fields: dict[str, StructField], member: CMember, offset: int) -> None:
         for field in member.type.fields.values():
             inner = StructField(field.name, field.type, offset + field.offset, bits=field.bits)
             fields.setdefault(field.name, inner)
+
+
+def same_layout(left: Type, right: Type) -> bool:
+    """Whether two types of one name, of different programs, have the same members at the same places."""
+    if not isinstance(left, Struct) or not isinstance(right, Struct):
+        return left == right
+    return left.size == right.size and [_place(f) for f in left.fields.values()] == [
+        _place(f) for f in right.fields.values()
+    ]
+
+
+def _place(field: StructField) -> tuple[object, ...]:
+    return field.name, field.offset, field.bits, str(field.type)
 
 
 def holds_bits(t: Type) -> bool:

@@ -240,6 +240,7 @@ class Checker(ExpressionChecker):
 
     def _check_clause(self, clause: Clause) -> None:
         self.clause = clause
+        self.space.targets = clause.targets
         self.found = {}
         self.unrolled = 1
         self.scopes = [{}]

@@ -137,8 +137,10 @@ class Members(Casts):
         return t
 
     def _unknown_field(self, node: FieldAccess, args: Struct) -> None:
-        name = self.clause.targets[0].name
+        target = self.clause.targets[0]
+        name = target.name
         near = suggest(node.name, args.fields)
+        absent = target.kind.absent_arg(self.kernel, target, node.name)
         fields = ", ".join(f"`{f.name}` ({f.type_text})" for f in args.fields.values())
         if "sys_exit" in name and "ret" in args.fields:
             enter = name.replace("sys_exit", "sys_enter")
@@ -152,8 +154,8 @@ class Members(Casts):
                 "unknown-field",
                 f"`{name}` has no field `{node.name}`",
                 node.name_span,
-                label="not one of its fields",
-                notes=f"its fields are: {fields}" if fields else "it has no fields",
+                label="it cannot be read" if absent else "not one of its fields",
+                notes=absent or (f"its fields are: {fields}" if fields else "it has no fields"),
                 help=help,
             )
         )

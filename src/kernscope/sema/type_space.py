@@ -17,13 +17,19 @@ from kernscope.syntax.ast import (
 )
 from kernscope.types import INT8, Array, Enum, Pointer, String, Struct, Type
 
+from .c_layout import same_layout
 from .typenames import named_type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypeVar
+
     from kernscope.kernel.interface import KernelFacts
+    from kernscope.probes import Target
+    from kernscope.probes.base import TargetTypes
     from kernscope.types.from_btf import KernelTypes
 
+    T = TypeVar("T", bound=Type)
     Report = Callable[[Diagnostic], None]
     TypeOf = Callable[[Expr], Type | None]
 
@@ -40,6 +46,8 @@ class TypeSpace:
         self.typedefs: dict[str, Type] = {}
         self.enumerators: dict[str, tuple[Enum, int]] = {}
         """Names of enum values: the program's own, and those of the kernel that were asked for."""
+        self.targets: Sequence[Target] = ()
+        """The targets of the action that is checked: a program's debug information has types, too."""
         self._no_kernel_types: NotSupportedError | None = None
         self._anonymous = 0
         self._broken: set[str] = set()
@@ -57,6 +65,17 @@ class TypeSpace:
             self._no_kernel_types = problem
             return None
 
+    def _of_targets(self, ask: "Callable[[TargetTypes], T | None]") -> "T | None":
+        """What the programs that are probed have, where all of them have the same."""
+        found = None
+        for target in self.targets:
+            types = target.kind.types(self.kernel, target)
+            answer = ask(types) if types is not None else None
+            if answer is None or (found is not None and not same_layout(found, answer)):
+                return None
+            found = answer
+        return found
+
     def enumerator(self, name: str) -> tuple[Enum, int] | None:
         """The enum and the value of a name that no built-in has: of the program, or of the kernel."""
         found = self.enumerators.get(name)
@@ -70,6 +89,8 @@ class TypeSpace:
     def struct(self, tag: str, name: str) -> Struct | None:
         found = self.structs.get(f"{tag} {name}")
         if found is None or found.is_mention:
+            found = self._of_targets(lambda types: types.struct(tag, name))
+        if found is None:
             kernel = self.kernel_types()
             found = kernel.struct(tag, name) if kernel is not None else None
         return found
@@ -231,6 +252,8 @@ class TypeSpace:
         if node.tag == "enum":
             found: Type | None = self.enums.get(f"enum {node.name}")
             if found is None:
+                found = self._of_targets(lambda types: types.enum(node.name))
+            if found is None:
                 kernel = self.kernel_types()
                 found = kernel.enum(node.name) if kernel is not None else None
         else:
@@ -246,6 +269,9 @@ class TypeSpace:
             found = self.structs.get(f"struct {name}") or self.structs.get(f"union {name}")
         if found is not None or " " in name:
             return found
+        found = self._of_targets(lambda types: types.typedef(name) or types.struct("struct", name))
+        if found is not None:
+            return found
         kernel = self.kernel_types()
         if kernel is None:
             return None
@@ -258,6 +284,9 @@ class TypeSpace:
             return found
         if name in self._broken:
             return None
+        found = self._of_targets(lambda types: types.struct(node.tag, node.name))
+        if found is not None:
+            return found
         if mention and node.pointers:
             return Struct(name, 0, {})  # looked up when something behind the pointer is wanted
         found = self.struct(node.tag, node.name)
