@@ -60,6 +60,8 @@ _REGS_BP, _REGS_IP, _REGS_SP = 32, 128, 152
 """In `struct pt_regs` of x86-64 (arch/x86/include/asm/ptrace.h)."""
 _UCONTEXT_BP, _UCONTEXT_SP, _UCONTEXT_IP = 120, 160, 168
 """In a signal's `struct ucontext`, to which rsp points in the code that returns from it (uapi/asm/sigcontext.h)."""
+_ADDRESS_BITS = 56
+"""Of an address in user space at most (five-level page tables)."""
 _PF_KTHREAD = 0x00200000
 """include/linux/sched.h"""
 _USER_STACK = 1 << 8
@@ -339,6 +341,7 @@ class _Walk:
     def _continue_at(self, b: Builder, back: Value, goon: Block, stop: Block) -> None:
         """Go on at a return address: the call before it tells whose frame it is."""
         root, caller = b.block("root", likely=False), b.block("caller")
+        bad = b.block("no_address", likely=False)
         self._set(_IP, back)
         self._set(_PC, b.sub(back, 1))
         b.branch_cmp(Cond.EQ, back, 0, root, caller)
@@ -346,7 +349,10 @@ class _Walk:
         self._set(_STATUS, _COMPLETE)
         b.jump(stop)
         self._go(caller)
-        b.jump(goon)
+        b.branch_cmp(Cond.EQ, b.lshr(back, _ADDRESS_BITS), 0, goon, bad)
+        self._go(bad)
+        self._set(_STATUS, Reason.BAD_MEMORY)
+        b.jump(stop)
 
     def _through_signal(self, b: Builder, goon: Block, stop: Block) -> None:
         """Go on where a signal came: the instruction there has not been executed, or was about to be again."""

@@ -1,11 +1,13 @@
 """From the stacks of a program's maps, which are numbers, to frames.
 
-A stack in the form `raw` is text: one hexadecimal address per line, the leaf first.
+A stack in the form `raw` is text: one hexadecimal word per line, the leaf first. The words are addresses; a stack that
+could not be followed to its root ends with a mark (`kernscope.tables.unwinding`).
 """
 
 from __future__ import annotations
 
 from kernscope.profiler.profile import Frame
+from kernscope.tables.unwinding import INCOMPLETE, Reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,9 +28,17 @@ if TYPE_CHECKING:
         def user_symbol(self, pid: int, address: int) -> UserSymbol | None: ...
 
 
-__all__ = ["UNKNOWN", "Stacks"]
+__all__ = ["INCOMPLETE_FRAMES", "UNKNOWN", "Stacks"]
 
 UNKNOWN = "[unknown]"
+
+INCOMPLETE_FRAMES = {
+    Reason.NO_RULE: Frame("[incomplete: code without unwind information]", "mark"),
+    Reason.NOT_MAPPED: Frame("[incomplete: code that was new]", "mark"),
+    Reason.BAD_MEMORY: Frame("[incomplete: the stack could not be read]", "mark"),
+    Reason.TOO_DEEP: Frame("[incomplete: too deep]", "mark"),
+}
+"""What stands in the place of the root of a stack that was not followed to its end, by reason."""
 
 
 class Stacks:
@@ -58,6 +68,9 @@ class Stacks:
         frame = self._user.get((pid, word))
         if frame is None:
             address = int(word, 16)
+            mark = INCOMPLETE_FRAMES.get(address ^ INCOMPLETE)
+            if mark is not None:
+                return mark
             symbol = self._symbols.user_symbol(pid, address)
             if symbol is None:
                 frame = Frame(UNKNOWN, "native", address=address)

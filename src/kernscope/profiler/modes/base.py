@@ -13,10 +13,13 @@ if TYPE_CHECKING:
 
     Maps = Mapping[str, Mapping[object, object]]
 
-__all__ = ["STACK_KEYS", "Mode", "Options", "add"]
+__all__ = ["CONFIG", "STACK_KEYS", "Mode", "Options", "add"]
 
 STACK_KEYS = 65_536
 """Different stacks that a run can tell apart; what does not fit is counted and reported."""
+
+CONFIG = f'config = {{ max_map_keys = {STACK_KEYS}; unwind = "tables" }}\n'
+"""How the programs of all modes begin."""
 
 
 class Options:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kernscope.profiler.modes.base import STACK_KEYS, Mode, Options, add
+from kernscope.profiler.modes.base import CONFIG, Mode, Options, add
 from kernscope.profiler.profile import Profile
 from kernscope.selection import slashed
 
@@ -21,9 +21,7 @@ class _Cpu(Mode):
         chosen = options.filter
         conditions = " && ".join(part for part in ("pid != 0", chosen.predicate()) if part)
         return (
-            f"config = {{ max_map_keys = {STACK_KEYS} }}\n"
-            + chosen.clauses()
-            + f"profile:hz:{options.frequency} {slashed(conditions)}{{\n"
+            CONFIG + chosen.clauses() + f"profile:hz:{options.frequency} {slashed(conditions)}{{\n"
             "    @samples[pid, tid, comm, kstack(raw), ustack(raw)] = count();\n"
             "}\n"
         )
