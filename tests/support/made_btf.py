@@ -149,4 +149,32 @@ def made_kernel() -> Btf:
     registers = m.pointer(m.struct("pt_regs", 168, [("ax", uint64, 80 * 8)]))
     m.tracepoint("sys_enter", [("regs", registers), ("id", int64)])
     m.tracepoint("sys_exit", [("regs", registers), ("ret", int64)])
+    _add_iterators(m, task_pointer, uint32, uint64)
     return m.btf()
+
+
+def _add_iterators(m: BtfMaker, task: int, uint32: int, uint64: int) -> None:
+    """`iter:task` and `iter:task_file` as the kernel has them, a function without a context, and one of a map."""
+
+    file = m.pointer(m.struct("file", 64, [("f_flags", uint32, 0)]))
+    meta = m.pointer(m.struct("bpf_iter_meta", 24, [("session_id", uint64, 64), ("seq_num", uint64, 128)]))
+
+    def member(name: str, to: int) -> int:
+        """``__bpf_md_ptr``: a pointer in an anonymous union, 8 bytes wide on every machine."""
+        return m.union("", 8, [(name, to, 0)])
+
+    contexts: dict[str, Members] = {
+        "task": [("", member("meta", meta), 0), ("", member("task", task), 64)],
+        "task_file": [
+            ("", member("meta", meta), 0),
+            ("", member("task", task), 64),
+            ("fd", uint32, 128),
+            ("", member("file", file), 192),
+        ],
+        "bpf_map_elem": [("", member("meta", meta), 0), ("", member("map", meta), 64)],
+    }
+    prototype = m.function([("meta", meta)])
+    for name, members in contexts.items():
+        m.struct(f"bpf_iter__{name}", 8 * len(members), members)
+        m.modifier(Kind.FUNC, prototype, f"bpf_iter_{name}")
+    m.modifier(Kind.FUNC, prototype, "bpf_iter_task_next")

@@ -193,6 +193,20 @@ class Btf:
         """Members of a struct or union, as declared; anonymous ones have an empty name."""
         return list(self._iterate_members(type))
 
+    def named_members(self, type: BtfType) -> list[Member]:
+        """Members of a struct or union and of the anonymous ones in it; offsets are from the outermost one's start."""
+        found: list[Member] = []
+        for member in self._iterate_members(type):
+            inner = None if member.name else self.resolve(member.type_id)
+            if inner is None:
+                found.append(member)
+            elif inner.kind in (Kind.STRUCT, Kind.UNION):
+                found += [
+                    Member(m.name, m.type_id, member.bit_offset + m.bit_offset, m.bitfield_bits)
+                    for m in self.named_members(inner)
+                ]
+        return found
+
     def _iterate_members(self, type: BtfType) -> "Iterator[Member]":
         start = type.offset + 12
         owner = self._owner(type)
@@ -308,16 +322,21 @@ class Btf:
 
     def raw_tracepoint_names(self) -> list[str]:
         """All raw tracepoints of this BTF, sorted, from its strings (a few ms)."""
-        prefix = _TRACEPOINT_PREFIX.encode()
-        strings = bytes(self._strings)
+        found = self.strings(_TRACEPOINT_PREFIX)
+        return sorted(
+            text.removeprefix(_TRACEPOINT_PREFIX) for text in found if self.find(Kind.TYPEDEF, text)
+        )
+
+    def strings(self, prefix: str) -> set[str]:
+        """All names in it that begin so, of whatever kind."""
+        start, strings = b"\0" + prefix.encode(), bytes(self._strings)
         found = set()
-        position = strings.find(b"\0" + prefix)
+        position = strings.find(start)
         while position >= 0:
-            start = position + 1 + len(prefix)
-            end = strings.index(b"\0", start)
-            found.add(strings[start:end].decode("utf-8", "replace"))
-            position = strings.find(b"\0" + prefix, end)
-        return sorted(name for name in found if self.find(Kind.TYPEDEF, _TRACEPOINT_PREFIX + name))
+            end = strings.index(b"\0", position + 1)
+            found.add(strings[position + 1 : end].decode("utf-8", "replace"))
+            position = strings.find(start, end)
+        return found
 
 
 def _last_at_most(offsets: "memoryview | list[int]", position: int) -> int:

@@ -200,6 +200,9 @@ class KernelAccess(KernelFacts, Protocol):
     ) -> "Link":
         """On one place of a program or library."""
 
+    def attach_iterator(self, program: "Program", name: str, *, process: int = 0, target: str = "") -> "Link":
+        """An iteration over the kernel's objects, which runs `program` while it is read (`Link.read_some`)."""
+
     def detach(self, links: "Sequence[Link]", *, background: bool = False) -> None:
         """Close links together: their waits for the kernel are shared; see `link.detach_together`."""
 

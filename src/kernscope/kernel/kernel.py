@@ -264,6 +264,11 @@ class Kernel:
             target=target,
         )
 
+    def attach_iterator(self, program: Program, name: str, *, process: int = 0, target: str = "") -> Link:
+        from kernscope.kernel.iterator import attach_iterator
+
+        return attach_iterator(program, name, process=process, target=target)
+
     def start_command(self, arguments: "Sequence[str]") -> "Command":
         from kernscope.kernel.process import start
 

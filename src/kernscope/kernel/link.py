@@ -32,6 +32,13 @@ class Link(KernelObject):
 
     __slots__ = ("event_fd", "is_tracepoint")
 
+    is_read = False
+    """Whether its program runs when it is read (`read_some`), and only then."""
+
+    def read_some(self, objects: int) -> bool:
+        """Let its program run for at most so many objects; False if there are no more."""
+        return False
+
     def __init__(self, fd: int, target: str, event_fd: int = -1, *, is_tracepoint: bool = False) -> None:
         super().__init__(fd, target)
         self.event_fd = event_fd

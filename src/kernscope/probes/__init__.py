@@ -5,6 +5,7 @@ from kernscope.diagnostics import error, suggest
 
 from .base import ProbeKind, ProgramShape, Report, Target
 from .counters import HARDWARE, SOFTWARE
+from .iterators import ITER
 from .lifecycle import BEGIN, BENCH, END, SELF, TEST
 from .netfilter import NETFILTER
 from .rawtracepoint import RAWTRACEPOINT
@@ -38,6 +39,7 @@ KINDS: tuple[ProbeKind, ...] = (
     USDT,
     SOFTWARE,
     HARDWARE,
+    ITER,
     TRACEPOINT,
     RAWTRACEPOINT,
     NETFILTER,
@@ -61,7 +63,7 @@ _BY_PROVIDER: dict[str, ProbeKind] = {name: kind for kind in KINDS for name in k
 PLANNED = frozenset(
     """
     kprobe k kretprobe kr fentry f fexit fr kfunc kretfunc
-    watchpoint w asyncwatchpoint aw iter it
+    watchpoint w asyncwatchpoint aw
     """.split()
 )
 """Providers of the bpftrace language that parse but have no kind yet."""

@@ -35,6 +35,9 @@ __all__ = ["Live", "close_all"]
 
 FOREVER_NS = (1 << 64) - 1
 
+ITERATED_OBJECTS = 64
+"""So many objects' records must find room in the ring buffer: they are handed over before the next ones."""
+
 ON_DEMAND = ("test", "bench")
 RUN_BY_SESSION = {
     "begin": "begin",
@@ -59,6 +62,7 @@ class Live:
         self._programs: list[tuple[str, Program]] = []
         self._inline: dict[str, list[tuple[tuple[object, ...], Program]]] = {}
         self._links: list[Link] = []
+        self._iterations: list[Link] = []
         self.missing: list[AttachError] = []
         """What could not be attached, where the setting `missing_probes` accepts that."""
 
@@ -136,10 +140,22 @@ class Live:
                         if must:
                             raise
                         self.missing.append(problem)
+        self._iterations = [link for link in self._links if link.is_read]
+
+    @property
+    def iterating(self) -> bool:
+        """Whether there are programs that run when they are read, and have not come to their end."""
+        return bool(self._iterations)
+
+    def iterate(self) -> bool:
+        """Let the first of them go on for some objects. True: that was the last of all that could run."""
+        if not self._iterations[0].read_some(ITERATED_OBJECTS):
+            del self._iterations[0]
+        return not self._iterations and all(link.is_read for link in self._links)
 
     def detach(self) -> None:
         """Together, so that those that wait for the kernel wait together."""
-        links, self._links = self._links, []
+        links, self._links, self._iterations = self._links, [], []
         if links:
             self.kernel.detach(links)
 

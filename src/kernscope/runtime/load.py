@@ -60,11 +60,7 @@ def load_program(
         types = kernel.btf_load(blob)
         functions = func_info([slot for _, slot, _ in spec.functions], ids)
     if spec.attach_btf is not None:
-        name = spec.attach_btf.removeprefix("btf_trace_")
-        found = kernel.btf().raw_tracepoint(name)
-        if found is None:
-            raise NotSupportedError(f"raw tracepoint `{name}`", "a kernel whose BTF describes it")
-        btf_id = found.btf_id
+        btf_id = _btf_id(kernel, spec.attach_btf)
     try:
         return kernel.prog_load(
             spec.type,
@@ -81,6 +77,17 @@ def load_program(
     finally:
         if types is not None:
             types.close()
+
+
+def _btf_id(kernel: "KernelAccess", name: str) -> int:
+    """The id of the typedef `btf_trace_…` of a raw tracepoint, or of a function."""
+    from kernscope.btf import Kind
+
+    kind = Kind.TYPEDEF if name.startswith("btf_trace_") else Kind.FUNC
+    found = kernel.btf().find(kind, name)
+    if found is None:
+        raise NotSupportedError(name, "a kernel whose BTF describes it")
+    return found.id
 
 
 def source_span(spec: ProgramSpec, slot: int) -> tuple[int, int] | None:

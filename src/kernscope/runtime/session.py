@@ -376,16 +376,19 @@ class Session:
             self._end()
             return 0
         assert self._waiter is not None
+        iterating = self._live.iterating
+        if iterating and self._live.iterate():
+            self._stopping = True
         handled = self._round()
         # Where records come all the time, the loop still has to see that the command has ended.
-        ready = self._waiter.wait(self._patience(limit) if handled == 0 else 0.0)
+        ready = self._waiter.wait(self._patience(limit) if handled == 0 and not iterating else 0.0)
         if self._signals:
             self._run_signal_probes()
         if self._watched.ended(ready):
             self._stopping = True
         if handled == 0 and ready:
             handled = self._round()
-        if 0 < handled < BATCH_RECORDS // 4 and limit != 0.0 and not self._stopping:
+        if 0 < handled < BATCH_RECORDS // 4 and limit != 0.0 and not self._stopping and not iterating:
             _sleep(min(REST_SECONDS, self._patience(limit)))
         now = _monotonic()
         if now >= self._next_report:
