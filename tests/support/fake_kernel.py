@@ -11,6 +11,7 @@ from made_btf import made_kernel
 from kernscope.btf import Btf
 from kernscope.kernel.errors import KernelError, NotSupportedError
 from kernscope.kernel.facts import PidNamespace
+from kernscope.kernel.functions import KernelFunctions
 from kernscope.kernel.tracefs import TracepointFormat, parse_format
 from kernscope.kernel.user_files import UserPath, find_user_files, map_file
 from kernscope.tables.arch import ARCHITECTURES, Architecture
@@ -67,6 +68,40 @@ TASK_OFFSETS = {"thread_info.status": 16, "tgid": 1244, "real_parent": 1256, "co
 """Of `made_btf.made_kernel`."""
 
 
+SYMBOLS = """\
+0000000000000000 A fixed_percpu_data
+ffffffff81000000 T _stext
+ffffffff81000000 T __noinstr_text_start
+ffffffff81000010 T exc_page_fault
+ffffffff81000100 T __noinstr_text_end
+ffffffff81234560 T vfs_read
+ffffffff81234600 t do_nanosleep
+ffffffff81234680 t shrink_slab.isra.0
+ffffffff81234700 T vfs_write
+ffffffff81234800 T __x64_sys_openat
+ffffffff81234900 t twice
+ffffffff81234a00 t twice
+ffffffff81300000 T _etext
+ffffffff82000000 D jiffies
+ffffffffc0000000 t nf_hook\t[nf_tables]
+ffffffffc0000100 t vfs_read\t[nf_tables]
+"""
+"""Of /proc/kallsyms."""
+
+TRACEABLE = """\
+__ftrace_invalid_address___12
+vfs_read
+vfs_write
+do_nanosleep
+shrink_slab.isra.0
+__x64_sys_openat
+twice
+nf_hook [nf_tables]
+vfs_read [nf_tables]
+"""
+"""Of available_filter_functions."""
+
+
 class FakeKernel:
     """Implements `kernscope.kernel.interface.KernelFacts`.
 
@@ -95,6 +130,8 @@ class FakeKernel:
         self.pid_namespace = PidNamespace(*pid_namespace)
         self.arch: Architecture = ARCHITECTURES[machine]
         self.formats = formats
+        self.traceable: str | None = TRACEABLE
+        """What tracefs lists, or None where it cannot be read."""
         self.asked: list[str] = []
         """What was asked that is expensive on a real kernel: `btf`, `format category:name`."""
 
@@ -123,6 +160,14 @@ class FakeKernel:
         if "btf" not in self.features:
             raise NotSupportedError("kernel types (BTF)", "CONFIG_DEBUG_INFO_BTF")
         return made_kernel()
+
+    def functions(self) -> KernelFunctions:
+        self.asked.append("functions")
+        return KernelFunctions(
+            lambda: SYMBOLS.encode(),
+            lambda: self.traceable,
+            lambda: self.btf() if "btf" in self.features else None,
+        )
 
     def symbol_address(self, name: str, *, absolute: bool = False) -> int | None:
         return {"vfs_read": 0xFFFFFFFF81234560}.get(name)

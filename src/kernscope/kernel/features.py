@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kernscope.kernel.kernel import Kernel
 
 _PREFIX = "features-"
-_TABLE_VERSION = "3"
+_TABLE_VERSION = "4"
 """Part of the cache key: raised when a probe changes its meaning."""
 
 

@@ -9,7 +9,7 @@ from bisect import bisect_right
 
 from kernscope.kernel.errors import NotSupportedError
 
-__all__ = ["Kallsyms", "find_address", "read_kallsyms"]
+__all__ = ["Kallsyms", "content", "find_address", "read_kallsyms"]
 
 
 class Kallsyms:
@@ -70,7 +70,7 @@ class Kallsyms:
 
 def read_kallsyms() -> Kallsyms:
     """Parse /proc/kallsyms. Raises NotSupportedError if it is missing or hides its addresses."""
-    symbols = Kallsyms(_content().decode("utf-8", "replace"))
+    symbols = Kallsyms(content().decode("utf-8", "replace"))
     if symbols.hidden:
         raise _hidden()
     return symbols
@@ -83,13 +83,13 @@ def find_address(name: str, *, absolute: bool = False) -> int | None:
 
     Raises NotSupportedError if /proc/kallsyms is missing or hides its addresses.
     """
-    content = _content()
+    text = content()
     wanted = name.encode("utf-8", "surrogateescape")
     at = -1
-    while (at := content.find(b" " + wanted, at + 1)) >= 0:
-        behind = content[at + 1 + len(wanted) : at + 2 + len(wanted)]
-        line = content.rfind(b"\n", 0, at) + 1
-        address, kind = content[line:at].split(b" ")[:2]
+    while (at := text.find(b" " + wanted, at + 1)) >= 0:
+        behind = text[at + 1 + len(wanted) : at + 2 + len(wanted)]
+        line = text.rfind(b"\n", 0, at) + 1
+        address, kind = text[line:at].split(b" ")[:2]
         if behind in (b"\n", b"\t", b"") and (absolute or kind not in b"aA"):
             if int(address, 16) == 0 and kind not in b"aA":
                 raise _hidden()
@@ -97,7 +97,8 @@ def find_address(name: str, *, absolute: bool = False) -> int | None:
     return None
 
 
-def _content() -> bytes:
+def content() -> bytes:
+    """All of /proc/kallsyms. Raises NotSupportedError if there is none."""
     try:
         with open("/proc/kallsyms", "rb", buffering=0) as file:
             return file.read()

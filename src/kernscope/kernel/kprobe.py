@@ -26,7 +26,7 @@ _SOURCES = "/sys/bus/event_source/devices"
 
 _KPROBE_HINTS = {
     errno.ENOENT: "the kernel has no such symbol: the compiler may have inlined the function",
-    errno.EADDRNOTAVAIL: "several functions have this name: give the address of one, `kprobe:0x…` (/proc/kallsyms has them)",
+    errno.EADDRNOTAVAIL: "several functions have this name: give the address of one, `kprobe:0x…`",
     errno.EINVAL: "the kernel allows no probe at this place",
     errno.EILSEQ: "an instruction begins elsewhere: the offset must be that of one",
     errno.ENOTSUP: "the kernel allows no probe at this place",

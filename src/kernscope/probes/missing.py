@@ -12,7 +12,7 @@ __all__ = ["not_supported_here"]
 def not_supported_here(
     point: "AttachPoint", *features: str, help: "str | list[str] | None" = None
 ) -> Diagnostic:
-    """The error about a probe that needs one of these features (`kernscope.kernel.feature_table`), none of which works."""
+    """The error about a probe that needs one of these features (see `kernel.feature_table`), none of which works."""
     from kernscope.kernel.feature_table import FEATURES  # loads all probes of features
 
     entries = [FEATURES[name] for name in features]
