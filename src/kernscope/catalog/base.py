@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kernscope.probes import Target
     from kernscope.ssa import Builder, Value
     from kernscope.syntax.ast import Assign, Call, Expr, Identifier, MapRef
+    from kernscope.tables.packets import Header
     from kernscope.types import Struct
 else:
     Protocol = object
@@ -180,6 +181,15 @@ class LowerContext(Protocol):
     def load_arg(self, name: str) -> "Value": ...
 
     def load_positional(self, index: int) -> "Value":
+    def has_header(self, header: "Header") -> "Value":
+        """1 if the packet has a header, else 0."""
+
+    def packet_length(self) -> "Value":
+        """Bytes of the packet."""
+
+    def interface(self) -> "Value":
+        """Index of the packet's network interface."""
+
         """`arg0`, `arg1`, … of the event, as a 64-bit word."""
 
     def load_retval(self) -> "Value":

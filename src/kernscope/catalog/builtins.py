@@ -7,6 +7,7 @@ from kernscope.diagnostics import error, warning
 from kernscope.tables.helpers import HELPER_IDS
 from kernscope.types import INT64, UINT32, UINT64, Pointer, String, Struct, Symbolic, Type
 
+from . import packets
 from .base import Builtin, CheckContext, LowerContext
 from .functions import processes, stacks
 from .task import task_id
@@ -398,6 +399,7 @@ _ENTRIES: tuple[Builtin, ...] = (
     _Cpid(),
     *stacks.BUILTINS,
     *processes.BUILTINS,
+    *packets.BUILTINS,
     *(_Arg(i) for i in range(10)),
     _Retval(),
     _Func(),

@@ -81,6 +81,13 @@ class Access(Memory, ConstantReader):
         raise NotImplementedError
 
     def load(self, address: Value, t: Type, offset: int = 0) -> Value:
+    def known_argument(self, name: str) -> KnownPointer | None:
+        raise NotImplementedError
+
+    def header_place(self, t: Type) -> Value:
+        """The address of the program's own copy of a packet's header."""
+        raise NotImplementedError
+
         """A stored scalar."""
         return self.b.load(t.size, address, offset, signed=isinstance(t, Integer) and t.signed)
 
@@ -96,6 +103,8 @@ class Access(Memory, ConstantReader):
                 return self.locate(expr.base).moved(field.offset)
         if isinstance(expr, Unary) and expr.op == "*":
             return Place(self.value(expr.operand), 0, _space(self.type_of(expr.operand)))
+                    if base.space == "packet":
+                        return Place(self.header_place(base.target), field.offset, "own")
         if isinstance(expr, Index):
             base = self.type_of(expr.base)
             if isinstance(base, Pointer):
@@ -210,6 +219,15 @@ class Access(Memory, ConstantReader):
         """A bit-field: its storage unit, shifted up and down so that only its bits stay."""
         b, t = self.b, field.type
         assert field.bits is not None
+    def _read_swapped(self, place: Place, field: StructField) -> Value:
+        """A number that is stored the most significant byte first, or some bits of it."""
+        b = self.b
+        number = b.byteswap(self._read_scalar(place, field.type.size, False), 8 * field.type.size)
+        if field.bits is None:
+            return number
+        shift, width = field.bits
+        return b.and_(b.lshr(number, shift), (1 << width) - 1)
+
         shift, width = field.bits
         if shift + width <= 8 * t.size and place.offset % t.size == 0:
             raw = self._read_scalar(place, t.size, False)
@@ -254,6 +272,8 @@ class Access(Memory, ConstantReader):
         args = self.clause.args
         assert args is not None
         offset = args.fields[node.name].offset
+        if kept.swapped:
+            return self._read_swapped(place, kept)
         if is_scalar(t) or offset % 8 == 0:
             return value
         copy = self.place(t)

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from kernscope import probes
 from kernscope.bundle import Bundle, MapSpec, Record
 from kernscope.bundle.globals_layout import EXIT_FLAG, SCRATCH_MAP
+from kernscope.catalog.builtins import find_builtin
 from kernscope.catalog.functions import FUNCTIONS
 from kernscope.diagnostics import CompileError, Diagnostic, Span, error, root_span
 from kernscope.probes import ProgramShape, Target
 from kernscope.sema import Checked, Clause
 from kernscope.ssa import Builder, Cond, Module
-from kernscope.syntax.ast import Call, Node, walk
+from kernscope.syntax.ast import Call, Identifier, Node, walk
 from kernscope.tables.bpf import MapType
 
 from .memory import SCRATCH_LIMIT_BYTES, FunctionState
@@ -69,6 +70,7 @@ class _Program(Statements):
             b.branch_cmp(Cond.EQ, b.load(8, self.global_address(EXIT_FLAG)), 0, running, leave)
             b.seal(running)
             b.position(running)
+        self.parts = _parts(sections) if kind.reads_parts else frozenset()
         self.event = kind.begin_program(self, leave)
         exited = False
         for section in sections:
@@ -129,6 +131,17 @@ class _Program(Statements):
         self.block(clause.block)
         self.close_setup()
         self.release(mark)
+
+
+def _parts(sections: list[_Section]) -> frozenset[object]:
+    """The parts of the event that the actions of a program need."""
+    found = set()
+    for section in sections:
+        for node in walk(section.clause.probe):
+            entry = find_builtin(node.name) if isinstance(node, Identifier | Call) else None
+            if entry is not None and entry.part is not None:
+                found.add(entry.part)
+    return frozenset(found)
 
 
 def kernel_features(kernel: "KernelFacts") -> set[str]:

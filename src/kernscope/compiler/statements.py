@@ -452,7 +452,7 @@ class Statements(RecordSender):
             b.write_var(variable, self._unknown(handed) if variable in changed else handed)
         self.context = b.load(8, struct, context, pointer_result=True)
         self.open_setup()
-        if self.clause.needs_args or self.clause.needs_probe:
+        if self.clause.needs_args or self.clause.needs_probe or self.parts:
             kind = self.targets[0].kind
             self.event = kind.begin_program(self, leave)
             # It is one of the targets, as outside; the verifier has to be told again.

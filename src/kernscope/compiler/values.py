@@ -64,6 +64,7 @@ if TYPE_CHECKING:
 
     from kernscope.kernel.interface import KernelFacts
 
+    from kernscope.tables.packets import Header
     from .storage import Storage
 
 __all__ = ["Values"]
@@ -102,6 +103,7 @@ class Values(Access):
         """Variables that blocks within expressions assign: what was read of them before must not change with them."""
         self.probe_numbers: dict[str, int] = {}
 
+        self.parts: frozenset[object] = frozenset()
     @property
     def lowering(self) -> LowerContext:
         """This object as entries of the catalogue see it: complete only in the last class of the chain."""

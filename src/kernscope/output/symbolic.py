@@ -90,6 +90,24 @@ def _username(facts: SymbolFacts) -> Resolver:
     return resolve
 
 
+def _interface(facts: SymbolFacts) -> Resolver:
+    known: dict[int, str] = {}
+
+    def resolve(index: int) -> str:
+        name = known.get(index)
+        if name is None:
+            from _socket import if_indextoname  # `socket` itself takes long to load
+
+            try:
+                name = if_indextoname(index & 0xFFFFFFFF) if index else ""
+            except OSError:
+                name = str(index)  # gone, or of another network namespace
+            known[index] = name
+        return name
+
+    return resolve
+
+
 def _strftime(facts: SymbolFacts) -> Resolver:
     offset = facts.boot_offset_ns if isinstance(facts.boot_offset_ns, int) else facts.boot_offset_ns()
     strings = facts.strings
@@ -141,6 +159,7 @@ RESOLVERS: dict[str, Callable[[SymbolFacts], Resolver]] = {
     "function": _function,
     "inet": _inet,
     "ksym": ksym,
+    "interface": _interface,
     "macaddr": _macaddr,
     "probe": _probe,
     "username": _username,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kernscope.ssa import Block, Builder, Value
     from kernscope.syntax.ast import AttachPoint
 
+    from kernscope.tables.packets import Header
     from .verdicts import Verdicts
 else:
     Protocol = object
@@ -113,6 +114,10 @@ class ProbeKind:
     """Base of all kinds. `providers` are the names that select it, the first one being the canonical name."""
 
     providers: tuple[str, ...] = ()
+    @property
+    def parts(self) -> "Collection[object]":
+        """What the program's actions need of the event, as `Builtin.part` of what they use says."""
+
     syntax: tuple[str, ...] = ()
     most_args = 0
     """How many of `arg0`, `arg1`, … it has at most (see `arg_count`)."""
@@ -166,6 +171,14 @@ class ProbeKind:
     def describe(self, kernel: "KernelFacts", name: str) -> list[tuple[str, str]]:
         """`(C type, name)` of each member of `args` in the probe of this full name, for listings."""
         return []
+    has_packets = False
+    """Whether its events are packets (see `kernscope.probes.packet`)."""
+    headers: "tuple[Header, ...]" = ()
+    """The headers that its packets can have."""
+
+    reads_parts = False
+    """Whether `begin_program` reads the parts of the event that the program's actions need (`EventReader.parts`)."""
+
 
     def args(self, kernel: "KernelFacts", target: Target) -> Struct | None:
         """The members of `args`, or None where the kind has none."""
@@ -305,3 +318,19 @@ def match_names(pattern: str, names: Sequence[str]) -> list[str]:
     from fnmatch import fnmatchcase  # loads `re`, which the common patterns above do without
 
     return [name for name in names if fnmatchcase(name, pattern)]
+    def has_header(self, reader: EventReader, event: object, header: "Header") -> "Value":
+        """1 if the packet has a header, else 0."""
+        raise NotImplementedError
+
+    def packet_length(self, reader: EventReader) -> "Value":
+        """Bytes of the packet, from the first header that the kind sees."""
+        raise NotImplementedError
+
+    def interface(self, reader: EventReader, target: Target) -> "Value":
+        """Index of the network interface."""
+        raise NotImplementedError
+
+    def header_place(self, reader: EventReader, event: object, name: str) -> "Value":
+        """The address of the program's copy of a packet's header, by the name of its type."""
+        raise NotImplementedError
+

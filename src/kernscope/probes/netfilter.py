@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from kernscope.bundle import Attach
 from kernscope.diagnostics import error, suggest
 from kernscope.tables.bpf import AttachType, ProgramType
+from kernscope.tables.helpers import HELPER_IDS
+from kernscope.tables.packets import ETHERTYPE_IP, ETHERTYPE_IP6, ICMP, ICMP6, IP, IP6, TCP, UDP
 
-from .base import ProbeKind, ProgramShape, Report, Target, has_wildcard, match_names
+from .base import EventReader, ProgramShape, Report, Target, has_wildcard, match_names
+from .packet import PacketKind
 from .verdicts import Verdicts
 
 TYPE_CHECKING = False
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from kernscope.kernel.interface import KernelAccess, KernelFacts
     from kernscope.kernel.link import Link
     from kernscope.kernel.program import Program
+    from kernscope.ssa import Value
     from kernscope.syntax.ast import AttachPoint
 
 __all__ = ["NETFILTER"]
@@ -34,15 +38,17 @@ ALIASES = {
 _DROP, _ACCEPT = 0, 1
 """NF_DROP and NF_ACCEPT."""
 
+_OUTGOING = (HOOKS["output"], HOOKS["postrouting"])
+
 DEFAULT_PRIORITY = 0
 """NF_IP_PRI_FILTER: where the filter tables of iptables and nftables are."""
 
 
-class _Netfilter(ProbeKind):
+class _Netfilter(PacketKind):
     providers = ("netfilter",)
     syntax = ("netfilter:FAMILY:HOOK", "netfilter:FAMILY:HOOK:PRIORITY")
     doc = "A packet at a hook of the network stack, for instance `netfilter:ipv4:input`. Verdicts: `accept`, `drop`."
-    of_processes = False
+    headers = (IP, IP6, TCP, UDP, ICMP, ICMP6)
     verdicts = Verdicts(_ACCEPT, {"accept": _ACCEPT, "drop": _DROP})
 
     def expand(self, point: "AttachPoint", kernel: "KernelFacts", report: Report) -> list[Target]:
@@ -95,13 +101,58 @@ class _Netfilter(ProbeKind):
         return [f"netfilter:{family}:{hook}" for family in FAMILIES for hook in HOOKS]
 
     def shape(self, kernel: "KernelFacts", targets: Sequence[Target]) -> ProgramShape:
-        attach = tuple(Attach(self.providers[0], t.name, t.key) for t in targets)
-        return ProgramShape(
-            targets[0].name.replace(":", "_"),
-            ProgramType.NETFILTER,
-            attach,
-            expected_attach_type=AttachType.NETFILTER,
-        )
+        return self.one_program(targets, ProgramType.NETFILTER, AttachType.NETFILTER)
+
+    # --- the context, struct bpf_nf_ctx { const struct nf_hook_state *state; struct sk_buff *skb; } ----------
+
+    def _member(self, reader: EventReader, name: str, size: int) -> "Value":
+        """A member of the packet's `struct sk_buff`, which the verifier knows."""
+        b = reader.builder
+        packet = b.load(8, reader.context, 8, pointer_result=True)
+        return b.load(size, packet, reader.kernel.btf().struct_member("sk_buff", name).byte_offset)
+
+    def read_packet(self, reader: EventReader, offset: "Value | int", place: "Value", size: int) -> "Value":
+        """From `skb->data` on, which at these hooks is the network header; only what is not in pages of its own."""
+        from kernscope.ssa import Cond
+
+        b = reader.builder
+        status = object()
+        at = b.add(self._member(reader, "data", 8), offset)
+        here = b.sub(self._member(reader, "len", 4), self._member(reader, "data_len", 4))
+        inside, outside, done = b.block("inside"), b.block("outside", likely=False), b.block("read")
+        b.branch_cmp(Cond.ULE, b.add(offset, size), here, inside, outside)
+        b.seal(inside)
+        b.position(inside)
+        b.write_var(status, b.call(HELPER_IDS["probe_read_kernel"], place, size, at))
+        b.jump(done)
+        b.seal(outside)
+        b.position(outside)
+        b.write_var(status, 1)
+        b.jump(done)
+        b.seal(done)
+        b.position(done)
+        return b.read_var(status)
+
+    def network(self, reader: EventReader, event: object) -> "tuple[Value, Value]":
+        from kernscope.ssa import Cond
+
+        b = reader.builder
+        family = self._state(reader, "pf", 1)
+        return b.const(0), b.select(b.cmp(Cond.EQ, family, FAMILIES["ipv6"]), ETHERTYPE_IP6, ETHERTYPE_IP)
+
+    def _state(self, reader: EventReader, name: str, size: int) -> "Value":
+        b = reader.builder
+        state = b.load(8, reader.context, 0, pointer_result=True)
+        return b.load(size, state, reader.kernel.btf().struct_member("nf_hook_state", name).byte_offset)
+
+    def packet_length(self, reader: EventReader) -> "Value":
+        return self._member(reader, "len", 4)
+
+    def interface(self, reader: EventReader, target: Target) -> "Value":
+        """Where it came from, or at hooks of packets that go out, where it goes to."""
+        device = self._state(reader, "out" if target.key[1] in _OUTGOING else "in", 8)
+        index = reader.kernel.btf().struct_member("net_device", "ifindex").byte_offset
+        return reader.read_kernel(reader.builder.add(device, index), 4, False)
 
     def attach(self, kernel: "KernelAccess", attach: Attach, program: "Program") -> "list[Link]":
         family, hook, priority = attach.target

@@ -21,6 +21,8 @@ class Casts(Operators):
             t = t.number
         if wanted is None or t is None:
             return wanted
+        if isinstance(wanted, Pointer) and isinstance(t, Pointer) and t.space == "packet":
+            self.packet_header(node)
         if isinstance(wanted, Pointer) and isinstance(t, Pointer | Integer):
             return Pointer(
                 wanted.target, t.space if isinstance(t, Pointer) else self._number_space(node.operand)
@@ -78,6 +80,17 @@ class Casts(Operators):
                 )
             )
         return wanted
+
+    def packet_header(self, node: Expr) -> None:
+        """Report a use of a packet's header other than by its members."""
+        self.report(
+            error(
+                "type-mismatch",
+                "a packet's header has no address: the program has a copy of it",
+                node.span,
+                help="read its members, `ip->saddr`, `tcp->dest`; `if (tcp)` asks whether there is one",
+            )
+        )
 
     def _number_space(self, expr: Expr) -> str:
         """Where a number that is made a pointer leads."""

@@ -219,6 +219,9 @@ class Members(Casts):
     def _target(self, t: Pointer, node: Expr) -> Type | None:
         """What a pointer leads to, as a value."""
         target = t.target
+        if t.space == "packet":
+            self.packet_header(node)
+            return None
         if target == NONE:
             self.report(
                 error(
@@ -267,6 +270,9 @@ class Members(Casts):
             self.report(
                 error("type-mismatch", "only what lies behind a pointer has an address", operand.span)
             )
+        if space == "packet":
+            self.packet_header(node)
+            return None
         return None
 
     def _place_space(self, expr: Expr) -> str | None:

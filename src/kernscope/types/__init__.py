@@ -257,10 +257,10 @@ class StructField:
 
     `data_loc` marks a tracepoint's `__data_loc` or `__rel_loc` member: the field holds where the bytes lie.
     `domain`, if not 0, says that the value is nearly always below it, as a system call's number is: a map with
-    such keys can be an array.
+    such keys can be an array. `swapped`: the number's bytes are stored the most significant first, as in packets.
     """
 
-    __slots__ = ("bits", "data_loc", "domain", "name", "offset", "type", "type_text")
+    __slots__ = ("bits", "data_loc", "domain", "name", "offset", "swapped", "type", "type_text")
 
     def __init__(
         self,
@@ -272,10 +272,11 @@ class StructField:
         data_loc: str | None = None,
         type_text: str = "",
         domain: int = 0,
+        swapped: bool = False,
     ) -> None:
         self.name, self.type, self.offset = name, type, offset
         self.bits, self.data_loc, self.type_text = bits, data_loc, type_text or str(type)
-        self.domain = domain
+        self.domain, self.swapped = domain, swapped
 
 
 class StructSource(Protocol):
