@@ -137,6 +137,18 @@ class Btf:
             found = self.resolve(typedef.type_id)
         return found if found and found.kind in (Kind.STRUCT, Kind.UNION) else None
 
+    def function_names(self) -> set[bytes]:
+        """The names of all functions that are not its base's (some 30 ms)."""
+        words = self._types.cast("I")
+        strings = bytes(self._base._strings if self._base is not None else b"") + bytes(self._strings)
+        found = set()
+        for offset in self.index.offsets[1:]:
+            at = offset // 4
+            if words[at + 1] >> 24 & 31 == Kind.FUNC:
+                name = words[at]
+                found.add(strings[name : strings.find(b"\0", name)])
+        return found
+
     def _string(self, offset: int) -> str:
         if offset < self._string_base and self._base is not None:
             return self._base._string(offset)

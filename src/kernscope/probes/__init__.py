@@ -6,6 +6,8 @@ from kernscope.diagnostics import error, suggest
 from .base import ProbeKind, ProgramShape, Report, Target
 from .counters import HARDWARE, SOFTWARE
 from .iterators import ITER
+from .kprobe import KPROBE, KRETPROBE
+from .kprobe import SERVERS as KPROBE_SERVERS
 from .lifecycle import BEGIN, BENCH, END, SELF, TEST
 from .netfilter import NETFILTER
 from .rawtracepoint import RAWTRACEPOINT
@@ -37,6 +39,8 @@ KINDS: tuple[ProbeKind, ...] = (
     UPROBE,
     URETPROBE,
     USDT,
+    KPROBE,
+    KRETPROBE,
     SOFTWARE,
     HARDWARE,
     ITER,
@@ -50,6 +54,7 @@ _ATTACHED: dict[str, ProbeKind] = {
     kind.providers[0]: kind
     for kind in (
         *KINDS,
+        *KPROBE_SERVERS,
         *UPROBE_SERVERS,
         *USDT_SERVERS,
         BARE_TRACEPOINT,
@@ -62,7 +67,7 @@ _BY_PROVIDER: dict[str, ProbeKind] = {name: kind for kind in KINDS for name in k
 
 PLANNED = frozenset(
     """
-    kprobe k kretprobe kr fentry f fexit fr kfunc kretfunc
+    fentry f fexit fr kfunc kretfunc
     watchpoint w asyncwatchpoint aw
     """.split()
 )
