@@ -9,6 +9,7 @@ from kernscope.btf import Btf
 from kernscope.kernel import KernelError
 from kernscope.kernel.facts import PidNamespace
 from kernscope.kernel.tracefs import TracepointFormat, parse_format
+from kernscope.kernel.user_files import UserPath, find_user_files, map_file
 from kernscope.tables.arch import ARCHITECTURES, Architecture
 
 _COMMON = """
@@ -86,3 +87,10 @@ class FixedKernel:
 
     def user_name(self, uid: int) -> str:
         return "root" if uid == 0 else str(uid)
+
+    def user_files(self, text: str, pid: int = 0) -> list[UserPath]:
+        """The machine's own files: pages and specifications name those that every machine has."""
+        return find_user_files(text, pid)
+
+    def map_file(self, path: str) -> memoryview:
+        return map_file(path)

@@ -64,7 +64,6 @@ if TYPE_CHECKING:
 
     from kernscope.kernel.interface import KernelFacts
 
-    from kernscope.tables.packets import Header
     from .storage import Storage
 
 __all__ = ["Values"]
@@ -103,7 +102,6 @@ class Values(Access):
         """Variables that blocks within expressions assign: what was read of them before must not change with them."""
         self.probe_numbers: dict[str, int] = {}
 
-        self.parts: frozenset[object] = frozenset()
     @property
     def lowering(self) -> LowerContext:
         """This object as entries of the catalogue see it: complete only in the last class of the chain."""
@@ -136,18 +134,6 @@ class Values(Access):
 
     def func_address(self) -> Value:
         return self.targets[0].kind.func_address(self, self.event, self.targets[0])
-
-    def has_header(self, header: "Header") -> Value:
-        return self.targets[0].kind.has_header(self, self.event, header)
-
-    def packet_length(self) -> Value:
-        return self.targets[0].kind.packet_length(self)
-
-    def interface(self) -> Value:
-        return self.targets[0].kind.interface(self, self.targets[0])
-
-    def header_place(self, t: Type) -> Value:
-        return self.targets[0].kind.header_place(self, self.event, str(t))
 
     def func_name(self) -> Value:
         demangled = bool(self.config.get("cpp_demangle", True))
