@@ -92,7 +92,8 @@ class CheckContext(Protocol):
         """Where a member of a member … begins, in bytes; None if there is none."""
 
     def use_map(self, ref: "MapRef", how: str) -> MapFacts:
-        """Record that a map is named: `read`, `write`, `whole`, `reset`, `iterate`, `delete`, `has_key` or `len`."""
+        """Record that a map is named: `read`, `write`, `whole`, `reset`, `iterate`, `delete`, `has_key`, `len` or
+        `address`."""
 
     def map_value(self, name: str) -> Type | None:
         """What the map of a name holds, as far as that is known now."""
@@ -180,7 +181,6 @@ class LowerContext(Protocol):
 
     def load_arg(self, name: str) -> "Value": ...
 
-    def load_positional(self, index: int) -> "Value":
     def has_header(self, header: "Header") -> "Value":
         """1 if the packet has a header, else 0."""
 
@@ -190,6 +190,7 @@ class LowerContext(Protocol):
     def interface(self) -> "Value":
         """Index of the packet's network interface."""
 
+    def load_positional(self, index: int) -> "Value":
         """`arg0`, `arg1`, … of the event, as a 64-bit word."""
 
     def load_retval(self) -> "Value":
@@ -212,6 +213,12 @@ class LowerContext(Protocol):
     def stack_map(self, frames: int) -> str:
         """The kernel map that keeps stacks of so many frames."""
 
+    def unwound_stack(self, frames: int, *, mark_depth: bool) -> "tuple[Value, Value]":
+        """The process's stack by its unwind tables: where its words are, and their size in bytes.
+
+        With `mark_depth` one that has more than `frames` ends with a mark, see `kernscope.tables.unwinding`.
+        """
+
     def constant_table(self, content: bytes) -> int:
         """Put constant bytes into the `globals` map; returns their offset there (a multiple of 8)."""
 
@@ -223,12 +230,6 @@ class LowerContext(Protocol):
         action: str,
         types: Sequence[Type],
         *,
-    def unwound_stack(self, frames: int, *, mark_depth: bool) -> "tuple[Value, Value]":
-        """The process's stack by its unwind tables: where its words are, and their size in bytes.
-
-        With `mark_depth` one that has more than `frames` ends with a mark, see `kernscope.tables.unwinding`.
-        """
-
         text: str = "",
         values: tuple[object, ...] = (),
         span: "Span | None" = None,
@@ -269,6 +270,8 @@ class Builtin:
     aliases: tuple[str, ...] = ()
     doc = ""
     type: Type | None = None
+    part: object = None
+    """What a kind reads for it before the first action of a program, in the kind's own terms (see `reads_parts`)."""
     by_target = False
     """Whether its type depends on the target (`type_for`): an action is then checked once for each type."""
 

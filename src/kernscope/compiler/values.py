@@ -9,6 +9,7 @@ from kernscope.catalog.base import LowerContext, StringSource
 from kernscope.catalog.builtins import find_builtin
 from kernscope.catalog.functions import FUNCTIONS
 from kernscope.probes import Target
+from kernscope.probes.base import KnownPointer
 from kernscope.sema.model import Inlined
 from kernscope.sema.model import Variable as VariableInfo
 from kernscope.sema.rules import arithmetic, is_scalar
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from kernscope.kernel.interface import KernelFacts
+    from kernscope.tables.packets import Header
 
     from .storage import Storage
 
@@ -101,6 +103,7 @@ class Values(Access):
         self.restless: set[VariableInfo] = set()
         """Variables that blocks within expressions assign: what was read of them before must not change with them."""
         self.probe_numbers: dict[str, int] = {}
+        self.parts: frozenset[object] = frozenset()
 
     @property
     def lowering(self) -> LowerContext:
@@ -121,19 +124,17 @@ class Values(Access):
     def probe_number(self) -> Value:
         return self.targets[0].kind.probe_number(self, self.event, self.targets, self.probe_numbers)
 
-    def load_arg(self, name: str) -> Value:
-        assert self.clause.args is not None
-        target = self.targets[0]
-        return target.kind.load_arg(self, self.event, self.clause.args.fields[name], target)
+    def has_header(self, header: "Header") -> Value:
+        return self.targets[0].kind.has_header(self, self.event, header)
 
-    def load_positional(self, index: int) -> Value:
-        return self.targets[0].kind.load_positional(self, self.event, index, self.targets[0])
+    def packet_length(self) -> Value:
+        return self.targets[0].kind.packet_length(self)
 
-    def load_retval(self) -> Value:
-        return self.targets[0].kind.load_retval(self, self.event, self.targets[0])
+    def interface(self) -> Value:
+        return self.targets[0].kind.interface(self, self.targets[0])
 
-    def func_address(self) -> Value:
-        return self.targets[0].kind.func_address(self, self.event, self.targets[0])
+    def header_place(self, t: Type) -> Value:
+        return self.targets[0].kind.header_place(self, self.event, str(t))
 
     def func_name(self) -> Value:
         demangled = bool(self.config.get("cpp_demangle", True))
@@ -156,6 +157,25 @@ class Values(Access):
 
     def entry_address(self) -> Value:
         return self.targets[0].kind.entry_address(self, self.event, self.targets[0])
+
+    def load_arg(self, name: str) -> Value:
+        assert self.clause.args is not None
+        target = self.targets[0]
+        return target.kind.load_arg(self, self.event, self.clause.args.fields[name], target)
+
+    def known_argument(self, name: str) -> KnownPointer | None:
+        assert self.clause.args is not None
+        target = self.targets[0]
+        return target.kind.known_pointer(self, self.event, self.clause.args.fields[name], target)
+
+    def load_positional(self, index: int) -> Value:
+        return self.targets[0].kind.load_positional(self, self.event, index, self.targets[0])
+
+    def load_retval(self) -> Value:
+        return self.targets[0].kind.load_retval(self, self.event, self.targets[0])
+
+    def func_address(self) -> Value:
+        return self.targets[0].kind.func_address(self, self.event, self.targets[0])
 
     # --- the two ways to evaluate --------------------------------------------------------------------------
 
@@ -256,6 +276,8 @@ class Values(Access):
         place = self.places.get(variable)
         if place is None:
             return self.b.read_var(variable)
+        if variable.type is not None and is_scalar(variable.type):
+            return self.load(place(), variable.type)
         if variable not in self.restless or variable.type is None:
             return place()
         copy = self.place(variable.type)
@@ -442,10 +464,21 @@ class Values(Access):
             return self.map_add(node.target, b.const(delta), want_old=not node.prefix)
         assert isinstance(node.target, Variable)
         variable = self.clause.variables[node.target]
-        old = b.read_var(variable)
+        old = self._variable(node.target)
         new = self.narrow(b.add(old, delta * self.step(variable.type)), variable.type)
-        b.write_var(variable, new)
+        self.write_variable(variable, new)
         return new if node.prefix else old
+
+    def write_variable(self, variable: VariableInfo, value: Value) -> None:
+        """Assign a scalar."""
+        place = self.places.get(variable)
+        if place is None or variable.type is None:
+            self.b.write_var(variable, value)
+        else:
+            self.b.store(variable.type.size, place(), value)
+
+    def variable_address(self, node: Variable) -> Value:
+        return self.places[self.clause.variables[node]]()
 
     def map_add(self, node: MapRef, amount: Value, *, want_old: bool) -> Value:
         raise NotImplementedError

@@ -5,7 +5,7 @@ one program (`group`), describes that program (`shape`), and gives lowering what
 check that an event is for this clause, the reading of `args`, the number of the probe. `attach` makes it live.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from kernscope.bundle import Attach
 from kernscope.diagnostics import Diagnostic, error
@@ -15,19 +15,29 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
 
+    from kernscope.btf import Btf
     from kernscope.diagnostics import Span
     from kernscope.kernel.interface import KernelAccess, KernelFacts
     from kernscope.kernel.link import Link
     from kernscope.kernel.program import Program
     from kernscope.ssa import Block, Builder, Value
     from kernscope.syntax.ast import AttachPoint
-
     from kernscope.tables.packets import Header
+
     from .verdicts import Verdicts
 else:
     Protocol = object
 
-__all__ = ["EventReader", "ProbeKind", "ProgramShape", "Report", "Target", "has_wildcard", "match_names"]
+__all__ = [
+    "EventReader",
+    "KnownPointer",
+    "ProbeKind",
+    "ProgramShape",
+    "Report",
+    "Target",
+    "has_wildcard",
+    "match_names",
+]
 
 Report = Callable[[Diagnostic], None]
 
@@ -70,6 +80,17 @@ class ProgramShape:
         self.expected_attach_type, self.attach_btf = expected_attach_type, attach_btf
 
 
+class KnownPointer:
+    """A pointer to the struct `struct` (its BTF id in `btf`), which the verifier knows it to be: what is there can be
+    loaded without a helper, as far as `btf.loaded` says how.
+    """
+
+    __slots__ = ("btf", "struct", "value")
+
+    def __init__(self, value: "Value", btf: "Btf", struct: int) -> None:
+        self.value, self.btf, self.struct = value, btf, struct
+
+
 class TargetTypes(Protocol):
     """The types of a program that is probed, by name."""
 
@@ -93,6 +114,10 @@ class EventReader(Protocol):
     def context(self) -> "Value":
         """The program's first argument."""
 
+    @property
+    def parts(self) -> "Collection[object]":
+        """What the program's actions need of the event, as `Builtin.part` of what they use says."""
+
     def read_kernel(self, address: "Value", size: int, signed: bool) -> "Value":
         """An integer of `size` bytes behind a kernel address that the verifier does not know."""
 
@@ -114,10 +139,6 @@ class ProbeKind:
     """Base of all kinds. `providers` are the names that select it, the first one being the canonical name."""
 
     providers: tuple[str, ...] = ()
-    @property
-    def parts(self) -> "Collection[object]":
-        """What the program's actions need of the event, as `Builtin.part` of what they use says."""
-
     syntax: tuple[str, ...] = ()
     most_args = 0
     """How many of `arg0`, `arg1`, … it has at most (see `arg_count`)."""
@@ -150,6 +171,14 @@ class ProbeKind:
     on_demand = False
     """Whether it only runs when it is asked for (`--test`, `--bench`), and what its action returns is its result."""
 
+    has_packets = False
+    """Whether its events are packets (see `kernscope.probes.packet`)."""
+    headers: "tuple[Header, ...]" = ()
+    """The headers that its packets can have."""
+
+    reads_parts = False
+    """Whether `begin_program` reads the parts of the event that the program's actions need (`EventReader.parts`)."""
+
     verdicts: "Verdicts | None" = None
     """What its actions may decide; None where its programs' result means nothing."""
 
@@ -171,14 +200,6 @@ class ProbeKind:
     def describe(self, kernel: "KernelFacts", name: str) -> list[tuple[str, str]]:
         """`(C type, name)` of each member of `args` in the probe of this full name, for listings."""
         return []
-    has_packets = False
-    """Whether its events are packets (see `kernscope.probes.packet`)."""
-    headers: "tuple[Header, ...]" = ()
-    """The headers that its packets can have."""
-
-    reads_parts = False
-    """Whether `begin_program` reads the parts of the event that the program's actions need (`EventReader.parts`)."""
-
 
     def args(self, kernel: "KernelFacts", target: Target) -> Struct | None:
         """The members of `args`, or None where the kind has none."""
@@ -281,6 +302,12 @@ class ProbeKind:
         """Read a member of `args`; for types kept in memory, its address."""
         raise NotImplementedError
 
+    def known_pointer(
+        self, reader: EventReader, event: object, field: StructField, target: Target
+    ) -> KnownPointer | None:
+        """A member of `args` that is a pointer which the verifier knows, or None; `load_arg` gives a mere number."""
+        return None
+
     def number(self, names: list[str], targets: Sequence[Target]) -> dict[str, int]:
         """Give each target's name a place in `names` (which grows) and return the places."""
         places = {}
@@ -294,6 +321,22 @@ class ProbeKind:
     ) -> "Value":
         """The index of the event's probe name; `numbers` has the index of each target's name."""
         return reader.builder.const(numbers[targets[0].name])
+
+    def has_header(self, reader: EventReader, event: object, header: "Header") -> "Value":
+        """1 if the packet has a header, else 0."""
+        raise NotImplementedError
+
+    def packet_length(self, reader: EventReader) -> "Value":
+        """Bytes of the packet, from the first header that the kind sees."""
+        raise NotImplementedError
+
+    def interface(self, reader: EventReader, target: Target) -> "Value":
+        """Index of the network interface."""
+        raise NotImplementedError
+
+    def header_place(self, reader: EventReader, event: object, name: str) -> "Value":
+        """The address of the program's copy of a packet's header, by the name of its type."""
+        raise NotImplementedError
 
     def prepare_refusal(self, reader: EventReader, errno: int) -> None:
         """Emit what a refusal needs besides the program's result, such as noting the error."""
@@ -318,19 +361,3 @@ def match_names(pattern: str, names: Sequence[str]) -> list[str]:
     from fnmatch import fnmatchcase  # loads `re`, which the common patterns above do without
 
     return [name for name in names if fnmatchcase(name, pattern)]
-    def has_header(self, reader: EventReader, event: object, header: "Header") -> "Value":
-        """1 if the packet has a header, else 0."""
-        raise NotImplementedError
-
-    def packet_length(self, reader: EventReader) -> "Value":
-        """Bytes of the packet, from the first header that the kind sees."""
-        raise NotImplementedError
-
-    def interface(self, reader: EventReader, target: Target) -> "Value":
-        """Index of the network interface."""
-        raise NotImplementedError
-
-    def header_place(self, reader: EventReader, event: object, name: str) -> "Value":
-        """The address of the program's copy of a packet's header, by the name of its type."""
-        raise NotImplementedError
-
