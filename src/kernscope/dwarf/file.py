@@ -8,6 +8,7 @@ from kernscope.dwarf.abbreviations import Abbreviation, Format, read_abbreviatio
 from kernscope.dwarf.die import Die
 from kernscope.dwarf.errors import DwarfError
 from kernscope.dwarf.unit import Unit, read_units
+from kernscope.tables.dwarf import Attribute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Dwarf:
         self._by_signature: dict[int, Unit] | None = None
         self._ranges: list[tuple[int, int, Unit]] | None = None
         self._without_ranges: list[Unit] = []
+        self._named: dict[tuple[tuple[int, ...], str], Die | None] = {}
 
     @property
     def empty(self) -> bool:
@@ -154,11 +156,55 @@ class Dwarf:
                 return found
         return None
 
+    # --- by name -------------------------------------------------------------------------------------------
+
     def type_named(self, tags: tuple[int, ...], name: str, near: int | None = None) -> Die | None:
-        """A type by its name: first in the units with code at `near`, then in all others (slow in large files)."""
-        first = list(self._units_at(near)) if near is not None else []
-        for unit in (*first, *self.units):
-            found = unit.type_named(tags, name)
-            if found is not None:
-                return found
+        """A type by its name: first in the units with code at `near`, then in all others."""
+        key = tags, name
+        if key not in self._named:
+            self._named[key] = self._type_named(tags, name, near)
+        return self._named[key]
+
+    def _type_named(self, tags: tuple[int, ...], name: str, near: int | None) -> Die | None:
+        likely = set(self._units_at(near)) if near is not None else set()
+        for units in self._units_naming(name):
+            for unit in sorted(units, key=lambda unit: unit not in likely):
+                found = unit.type_named(tags, name)
+                if found is not None:
+                    return found
         return None
+
+    def _units_naming(self, name: str) -> "Iterator[list[Unit]]":
+        """The units in which something may have this name, the likely ones first. Most need not be read: the bytes of
+        the name, or of its place in `.debug_str`, are nowhere in them.
+        """
+        sections = self.sections
+        text = name.encode("utf-8", "surrogateescape") + b"\0"
+        places = _find(sections.strings, text) + _find(sections.line_strings, text)
+        # A name may be the end of another: linkers store that once. Those that stand alone come first.
+        places.sort(key=lambda at: at > 0 and at < len(sections.strings) and sections.strings[at - 1] != 0)
+        yield self._units_with(_find(sections.info, text))
+        by_index = False
+        for place in places[:_MOST_ENDS]:
+            pattern = _U32.pack(place)
+            yield self._units_with(_find(sections.info, pattern))
+            by_index = by_index or bool(_find(sections.string_offsets, pattern))
+        if by_index:
+            yield [unit for unit in self.units if unit.root.has(Attribute.STR_OFFSETS_BASE)]
+
+    def _units_with(self, offsets: list[int]) -> list[Unit]:
+        indexes = {bisect_right(self._starts, offset) - 1 for offset in offsets}
+        return [self.units[i] for i in sorted(indexes) if i >= 0]
+
+
+_MOST_PLACES = 100_000
+_MOST_ENDS = 256
+"""So many other names that end with a name are looked at."""
+
+
+def _find(section: memoryview, pattern: bytes) -> list[int]:
+    """Where bytes are in a section, overlapping ones left out, up to a bound that only damaged data reaches."""
+    import re
+    from itertools import islice
+
+    return [found.start() for found in islice(re.finditer(re.escape(pattern), section), _MOST_PLACES)]

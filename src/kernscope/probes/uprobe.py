@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from kernscope.bundle import Attach
 from kernscope.tables.bpf import AttachType, ProgramType
 from kernscope.tables.helpers import HELPER_IDS
+from kernscope.types import Struct, StructField
 
 from .base import EventReader, ProbeKind, ProgramShape, Report, Target
 from .registers import RegisterKind, number_of_cookie
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from kernscope.kernel.program import Program
     from kernscope.ssa import Value
     from kernscope.syntax.ast import AttachPoint
+
+    from .base import TargetTypes
 
 __all__ = ["SERVERS", "UPROBE", "URETPROBE", "server"]
 
@@ -63,6 +66,31 @@ class _Attached(RegisterKind):
         from .uprobe_targets import symbol_in_file
 
         return symbol_in_file(kernel, target, name)
+
+    def args(self, kernel: "KernelFacts", target: Target) -> Struct | None:
+        """What debug information says of the function's parameters; nothing when it returns."""
+        if self.at_return:
+            return None
+        from .user_arguments import target_arguments  # loads the reader of debug information
+
+        return target_arguments(kernel, target)
+
+    def absent_arg(self, kernel: "KernelFacts", target: Target, name: str) -> str:
+        from .user_arguments import absent_argument
+
+        return absent_argument(kernel, target, name)
+
+    def types(self, kernel: "KernelFacts", target: Target) -> "TargetTypes | None":
+        from .user_arguments import program_types
+
+        opened, _, _, offsets, *_ = target.key
+        assert isinstance(opened, str) and isinstance(offsets, tuple)
+        return program_types(kernel, opened, target.name.split(":")[1], offsets[0])
+
+    def load_arg(self, reader: EventReader, event: object, field: StructField, target: Target) -> "Value":
+        from .user_arguments import load_argument
+
+        return load_argument(reader, field)
 
     def number(self, names: list[str], targets: Sequence[Target]) -> dict[str, int]:
         """In the order of the cookies, which `shape` gives the targets."""
@@ -166,6 +194,13 @@ class _Named(ProbeKind):
         from .uprobe_targets import expand  # few programs get here
 
         return expand(point, kernel, report, self.providers[0], at_return=self.at_return)
+
+    def describe(self, kernel: "KernelFacts", name: str) -> list[tuple[str, str]]:
+        if self.at_return:
+            return []
+        from .user_arguments import describe_function
+
+        return describe_function(kernel, name)
 
     def list_matching(self, point: "AttachPoint", kernel: "KernelFacts") -> list[str] | None:
         from .uprobe_targets import list_matching

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from kernscope.ssa import Value
     from kernscope.syntax.ast import AttachPoint
 
+    from .base import TargetTypes
+
 __all__ = ["SERVERS", "USDT", "server"]
 
 MOST_ARGUMENTS = 10
@@ -66,6 +68,13 @@ class _Attached(ProbeKind):
         # The verifier knows nothing of cookies, and the number may be an index.
         number = b.select(b.cmp(Cond.ULT, number, len(numbers)), number, 0)
         return b.add(number, min(numbers.values()))
+
+    def types(self, kernel: "KernelFacts", target: Target) -> "TargetTypes | None":
+        from .user_arguments import program_types  # loads the reader of debug information
+
+        opened, _, _, places, _ = target.key
+        assert isinstance(opened, str) and isinstance(places, tuple)
+        return program_types(kernel, opened, target.name.split(":")[1], places[0][0])
 
     def check_positional(
         self, kernel: "KernelFacts", targets: Sequence[Target], index: int, span: "Span", report: Report

@@ -6,19 +6,31 @@ load_argument(reader, field)                                 code that reads one
 
 from kernscope.dwarf import Dwarf, DwarfError, parameters
 from kernscope.elf import ElfError, ElfFile
+from kernscope.kernel.user_files import UserPath
 from kernscope.types import Array, Bool, Integer, Pointer, String, Struct, StructField, Type
 from kernscope.types.from_dwarf import DwarfTypes
 
-from .base import EventReader
+from .base import EventReader, Target
+from .user_target import UserFile, open_user_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kernscope.kernel.interface import KernelFacts
     from kernscope.ssa import Value
 
-    from .user_target import UserFile
-
-__all__ = ["Argument", "describe_arguments", "file_types", "function_arguments", "load_argument"]
+__all__ = [
+    "ProgramTypes",
+    "absent_argument",
+    "program_types",
+    "Argument",
+    "describe_function",
+    "file_types",
+    "function_arguments",
+    "load_argument",
+    "target_arguments",
+]
 
 _WORD = 8
 _MOST_ARGUMENT_BYTES = 256
@@ -44,7 +56,7 @@ class Argument(StructField):
         self.registers, self.stack = registers, stack
 
 
-def file_types(kernel: "KernelFacts", file: "UserFile") -> DwarfTypes | None:
+def file_types(kernel: "KernelFacts", file: UserFile) -> DwarfTypes | None:
     """The types that a file's debug information describes, its own or in a file beside it; None where there is none."""
     known = _known.get(id(file.elf))
     if known is not None:
@@ -67,9 +79,7 @@ def file_types(kernel: "KernelFacts", file: "UserFile") -> DwarfTypes | None:
     return types
 
 
-def function_arguments(
-    kernel: "KernelFacts", file: "UserFile", address: int, name: str = ""
-) -> Struct | None:
+def function_arguments(kernel: "KernelFacts", file: UserFile, address: int, name: str = "") -> Struct | None:
     """The arguments of the function at an address of the file, by name; None where nothing describes it.
 
     Those that cannot be read (floating-point numbers) or have no name are left out.
@@ -100,8 +110,101 @@ def function_arguments(
     return Struct(f"arguments of {name or hex(address)}", arch.pt_regs_size, fields)
 
 
+def target_arguments(kernel: "KernelFacts", target: Target) -> Struct | None:
+    """The members of `args` in a probe of `uprobe`; None where nothing describes them, or its places differ."""
+    found: Struct | None = None
+    for file, address, name in _functions(kernel, target):
+        arguments = function_arguments(kernel, file, address, name)
+        if arguments is None or (found is not None and _signature(arguments) != _signature(found)):
+            return None
+        found = arguments
+    return found
+
+
+def describe_function(kernel: "KernelFacts", probe: str) -> list[tuple[str, str]]:
+    """(C type, name) of all parameters of the function that a probe of this full name is on (`uprobe:FILE:NAME`)."""
+    path, _, name = probe.partition(":")[2].rpartition(":")
+    path = path.removesuffix(":cpp").removesuffix(":rust")
+    try:
+        file = open_user_file(kernel, kernel.user_files(path)[0])
+        for function in file.functions().named(name):
+            return describe_arguments(kernel, file, function.address, name)
+    except (OSError, ElfError, IndexError):
+        pass
+    return []
+
+
+def absent_argument(kernel: "KernelFacts", target: Target, name: str) -> str:
+    """Why a parameter of the function is not in `args`; empty if the function has none of that name."""
+    for file, address, function_name in _functions(kernel, target):
+        types = file_types(kernel, file)
+        try:
+            function = types.dwarf.function_at(address, function_name) if types is not None else None
+            for parameter in parameters(function, kernel.arch.machine) if function is not None else ():
+                if parameter.name == name:
+                    return parameter.problem
+        except DwarfError:
+            pass
+    return ""
+
+
+class ProgramTypes:
+    """The types of the program that a target is in, for casts: `near` is an address whose unit is looked in first."""
+
+    def __init__(self, types: DwarfTypes, near: int) -> None:
+        self._types, self._near = types, near
+
+    def struct(self, tag: str, name: str) -> Struct | None:
+        try:
+            return self._types.struct(tag, name, self._near)
+        except DwarfError:
+            return None
+
+    def enum(self, name: str) -> Type | None:
+        try:
+            return self._types.enum(name, self._near)
+        except DwarfError:
+            return None
+
+    def typedef(self, name: str) -> Type | None:
+        try:
+            return self._types.typedef(name, self._near)
+        except DwarfError:
+            return None
+
+
+def program_types(kernel: "KernelFacts", opened: str, path: str, offset: int) -> ProgramTypes | None:
+    """The types that the debug information of a file describes; `offset` is a place in it."""
+    try:
+        file = open_user_file(kernel, UserPath(path, opened))
+        types = file_types(kernel, file)
+    except (OSError, ElfError):
+        return None
+    return ProgramTypes(types, file.elf.address_of(offset) or 0) if types is not None else None
+
+
+def _functions(kernel: "KernelFacts", target: Target) -> "Iterator[tuple[UserFile, int, str]]":
+    """The file, address and name of each function that a target of `uprobe` means."""
+    opened, _, _, offsets, *_ = target.key
+    assert isinstance(opened, str) and isinstance(offsets, tuple)
+    path, _, name = target.name.partition(":")[2].rpartition(":")
+    path = path.removesuffix(":cpp").removesuffix(":rust")
+    try:
+        file = open_user_file(kernel, UserPath(path, opened))
+    except (OSError, ElfError):
+        return
+    for offset in offsets:
+        address = file.elf.address_of(offset)
+        if address is not None:
+            yield file, address, name
+
+
+def _signature(arguments: Struct) -> list[tuple[object, ...]]:
+    return [(f.name, f.type, f.offset) for f in arguments.fields.values()]
+
+
 def describe_arguments(
-    kernel: "KernelFacts", file: "UserFile", address: int, name: str = ""
+    kernel: "KernelFacts", file: UserFile, address: int, name: str = ""
 ) -> list[tuple[str, str]]:
     """(C type, name) of all parameters of the function at an address, those that cannot be read too."""
     types = file_types(kernel, file)

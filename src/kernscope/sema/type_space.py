@@ -71,7 +71,9 @@ class TypeSpace:
         for target in self.targets:
             types = target.kind.types(self.kernel, target)
             answer = ask(types) if types is not None else None
-            if answer is None or (found is not None and not same_layout(found, answer)):
+            if answer is None:
+                return None
+            if found is not None and found is not answer and not same_layout(found, answer):
                 return None
             found = answer
         return found
