@@ -4,6 +4,7 @@ A chain such as `task->mm->exe_file->f_path.dentry` becomes one read per pointer
 add to the offset of the place that is read.
 """
 
+from kernscope.probes.base import KnownPointer
 from kernscope.sema import Clause
 from kernscope.sema.constants import ConstantReader
 from kernscope.sema.rules import is_scalar
@@ -15,11 +16,13 @@ from kernscope.syntax.ast import (
     FieldAccess,
     Identifier,
     Index,
+    MapRef,
     Offsetof,
     RecordExpr,
     TupleAccess,
     TypeInfo,
     Unary,
+    Variable,
 )
 from kernscope.types import (
     Array,
@@ -58,6 +61,7 @@ class Access(Memory, ConstantReader):
 
     clause: Clause
     space: TypeSpace
+    config: dict[str, int | str | bool]
 
     def value(self, expr: Expr) -> Value:
         raise NotImplementedError
@@ -77,10 +81,6 @@ class Access(Memory, ConstantReader):
     def load_arg(self, name: str) -> Value:
         raise NotImplementedError
 
-    def run_time_error(self, text: str, node: object) -> None:
-        raise NotImplementedError
-
-    def load(self, address: Value, t: Type, offset: int = 0) -> Value:
     def known_argument(self, name: str) -> KnownPointer | None:
         raise NotImplementedError
 
@@ -88,6 +88,10 @@ class Access(Memory, ConstantReader):
         """The address of the program's own copy of a packet's header."""
         raise NotImplementedError
 
+    def run_time_error(self, text: str, node: object) -> None:
+        raise NotImplementedError
+
+    def load(self, address: Value, t: Type, offset: int = 0) -> Value:
         """A stored scalar."""
         return self.b.load(t.size, address, offset, signed=isinstance(t, Integer) and t.signed)
 
@@ -99,12 +103,12 @@ class Access(Memory, ConstantReader):
             field, base = self.clause.kept[expr], self.type_of(expr.base)
             if isinstance(field, StructField):
                 if isinstance(base, Pointer):
+                    if base.space == "packet":
+                        return Place(self.header_place(base.target), field.offset, "own")
                     return Place(self.value(expr.base), field.offset, _space(base))
                 return self.locate(expr.base).moved(field.offset)
         if isinstance(expr, Unary) and expr.op == "*":
             return Place(self.value(expr.operand), 0, _space(self.type_of(expr.operand)))
-                    if base.space == "packet":
-                        return Place(self.header_place(base.target), field.offset, "own")
         if isinstance(expr, Index):
             base = self.type_of(expr.base)
             if isinstance(base, Pointer):
@@ -215,10 +219,6 @@ class Access(Memory, ConstantReader):
             self.b.store(1, slot, self.b.load(1, place.address, place.offset + i), i)
         return self.b.load(size, slot, 0, signed=signed)
 
-    def _read_bits(self, place: Place, field: StructField) -> Value:
-        """A bit-field: its storage unit, shifted up and down so that only its bits stay."""
-        b, t = self.b, field.type
-        assert field.bits is not None
     def _read_swapped(self, place: Place, field: StructField) -> Value:
         """A number that is stored the most significant byte first, or some bits of it."""
         b = self.b
@@ -228,6 +228,10 @@ class Access(Memory, ConstantReader):
         shift, width = field.bits
         return b.and_(b.lshr(number, shift), (1 << width) - 1)
 
+    def _read_bits(self, place: Place, field: StructField) -> Value:
+        """A bit-field: its storage unit, shifted up and down so that only its bits stay."""
+        b, t = self.b, field.type
+        assert field.bits is not None
         shift, width = field.bits
         if shift + width <= 8 * t.size and place.offset % t.size == 0:
             raw = self._read_scalar(place, t.size, False)
@@ -262,18 +266,63 @@ class Access(Memory, ConstantReader):
         if isinstance(kept, int):
             return self._tuple_element(node.base, kept)
         assert isinstance(kept, StructField)
+        loaded = self._load_known(node, kept)
+        if loaded is not None:
+            return loaded
         place = self.locate(node)
         if isinstance(kept.type, Array) and isinstance(self.type_of(node), Pointer):
             return self.b.add(place.address, place.offset)
+        if kept.swapped:
+            return self._read_swapped(place, kept)
         return self._read_bits(place, kept) if kept.bits is not None else self.read(place, self.type_of(node))
+
+    # --- pointers that the verifier knows ------------------------------------------------------------------
+
+    def _load_known(self, node: FieldAccess, field: StructField) -> Value | None:
+        """A number or pointer at the end of a chain that begins with a pointer which the verifier knows: one load for
+        each pointer of the chain, where a helper would be called. None where that cannot be.
+        """
+        t = self.type_of(node)
+        if not is_scalar(t) or field.bits is not None or self.config.get("warn_reads"):
+            return None
+        found = self._known_place(node)
+        outcome = found[0].btf.loaded(found[0].struct, found[1], t.size) if found is not None else None
+        if found is None or outcome is None:
+            return None
+        pointer, offset = found
+        if outcome:
+            return self.b.opaque(self.b.load(8, pointer.value, offset, pointer_result=True))
+        return self.b.load(t.size, pointer.value, offset, signed=isinstance(t, Integer) and t.signed)
+
+    def _known_place(self, node: FieldAccess) -> tuple[KnownPointer, int] | None:
+        """The pointer, and how many bytes behind it the member lies."""
+        field, base = self.clause.kept.get(node), node.base
+        if not isinstance(field, StructField) or not isinstance(base, FieldAccess):
+            return None
+        if isinstance(self.type_of(base), Pointer):
+            pointer = self._known_pointer(base)
+            return (pointer, field.offset) if pointer is not None else None
+        outer = self._known_place(base) if not _is_args(base) else None
+        return (outer[0], outer[1] + field.offset) if outer is not None else None
+
+    def _known_pointer(self, node: FieldAccess) -> KnownPointer | None:
+        if _is_args(node):
+            return self.known_argument(node.name)
+        found = self._known_place(node)
+        if found is None:
+            return None
+        pointer, offset = found
+        struct = pointer.btf.loaded(pointer.struct, offset, 8)
+        if not struct:
+            return None
+        value = self.b.load(8, pointer.value, offset, pointer_result=True)
+        return KnownPointer(value, pointer.btf, struct)
 
     def _args_field(self, node: FieldAccess) -> Value:
         value, t = self.load_arg(node.name), self.type_of(node)
         args = self.clause.args
         assert args is not None
         offset = args.fields[node.name].offset
-        if kept.swapped:
-            return self._read_swapped(place, kept)
         if is_scalar(t) or offset % 8 == 0:
             return value
         copy = self.place(t)
@@ -326,9 +375,20 @@ class Access(Memory, ConstantReader):
         return self.read(self.locate(node), self.type_of(node))
 
     def _address(self, node: Unary) -> Value:
-        """`&` of what lies behind a pointer."""
-        place = self.locate(node.operand)
+        """`&`; addresses of our own memory become numbers, which the verifier lets go anywhere."""
+        operand = node.operand
+        if isinstance(operand, MapRef):
+            return self.b.opaque(self.map_address(operand))
+        if isinstance(operand, Variable):
+            return self.b.opaque(self.variable_address(operand))
+        place = self.locate(operand)
         return self.b.add(place.address, place.offset)
+
+    def map_address(self, node: MapRef) -> Value:
+        raise NotImplementedError
+
+    def variable_address(self, node: Variable) -> Value:
+        raise NotImplementedError
 
     def _record(self, node: RecordExpr) -> Value:
         t = self.type_of(node)

@@ -116,7 +116,10 @@ def _no_process(point: "AttachPoint", problem: OSError) -> Diagnostic:
 def _not_found(point: "AttachPoint", text: str) -> Diagnostic:
     if has_wildcard(text):
         return error(
-            "no-such-file", f"no program and no library matches `{text}`", point.span, help=_how_to_name(text)
+            "unknown-probe",
+            f"no program and no library matches `{text}`",
+            point.span,
+            help=_how_to_name(text),
         )
     if "/" in text:
         import os
@@ -128,13 +131,13 @@ def _not_found(point: "AttachPoint", text: str) -> Diagnostic:
             near = None
         where = f" in process {point.files_of}" if point.files_of else ""
         return error(
-            "no-such-file",
+            "unknown-probe",
             f"there is no file `{text}`{where}",
             point.span,
             help=f"did you mean `{folder}/{near}`?" if near else None,
         )
     return error(
-        "no-such-file",
+        "unknown-probe",
         f"there is no command and no library `{text}`",
         point.span,
         notes="names without `/` are looked for in `PATH` and in the linker's cache (`ldconfig -p`)",
