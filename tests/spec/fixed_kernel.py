@@ -79,6 +79,12 @@ class FixedKernel:
     def btf(self) -> Btf:
         return made_kernel()
 
+    def btf_modules(self) -> list[str]:
+        return []
+
+    def module_btf(self, module: str) -> Btf | None:
+        return None
+
     def symbol_address(self, name: str, *, absolute: bool = False) -> int | None:
         return {"vfs_read": 0xFFFFFFFF81234560}.get(name)
 

@@ -6,7 +6,7 @@ An x86_64 machine with two CPUs. Tracepoint formats are those of Linux 6.18, sho
 
 from collections.abc import Iterable
 
-from made_btf import made_kernel
+from made_btf import made_kernel, made_module
 
 from kernscope.btf import Btf
 from kernscope.kernel.errors import KernelError, NotSupportedError
@@ -21,7 +21,8 @@ __all__ = ["ALL_FEATURES", "TASK_OFFSETS", "FakeKernel"]
 ALL_FEATURES = frozenset(
     "bpf jit btf raw_tracepoint ringbuf tracefs tp_btf tracepoint perf_link profile test_run mmapable_array "
     "batch may_goto bpf_loop for_each_map_elem atomic_fetch cpu_v4 probe_read_kernel probe_read_user_str "
-    "ns_pid_tgid ktime_get_tai_ns task_btf attach_cookie send_signal compat".split()
+    "ns_pid_tgid ktime_get_tai_ns task_btf attach_cookie send_signal compat "
+    "fentry fentry_cookie get_func_ip lsm".split()
 )
 
 _INITIAL_PID_NAMESPACE = 0xEFFFFFFC
@@ -160,6 +161,13 @@ class FakeKernel:
         if "btf" not in self.features:
             raise NotSupportedError("kernel types (BTF)", "CONFIG_DEBUG_INFO_BTF")
         return made_kernel()
+
+    def btf_modules(self) -> list[str]:
+        return ["nf_tables"]
+
+    def module_btf(self, module: str) -> Btf | None:
+        self.asked.append(f"btf {module}")
+        return made_module() if module == "nf_tables" else None
 
     def functions(self) -> KernelFunctions:
         self.asked.append("functions")

@@ -6,19 +6,21 @@ from struct import pack
 from kernscope.btf import Btf, Kind
 from kernscope.btf.encode import encode
 
-__all__ = ["BtfMaker", "made_kernel"]
+__all__ = ["BtfMaker", "made_kernel", "made_module"]
 
 Members = list[tuple[str, int, int] | tuple[str, int, int, int]]
 """Name, type, offset in bits, and the width of a bit-field."""
 
 
 class BtfMaker:
-    """Collects types; each method returns the new type's id."""
+    """Collects types; each method returns the new type's id. With a `base` they are split BTF, as a module's."""
 
-    def __init__(self) -> None:
+    def __init__(self, base: Btf | None = None) -> None:
         self._types = b""
+        self._base = base
         self._strings = bytearray(1)
-        self._count = 0
+        self._count = len(base) - 1 if base is not None else 0
+        self._string_base = len(base._strings) if base is not None else 0
         self._fixed: dict[str, int] = {}
 
     def _string(self, text: str) -> int:
@@ -26,9 +28,9 @@ class BtfMaker:
             return 0
         place = bytes(self._strings).find(b"\0" + text.encode() + b"\0")
         if place >= 0:
-            return place + 1
+            return self._string_base + place + 1
         self._strings += text.encode() + b"\0"
-        return len(self._strings) - 1 - len(text.encode())
+        return self._string_base + len(self._strings) - 1 - len(text.encode())
 
     def _add(
         self, kind: int, name: str = "", vlen: int = 0, last: int = 0, extra: bytes = b"", flag: bool = False
@@ -72,6 +74,10 @@ class BtfMaker:
         extra = b"".join(pack("=II", self._string(n), t) for n, t in parameters)
         return self._add(Kind.FUNC_PROTO, "", len(parameters), result, extra)
 
+    def kernel_function(self, name: str, parameters: list[tuple[str, int]], result: int = 0) -> int:
+        """A function that the kernel has, with its type."""
+        return self._add(Kind.FUNC, name, 1, self.function(parameters, result))
+
     def tracepoint(self, name: str, parameters: list[tuple[str, int]]) -> int:
         """`btf_trace_NAME`, whose function first takes `void *`; its id is the typedef's."""
         prototype = self.function([("__data", self.pointer(0)), *parameters])
@@ -82,7 +88,78 @@ class BtfMaker:
         return self._count + ahead
 
     def btf(self) -> Btf:
-        return Btf(encode(self._types, bytes(self._strings)))
+        return Btf(encode(self._types, bytes(self._strings)), base=self._base)
+
+
+def _add_functions(m: BtfMaker, known: dict[str, int]) -> None:
+    """Functions that programs are loaded for, and the security hooks:
+
+    struct name { unsigned long len; unsigned char *text; };
+    struct file { union { struct file *next; struct task_struct *one; }; struct task_struct *owner; struct name name;
+                  struct file __percpu *each; struct task_struct __rcu *reader; };
+    struct pair2 { long a, b; };
+    union security_list_options { int (*file_open)(struct file *); void (*task_free)(…); int (*ismaclabel)(…); … };
+    """
+    word, task = known["size_t"], known["task"]
+    text = m.pointer(known["char"])
+    name = m.struct("name", 16, [("len", word, 0), ("text", text, 64)])
+    file_id = m.next_id(7)
+    file_pointer = m.pointer(file_id)
+    each = m.pointer(m.modifier(Kind.TYPE_TAG, file_id, "percpu"))
+    reader = m.pointer(m.modifier(Kind.TYPE_TAG, file_id, "rcu"))
+    links = m.union("", 8, [("next", file_pointer, 0), ("one", task, 0)])
+    file = m.struct(
+        "file",
+        56,
+        [
+            ("", links, 0),
+            ("owner", task, 64),
+            ("name", name, 128),
+            ("each", each, 256),
+            ("reader", reader, 320),
+            ("mode", known["int"], 384),
+        ],
+    )
+    assert file == file_id
+    pair = m.struct("pair2", 16, [("a", known["long"], 0), ("b", known["long"], 64)])
+    read = [("file", file_pointer), ("buf", text), ("count", word), ("pos", m.pointer(known["long"]))]
+    m.kernel_function("vfs_read", read, known["long"])
+    m.kernel_function("vfs_write", read, known["long"])
+    m.kernel_function("do_nanosleep", [("flag", known["int"])])
+    m.kernel_function("take_pair", [("first", known["int"]), ("two", pair), ("names", m.pointer(text))], task)
+    m.kernel_function("give_pair", [], pair)
+    m.kernel_function("printer", [("format", text), ("", 0)], known["int"])
+    hooks = {
+        "file_open": m.function([("file", file_pointer)], known["int"]),
+        "task_free": m.function([("task", task)]),
+        "ismaclabel": m.function([("name", text)], known["int"]),
+        "inode_xattr_skipcap": m.function([("name", text)], known["int"]),
+        "unused": m.function([], known["int"]),
+    }
+    m.union("security_list_options", 8, [(name, m.pointer(type_id), 0) for name, type_id in hooks.items()])
+    for hook, prototype in hooks.items():
+        if hook != "unused":
+            m._add(Kind.FUNC, f"bpf_lsm_{hook}", 1, prototype)
+
+
+@cache
+def made_module() -> Btf:
+    """The module `nf_tables`, on top of `made_kernel`:
+
+    struct nft_table { struct task_struct *owner; int family; };
+    enum nft_kind { NFT_A = 1, NFT_B };
+    int nf_hook(struct nft_table *table); long vfs_read(int only);
+    """
+    base = made_kernel()
+    int32 = next(i for i in range(1, len(base)) if base.type(i).name == "int")
+    task = next(t for t in map(base.type, range(1, len(base))) if t.name == "task_struct")
+    m = BtfMaker(base)
+    table = m.struct("nft_table", 16, [("owner", m.pointer(task.id), 0), ("family", int32, 64)])
+    m.enum("nft_kind", {"NFT_A": 1, "NFT_B": 2})
+    m.kernel_function("nf_hook", [("table", m.pointer(table))], int32)
+    m.kernel_function("vfs_read", [("only", int32)], int32)
+    m.tracepoint("nf_event", [("table", m.pointer(table)), ("size", int32)])
+    return m.btf()
 
 
 @cache
@@ -149,6 +226,7 @@ def made_kernel() -> Btf:
     registers = m.pointer(m.struct("pt_regs", 168, [("ax", uint64, 80 * 8)]))
     m.tracepoint("sys_enter", [("regs", registers), ("id", int64)])
     m.tracepoint("sys_exit", [("regs", registers), ("ret", int64)])
+    _add_functions(m, {"int": int32, "long": int64, "size_t": uint64, "char": char, "task": task_pointer})
     _add_iterators(m, task_pointer, uint32, uint64)
     return m.btf()
 

@@ -120,15 +120,30 @@ class Btf:
         return found
 
     def find(self, kind: int, name: str) -> BtfType | None:
-        """The first type of `kind` called `name`."""
+        """The first type of `kind` called `name`; the base comes first."""
         if self._base is not None and (found := self._base.find(kind, name)):
             return found
-        wanted = name.encode()
+        return self.find_own(kind, name)
+
+    def find_own(self, kind: int, name: str) -> BtfType | None:
+        """The same, without the base's: a module's functions may be called as the kernel's own are."""
+        wanted = name.encode("utf-8", "surrogateescape")
         for own in self.index.candidates(kind, wanted):
             found = self.type(own + self._base_types)
             if found.kind == kind and found.name == name:
                 return found
         return None
+
+    def may_have(self, name: str) -> bool:
+        """Whether any type or member of its own can have this name: a quick no, without the index."""
+        wanted = b"\0" + name.encode("utf-8", "surrogateescape") + b"\0"
+        base = self._base
+        return wanted in bytes(self._strings) or (base is not None and base.may_have(name))
+
+    @property
+    def first_own(self) -> int:
+        """The id of the first type that is not its base's."""
+        return self._base_types + 1
 
     def find_composite(self, name: str) -> BtfType | None:
         """The struct or union called `name`, or of a typedef of that name what it stands for."""
@@ -269,6 +284,49 @@ class Btf:
         if found is None:
             raise BtfError(f"this kernel's struct {struct} has no member {path}")
         return found
+
+    def loaded(self, struct: int, offset: int, size: int) -> int | None:
+        """What the kernel's verifier takes for loaded by a program at `offset` bytes behind a pointer to the struct
+        `struct`: the id of the struct that the result points to, 0 for a number, None where it may refuse.
+
+        It follows the types as we do (kernel/bpf/btf.c, btf_struct_walk); unions and arrays are left out here.
+        """
+        type_id = struct
+        for _ in range(_DEEPEST):
+            type = self.resolve(type_id)
+            if type.kind != Kind.STRUCT:
+                break
+            found = self._member_at(type, offset, size)
+            if found is None:
+                return None
+            type_id, offset = found.type_id, offset - found.bit_offset // 8
+        if type.kind == Kind.PTR:
+            return self._pointed_struct(type) if not offset and size == _POINTER_BYTES else None
+        return 0 if type.kind in (Kind.INT, Kind.ENUM, Kind.ENUM64) and not offset else None
+
+    def _member_at(self, type: BtfType, offset: int, size: int) -> Member | None:
+        """The member that holds these bytes, if it alone does."""
+        for member in self._iterate_members(type):
+            start = member.bit_offset // 8
+            if member.bitfield_bits or member.bit_offset % 8 or not start <= offset:
+                continue
+            try:
+                if offset + size <= start + self.size_of(member.type_id):
+                    return member
+            except BtfError:
+                continue
+        return None
+
+    def _pointed_struct(self, pointer: BtfType) -> int | None:
+        """The id of the struct behind a pointer, 0 for none; None where a tag says that it is not like others."""
+        target = self.type(pointer.type_id)
+        for _ in range(_DEEPEST):
+            if target.kind == Kind.TYPE_TAG and target.name != "rcu":
+                return None
+            if target.kind not in Kind.MODIFIERS:
+                return target.id if target.kind == Kind.STRUCT else 0 if target.kind != Kind.UNION else None
+            target = self.type(target.type_id)
+        return None
 
     def _find_member(self, type: BtfType, name: str, depth: int) -> Member | None:
         if type.kind not in (Kind.STRUCT, Kind.UNION) or depth > _DEEPEST or not name:

@@ -31,7 +31,7 @@ def name_hash(kind: int, name: bytes) -> int:
 class TypeIndex:
     """The index as written by `build_index`, over any buffer."""
 
-    __slots__ = ("_slots", "offsets", "slot_mask")
+    __slots__ = ("_slots", "buffer", "offsets", "slot_mask")
 
     def __init__(self, buffer: "memoryview | bytes", fingerprint: int) -> None:
         """Raises ValueError if `buffer` is not the index of the blob with this fingerprint."""
@@ -42,6 +42,8 @@ class TypeIndex:
         size = _INDEX_HEADER.size + 4 * (types + slots)
         if magic != INDEX_MAGIC or version != INDEX_VERSION or made_for != fingerprint or len(view) < size:
             raise ValueError("not an index of this BTF")
+        self.buffer = view[:size]
+        """All of it, to be kept for later."""
         words = view[_INDEX_HEADER.size : size].cast("I")
         self.offsets = words[:types]
         self._slots = words[types:]

@@ -1,6 +1,6 @@
 """bpf(2) in one place: maps, programs and links (each in its own file, exported here)."""
 
-from kernscope.kernel.link import Link, detach_together, link_create, raw_tracepoint_open
+from kernscope.kernel.link import Link, attach_function, detach_together, link_create, raw_tracepoint_open
 from kernscope.kernel.map import Map, array_create, map_create
 from kernscope.kernel.program import (
     Program,
@@ -18,6 +18,7 @@ __all__ = [
     "ProgramStatistics",
     "TestRun",
     "array_create",
+    "attach_function",
     "btf_load",
     "detach_together",
     "enable_stats",

@@ -1,18 +1,22 @@
-"""The kernel's BTF, memory-mapped, with its index out of the user's cache folder."""
+"""The BTF of the kernel and of its modules, memory-mapped, with its index out of the user's cache folder."""
 
 import mmap
 import os
+from binascii import crc32
 
 from kernscope.btf import Btf
 from kernscope.btf.index import TypeIndex, build_index, fingerprint
 from kernscope.kernel.cache import drop_others, open_cached, write_cached
-from kernscope.kernel.errors import KernelError, NotSupportedError
+from kernscope.kernel.errors import NotSupportedError
 from kernscope.kernel.facts import kernel_build_id
 
-__all__ = ["VMLINUX_BTF", "load_module_btf", "load_vmlinux_btf"]
+__all__ = ["VMLINUX_BTF", "load_module_btf", "load_vmlinux_btf", "modules_with_btf"]
 
-VMLINUX_BTF = "/sys/kernel/btf/vmlinux"
+_FOLDER = "/sys/kernel/btf"
+_VMLINUX = "vmlinux"
+VMLINUX_BTF = f"{_FOLDER}/{_VMLINUX}"
 _PREFIX = "btf-index-"
+_MODULE_PREFIX = "btf-module-"
 
 
 def load_vmlinux_btf() -> Btf:
@@ -33,21 +37,39 @@ def load_vmlinux_btf() -> Btf:
         built = build_index(data)
         if write_cached(name, built):
             drop_others(_PREFIX, name)
+            drop_others(_MODULE_PREFIX, "")  # those of the kernel before
         index = TypeIndex(built, fingerprint(data))
     return Btf(data, index)
 
 
-def load_module_btf(module: str, base: Btf) -> Btf:
-    """Types of a loaded module, on top of vmlinux's; its index is built each time.
-
-    Raises:
-        KernelError: ENOENT if there is no such module, or it has no BTF.
-    """
+def modules_with_btf() -> list[str]:
+    """Names of the loaded modules that describe their types, sorted."""
     try:
-        with open(f"/sys/kernel/btf/{module.replace('-', '_')}", "rb", buffering=0) as file:
-            return Btf(file.read(), base=base)
-    except OSError as error:
-        raise KernelError(error.errno or 0, "open BTF", module) from None
+        return sorted(name for name in os.listdir(_FOLDER) if name != _VMLINUX)
+    except OSError:
+        return []
+
+
+def load_module_btf(module: str, base: Btf) -> Btf | None:
+    """Types of a loaded module, on top of those of vmlinux (split BTF); None if there is no such module, or it has
+    no BTF. Its index is cached too: by the module's content, which another build of it does not share.
+    """
+    name = module.replace("-", "_")
+    if "/" in name or name in ("", ".", "..", _VMLINUX):
+        return None
+    try:
+        data = _map_or_read(f"{_FOLDER}/{name}")
+    except OSError:
+        return None
+    prefix = f"{_MODULE_PREFIX}{name}-"
+    cached = f"{prefix}{kernel_build_id()[:16]}-{crc32(data):08x}"
+    index = _cached_index(cached, data)
+    if index is not None:
+        return Btf(data, index, base)
+    made = Btf(data, base=base)
+    if write_cached(cached, bytes(made.index.buffer)):
+        drop_others(prefix, cached)
+    return made
 
 
 def _map_or_read(path: str) -> memoryview:

@@ -76,6 +76,8 @@ _TABLE = (
             "Linux 6.10 with CONFIG_FPROBE", "two links"),
     Feature("fentry", "function entry and exit (fentry, fexit)", _p.fentry,
             "Linux 5.5 with CONFIG_DYNAMIC_FTRACE and CONFIG_DEBUG_INFO_BTF", "kprobes, or tracepoints"),
+    Feature("fentry_cookie", "many functions by one fentry program", _p.fentry_cookie,
+            "Linux 5.19 with what fentry needs", "one program per function"),
     Feature("uprobe", "user function probes (uprobe)", _p.uprobe, "CONFIG_UPROBES, CONFIG_UPROBE_EVENTS"),
     Feature("uprobe_multi", "many user functions at once", _p.uprobe_multi, "Linux 6.6 with CONFIG_UPROBES",
             "one uprobe per function"),

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["AskedFacts", "check_machine"]
 
-_UNCHANGING = frozenset(("tracepoint_categories", "tracepoints", "raw_tracepoints", "release", "user_name"))
+_UNCHANGING = frozenset(
+    ("tracepoint_categories", "tracepoints", "raw_tracepoints", "release", "user_name", "btf_modules")
+)
 """Answers that only choose what to attach to: attaching finds out whether it is still there."""
 
 

@@ -76,6 +76,12 @@ class KernelFacts(Protocol):
     def btf(self) -> "Btf":
         """Types of vmlinux; NotSupportedError without CONFIG_DEBUG_INFO_BTF."""
 
+    def btf_modules(self) -> list[str]:
+        """Names of the loaded modules that describe their types, sorted."""
+
+    def module_btf(self, module: str) -> "Btf | None":
+        """Types of a module, on top of those of vmlinux; None if it is not loaded or has no BTF."""
+
     def functions(self) -> "KernelFunctions":
         """The kernel's functions that probes may be put on."""
 
@@ -120,6 +126,7 @@ class KernelAccess(KernelFacts, Protocol):
         license: str = "GPL",
         expected_attach_type: int = 0,
         attach_btf_id: int = 0,
+        attach_btf_obj_fd: int = 0,
         flags: int = 0,
         log_level: int = 0,
         btf_fd: int = 0,
@@ -134,6 +141,14 @@ class KernelAccess(KernelFacts, Protocol):
         """The kernel's symbols as they are now, those of loaded programs among them."""
 
     def ring_buffer(self, map: "Map") -> "RingBuffer": ...
+
+    def open_module_btf(self, module: str) -> "KernelObject":
+        """The BTF object of a module, for `attach_btf_obj_fd`; KernelError(ENOENT) if it has none."""
+
+    def attach_function(
+        self, program: "Program", target: str, *, attach_type: int = 0, cookie: int = 0
+    ) -> "Link":
+        """Attach a program that was loaded for a kernel function (fentry, fexit, LSM)."""
 
     def attach_raw_tracepoint(self, program: "Program", name: str) -> "Link":
         """`name` is empty for BTF-typed (tp_btf) programs: their target is in the program."""

@@ -8,6 +8,7 @@ from kernscope.kernel.bpf import (
     Link,
     Map,
     Program,
+    attach_function,
     btf_load,
     detach_together,
     map_create,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from kernscope.kernel.functions import KernelFunctions
     from kernscope.kernel.interface import KernelAccess
     from kernscope.kernel.kallsyms import Kallsyms
+    from kernscope.kernel.object import KernelObject
     from kernscope.kernel.process import Command
     from kernscope.kernel.ringbuf import RingBuffer
     from kernscope.kernel.tracefs import Tracefs, TracepointFormat
@@ -42,6 +44,7 @@ class Kernel:
     prog_load = staticmethod(prog_load)
     btf_load = staticmethod(btf_load)
     attach_raw_tracepoint = staticmethod(raw_tracepoint_open)
+    attach_function = staticmethod(attach_function)
     detach = staticmethod(detach_together)
     user_name = staticmethod(facts.user_name)
 
@@ -49,6 +52,7 @@ class Kernel:
         self._uname = os.uname()
         self._tracefs: Tracefs | None = None
         self._btf: Btf | None = None
+        self._module_btf: dict[str, Btf | None] = {}
         self._features: Features | None = None
         self._kallsyms: Kallsyms | None = None
         self._functions: KernelFunctions | None = None
@@ -130,6 +134,23 @@ class Kernel:
 
             self._kallsyms = read_kallsyms()
         return self._kallsyms
+
+    def btf_modules(self) -> list[str]:
+        from kernscope.kernel.btf_cache import modules_with_btf
+
+        return modules_with_btf()
+
+    def module_btf(self, module: str) -> "Btf | None":
+        if module not in self._module_btf:
+            from kernscope.kernel.btf_cache import load_module_btf
+
+            self._module_btf[module] = load_module_btf(module, self.btf())
+        return self._module_btf[module]
+
+    def open_module_btf(self, module: str) -> "KernelObject":
+        from kernscope.kernel.btf_objects import open_module_btf
+
+        return open_module_btf(module)
 
     def functions(self) -> "KernelFunctions":
         if self._functions is None:
@@ -279,6 +300,7 @@ class Kernel:
         if self._tracefs is not None:
             self._tracefs.close()
             self._tracefs = None
+        self._module_btf = {}
         self._btf = None  # its mapping ends when nobody else uses it
 
     def __enter__(self) -> "Self":

@@ -10,7 +10,7 @@ from kernscope.kernel.program import Program
 from kernscope.kernel.syscall import Buffer, bpf_result
 from kernscope.tables.bpf import Command
 
-__all__ = ["Link", "detach_together", "link_create", "raw_tracepoint_open"]
+__all__ = ["Link", "attach_function", "detach_together", "link_create", "raw_tracepoint_open"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,6 +95,23 @@ def link_create(
     if fd < 0:
         raise AttachError(-fd, "BPF_LINK_CREATE", target or program.name)
     return Link(fd, target or program.name)
+
+
+def attach_function(program: Program, target: str, *, attach_type: int = 0, cookie: int = 0) -> Link:
+    """Attach a program that was loaded for a kernel function: fentry, fexit, LSM.
+
+    `cookie`: what bpf_get_attach_cookie() says there; other numbers than 0 want Linux 5.19, and the `attach_type` that
+    the program was loaded with.
+
+    Raises:
+        AttachError: the function cannot be patched, or has as many programs as it can have (38).
+    """
+    if cookie:
+        return link_create(program, 0, attach_type, extra=pack("=IIQ", 0, 0, cookie), target=target)
+    try:
+        return raw_tracepoint_open(program)
+    except AttachError as problem:
+        raise AttachError(problem.errno or 0, problem.command, target) from None
 
 
 def detach_together(links: "Sequence[KernelObject]", *, background: bool = False) -> None:

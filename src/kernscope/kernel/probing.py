@@ -7,7 +7,7 @@ from struct import pack
 from kernscope.btf import Kind
 from kernscope.kernel import facts, perf
 from kernscope.kernel.errors import KernelError, NotSupportedError
-from kernscope.kernel.link import link_create, raw_tracepoint_open
+from kernscope.kernel.link import attach_function, link_create, raw_tracepoint_open
 from kernscope.kernel.map import array_create, map_create
 from kernscope.kernel.program import Program, prog_load
 from kernscope.kernel.syscall import Buffer, bpf
@@ -174,6 +174,14 @@ def fentry(kernel: "Kernel") -> None:
 def lsm(kernel: "Kernel") -> None:
     active = facts.lsm_active()
     if active is not None and "bpf" not in active:
+def fentry_cookie(kernel: "Kernel") -> None:
+    """bpf_get_attach_cookie() in such a program, and a link with a cookie."""
+    function = _btf_id(kernel, Kind.FUNC, "bpf_fentry_test1")
+    code = _insn(0x85, imm=174) + _RETURN_0
+    with _load(ProgramType.TRACING, code, AttachType.TRACE_FENTRY, function) as program:
+        attach_function(program, "probe", attach_type=AttachType.TRACE_FENTRY, cookie=1).close()
+
+
         raise _missing("`bpf` among the active security modules")
     hook = _btf_id(kernel, Kind.FUNC, "bpf_lsm_quotactl")
     with _load(ProgramType.LSM, _RETURN_0, AttachType.LSM_MAC, hook) as program:

@@ -28,10 +28,15 @@ from . import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Protocol
 
     class HasBtf(Protocol):
         def btf(self) -> Btf: ...
+
+        def module_btf(self, module: str) -> Btf | None: ...
+
+        def btf_modules(self) -> list[str]: ...
 
 
 __all__ = ["KernelTypes", "bit_place", "kernel_types"]
@@ -44,34 +49,67 @@ _DEEPEST = 32
 
 
 class KernelTypes:
-    """The types of one BTF."""
+    """The types of one BTF: the kernel's own with those of its `modules` behind them, or one module's on its `base`.
 
-    def __init__(self, btf: Btf) -> None:
+    What is asked for by name is looked for in the kernel itself, then in one module after the other.
+    """
+
+    def __init__(self, btf: Btf, modules: "HasBtf | None" = None, base: "KernelTypes | None" = None) -> None:
         self.btf = btf
+        self._modules, self._base = modules, base
+        self._by_module: dict[str, KernelTypes | None] = {}
         self._converted: dict[int, Type] = {}
         self._enumerators: dict[str, tuple[Enum, int] | None] = {}
 
+    def module(self, name: str) -> "KernelTypes | None":
+        """The types of a module; None if it is not loaded or does not describe them."""
+        if name not in self._by_module:
+            btf = self._modules.module_btf(name) if self._modules is not None else None
+            self._by_module[name] = KernelTypes(btf, base=self) if btf is not None else None
+        return self._by_module[name]
+
+    def _in_modules(self, name: str) -> "Iterator[KernelTypes]":
+        """The modules that may have something of this name."""
+        for module in self._modules.btf_modules() if self._modules is not None else ():
+            types = self.module(module)
+            if types is not None and types.btf.may_have(name):
+                yield types
+
     # --- by name -------------------------------------------------------------------------------------------
+
+    def _find(self, kinds: tuple[int, ...], name: str) -> "tuple[KernelTypes, BtfType] | None":
+        for kind in kinds:
+            found = self.btf.find_own(kind, name)
+            if found is not None:
+                return self, found
+        for types in self._in_modules(name):
+            elsewhere = types._find(kinds, name)
+            if elsewhere is not None:
+                return elsewhere
+        return None
 
     def struct(self, tag: str, name: str) -> Struct | None:
         """`struct name` or `union name` (the tag), if this kernel has it."""
-        found = self.btf.find(Kind.STRUCT if tag == "struct" else Kind.UNION, name)
-        return None if found is None else self._struct(found, name)
+        found = self._find((Kind.STRUCT if tag == "struct" else Kind.UNION,), name)
+        return None if found is None else found[0]._struct(found[1], name)
 
     def enum(self, name: str) -> Enum | None:
-        found = self.btf.find(Kind.ENUM, name) or self.btf.find(Kind.ENUM64, name)
-        return None if found is None else self._enum(found)
+        found = self._find((Kind.ENUM, Kind.ENUM64), name)
+        return None if found is None else found[0]._enum(found[1])
 
     def typedef(self, name: str) -> Type | None:
         """What a typedef stands for."""
-        found = self.btf.find(Kind.TYPEDEF, name)
-        return None if found is None else self.convert(found.id)
+        found = self._find((Kind.TYPEDEF,), name)
+        return None if found is None else found[0].convert(found[1].id)
 
     def enumerator(self, name: str) -> tuple[Enum, int] | None:
         """The enum that has a constant of this name, and its value."""
         if name not in self._enumerators:
             found = self.btf.find_enumerator(name)
-            self._enumerators[name] = None if found is None else (self._enum(found[0]), found[1])
+            made = (self._enum(found[0]), found[1]) if found is not None else None
+            if made is None:
+                made = next((e for t in self._in_modules(name) if (e := t.enumerator(name))), None)
+            self._enumerators[name] = made
         return self._enumerators[name]
 
     def names(self, tag: str) -> list[str]:
@@ -90,7 +128,8 @@ class KernelTypes:
                 raw = self.btf.type(raw.type_id)
             if raw.kind != Kind.PTR:
                 tags = {Kind.STRUCT: "struct ", Kind.UNION: "union ", Kind.ENUM: "enum ", Kind.FWD: "struct "}
-                return text.format(const + tags.get(raw.kind, "") + (raw.name or "void"))
+                name = "bool" if raw.name == "_Bool" else raw.name or "void"
+                return text.format(const + tags.get(raw.kind, "") + name)
             id = raw.type_id
         return "void *"
 
@@ -98,13 +137,19 @@ class KernelTypes:
 
     def convert(self, id: int, hint: str = "") -> Type:
         """The type `id`. `hint` names a struct that has no name of its own."""
+        if self._base is not None and id < self.btf.first_own:
+            return self._base.convert(id, hint)
         found = self._converted.get(id)
         if found is None:
             found = self._converted[id] = self._convert(id, hint, 0)
         return found
 
     def _convert(self, id: int, hint: str, depth: int) -> Type:
+        if self._base is not None and id < self.btf.first_own:
+            return self._base._convert(id, hint, depth)
         raw = self.btf.resolve(id)
+        if self._base is not None and raw.id < self.btf.first_own:
+            return self._base._convert(raw.id, hint, depth)
         if raw.kind == Kind.INT:
             return self._integer(raw)
         if raw.kind == Kind.PTR:
@@ -254,5 +299,5 @@ def kernel_types(kernel: "HasBtf") -> KernelTypes:
     """
     global _last
     if _last is None or _last[0] is not kernel:
-        _last = kernel, KernelTypes(kernel.btf())
+        _last = kernel, KernelTypes(kernel.btf(), kernel)
     return _last[1]

@@ -3,6 +3,7 @@
 from struct import pack
 
 import pytest
+from made_btf import made_kernel, made_module
 
 from kernscope.btf import Btf, BtfError, Kind
 from kernscope.btf.encode import func_info, functions_btf
@@ -234,3 +235,55 @@ def test_functions_btf_reads_back() -> None:
     assert [len(btf.parameters(btf.type(f.type_id))) for f in functions] == [1, 4, 4]
     assert functions[1].type_id == functions[2].type_id
     assert func_info([0, 7], [3, 5]) == pack("<IIII", 0, 3, 7, 5)
+
+
+# --- split BTF ---------------------------------------------------------------------------------------------------
+
+
+def test_a_module_s_names_come_beside_those_of_the_kernel() -> None:
+    kernel, module = made_kernel(), made_module()
+    own, other = module.find_own(Kind.FUNC, "vfs_read"), module.find(Kind.FUNC, "vfs_read")
+    assert own is not None and other is not None
+    assert other.id == kernel.find(Kind.FUNC, "vfs_read").id < module.first_own <= own.id  # type: ignore[union-attr]
+    assert [name for name, _ in module.parameters(module.type(own.type_id))] == ["only"]
+    assert module.function_names() == {b"nf_hook", b"vfs_read"}
+    assert b"do_nanosleep" in kernel.function_names() and b"nf_hook" not in kernel.function_names()
+    assert module.may_have("nft_table") and module.may_have("task_struct") and not module.may_have("nothing")
+    assert not kernel.may_have("nft_table")
+
+
+def test_an_index_of_a_module_can_be_used_again() -> None:
+    module = made_module()
+    again = Btf(module.data, TypeIndex(bytes(module.index.buffer), fingerprint(module.data)), made_kernel())
+    found = again.find_own(Kind.STRUCT, "nft_table")
+    assert found is not None and [m.name for m in again.members(found)] == ["owner", "family"]
+
+
+# --- what a program may load -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("struct", "offset", "size", "wanted"),
+    [
+        ("file", 48, 4, 0),  # mode
+        ("file", 8, 8, "task_struct"),  # owner
+        ("file", 16, 8, 0),  # name.len
+        ("file", 24, 8, 0),  # name.text leads to characters
+        ("file", 0, 8, None),  # a union: the verifier takes its first member
+        ("file", 32, 8, None),  # __percpu
+        ("file", 40, 8, "file"),  # __rcu
+        ("file", 8, 4, None),  # half a pointer
+        ("file", 50, 4, None),  # across the end of a member
+        ("file", 56, 8, None),  # behind the end
+        ("task_struct", 48 + 8, 8, None),  # an array
+        ("task_struct", 32, 4, None),  # bit-fields
+        ("task_struct", 48 + 4, 4, 0),  # inner.uid.val
+        ("task_struct", 88, 8, "inner"),
+    ],
+)
+def test_loaded(struct: str, offset: int, size: int, wanted: str | int | None) -> None:
+    btf = made_kernel()
+    start = btf.find(Kind.STRUCT, struct)
+    assert start is not None
+    found = btf.loaded(start.id, offset, size)
+    assert (btf.type(found).name if found else found) == wanted

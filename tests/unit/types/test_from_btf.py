@@ -152,7 +152,7 @@ def test_c_text(types: KernelTypes) -> None:
     found = types.btf.raw_tracepoint("sched_switch")
     assert found is not None
     assert [(types.c_text(t), name) for name, t in found.parameters] == [
-        ("_Bool", "preempt"),
+        ("bool", "preempt"),
         ("struct task_struct *", "prev"),
         ("struct task_struct *", "next"),
         ("unsigned int", "prev_state"),
@@ -169,3 +169,32 @@ def test_raw_tracepoints_are_listed_with_their_arguments() -> None:
     assert fields("rawtracepoint:sched_switch", FakeKernel())[1] == ("struct task_struct *", "prev")
     assert fields("rawtracepoint:nothing", FakeKernel()) == []
     assert fields("begin", FakeKernel()) == []
+
+
+# --- modules -----------------------------------------------------------------------------------------------------
+
+
+def test_a_type_of_a_module_is_found_by_name_and_stands_on_the_kernel_s_types() -> None:
+    kernel = FakeKernel()
+    types = KernelTypes(made_kernel(), kernel)
+    table = types.struct("struct", "nft_table")
+    assert table is not None
+    owner, family = table.member("owner"), table.member("family")
+    assert owner is not None and family is not None and family.offset == 8
+    assert isinstance(owner.type, Pointer) and owner.type.target is types.struct("struct", "task_struct")
+    kind = types.enum("nft_kind")
+    assert kind is not None and types.enumerator("NFT_B") == (kind, 2)
+
+
+def test_modules_are_opened_only_for_what_the_kernel_itself_does_not_have() -> None:
+    kernel = FakeKernel()
+    types = KernelTypes(made_kernel(), kernel)
+    assert types.struct("struct", "task_struct") is not None and types.enumerator("BLUE") is not None
+    assert kernel.asked == []
+    assert types.struct("struct", "nothing") is None
+    assert kernel.asked == ["btf nf_tables"]
+
+
+def test_a_program_uses_the_types_of_a_module() -> None:
+    kernel = compiled("begin { $t = (struct nft_table *)4096; print(($t->family, $t->owner->pid)); }")
+    assert "btf nf_tables" in kernel.asked
