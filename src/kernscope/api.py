@@ -236,11 +236,14 @@ def load(data: bytes) -> "Bundle":
     return bundle
 
 
-def list_probes(pattern: str = "*") -> list[str]:
-    """The probes of this kernel whose names match, sorted. See `kernscope.probes.listing.matching`."""
+def list_probes(pattern: str = "*", pid: int = 0) -> list[str]:
+    """The probes of this kernel whose names match, sorted. See `kernscope.probes.listing.matching`.
+
+    `pid`, if not 0, is the process whose programs and libraries the names of files in the pattern mean.
+    """
     from kernscope.probes.listing import matching
 
-    return matching(pattern, _kernel())
+    return matching(pattern, _kernel(), pid)
 
 
 def program_probes(text: str, *, name: str = "<program>") -> list[str]:

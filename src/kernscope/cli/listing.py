@@ -4,7 +4,7 @@ import os
 
 import kernscope
 from kernscope.cli.command import Command
-from kernscope.cli.options import Arguments, Option
+from kernscope.cli.options import Arguments, Option, positive
 from kernscope.cli.terminal import complain, write
 
 __all__ = ["COMMAND", "run_listing", "show_info"]
@@ -34,7 +34,7 @@ def run_listing(arguments: Arguments) -> bool:
         write("".join(f"vmlinux: {kernscope.type_text(t)}\n" if verbose else f"{t}\n" for t in types))
         return bool(types)
     if names is None:
-        names = kernscope.list_probes(pattern)
+        names = kernscope.list_probes(pattern, arguments.integer("pid") or 0)
     write(kernscope.syscalls.listing_text(names, kernscope.probe_fields if verbose else None))
     return bool(names)
 
@@ -73,17 +73,25 @@ def show_info() -> int:
 
 COMMAND = Command(
     "list",
-    ["[PATTERN ...] [-v]", "FILE [-v]", "-e PROGRAM [-v]"],
+    ["[PATTERN ...] [-v] [-p PID]", "FILE [-v]", "-e PROGRAM [-v]"],
     "List the probes of this kernel whose names match a pattern, or those of a program, with their arguments\n"
     "under -v. A pattern may hold `*`, `?` and `[…]`, and leave out the kind: 'tracepoint:sched:*', '*exec*'.",
     [
         Option("-v --verbose", "", "show the members of `args` and their types"),
         Option("-e", "PROGRAM", "list the probes of this program"),
+        Option(
+            "-p --pid",
+            "PID",
+            "files in the pattern are those of this process; `*` is all that it uses",
+            convert=positive,
+        ),
     ],
     _run,
     examples=[
         ("'*openat*'", "all probes with `openat` in their name"),
         ("-v tracepoint:sched:sched_switch", "what `args` holds there"),
+        ("'uprobe:bash:*read*'", "functions of a program; of a library: 'uprobe:libc:*'"),
+        ("-p $$ 'uprobe:*:malloc'", "what a process has mapped"),
         ("-v 'struct list_head'", "a type of the kernel; without -v, the names that match"),
         ("-e 'tracepoint:syscalls:sys_enter_open* { }'", "what a program would attach to"),
     ],

@@ -4,6 +4,8 @@ from fnmatch import fnmatchcase
 
 from kernscope.diagnostics import CompileError, Diagnostic
 from kernscope.probes import KINDS, expand, kind_named
+from kernscope.syntax.ast import AttachPoint
+from kernscope.syntax.targets import split_target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,20 +17,20 @@ if TYPE_CHECKING:
 __all__ = ["fields", "matching", "program_targets"]
 
 
-def matching(pattern: str, kernel: "KernelFacts") -> list[str]:
-    """The probes whose names match, sorted.
+def matching(pattern: str, kernel: "KernelFacts", process: int = 0) -> list[str]:
+    """The probes whose names match, sorted; `process`: whose programs and libraries are meant in user space, if not 0.
 
     Several patterns are separated by commas. `*`, `?` and `[…]` stand for any characters; the first part may
     be a short name (`t:sched:*`). A pattern without a colon is matched against what follows the kind, or, if
     it has no wildcard either, against any part of the name.
     """
     found: set[str] = set()
-    for one in pattern.split(","):
-        found.update(_matching(one.strip(), kernel))
+    for one in [pattern] if '"' in pattern else pattern.split(","):
+        found.update(_matching(one.strip(), kernel, process))
     return sorted(found)
 
 
-def _matching(pattern: str, kernel: "KernelFacts") -> list[str]:
+def _matching(pattern: str, kernel: "KernelFacts", process: int) -> list[str]:
     provider, colon, rest = pattern.partition(":")
     if not colon:
         wild = any(c in pattern for c in "*?[")
@@ -36,6 +38,11 @@ def _matching(pattern: str, kernel: "KernelFacts") -> list[str]:
         return _filter(kernel, lambda n: fnmatchcase(n, wanted) or fnmatchcase(n, f"*:{wanted}"))
     kind = kind_named(provider)
     if kind is not None:
+        point = AttachPoint(provider, split_target(rest), pattern)
+        point.files_of = process
+        found = kind.list_matching(point, kernel)
+        if found is not None:
+            return found
         names = kind.list_names(kernel)
         wanted = f"{kind.providers[0]}:{rest}"
         short = f"{kind.providers[0]}:*:{rest}"  # `tracepoint:sched_switch`, without the category
