@@ -125,7 +125,7 @@ def prepare(
         verifier_log=verifier_log,
     )
     warnings = session.bundle.warnings
-    if warnings and not (arguments.flag("no_warnings") or arguments.flag("quiet")):
+    if warnings and not arguments.flag("no_warnings"):
         complain(kernscope.render_text(warnings, color=use_color(2)))
     return session
 

@@ -332,6 +332,13 @@ class MapAccess(Values):
         old = b.read_var(old_value)
         return old if want_old else b.add(old, amount)
 
+    def map_address(self, node: MapRef) -> Value:
+        """Where the value of a map without keys lies; of others, their `struct bpf_map`."""
+        user_map = self.user_map(node)
+        if user_map.storage == "global":
+            return self._global(user_map)[0]
+        return self.b.map_fd(user_map.kernel_map)
+
     # --- functions on maps ---------------------------------------------------------------------------------
 
     def map_key_exists(self, ref: MapRef) -> Value:

@@ -80,13 +80,13 @@ class Statements(RecordSender):
         return self
 
     def place_variables(self) -> None:
-        """Give the clause's variables that do not fit a register their memory: in the scratch area, which the
-        callbacks of loops over maps reach too.
+        """Give the clause's variables that do not fit a register, or must have an address, their memory: in the
+        scratch area, which the callbacks of loops over maps reach too.
         """
         self.loops = []
         self.places = {}
         for variable in dict.fromkeys(self.clause.variables.values()):
-            if variable.type is not None and not is_scalar(variable.type):
+            if variable.type is not None and (variable.addressed or not is_scalar(variable.type)):
                 self.places[variable] = self._scratch_place(self.scratch_offset(variable.type.size))
         self.restless = {
             self.clause.variables[assign.target]
@@ -179,7 +179,7 @@ class Statements(RecordSender):
         if node.value is not None:
             self._set(variable, node.value)
         elif is_scalar(variable.type):
-            self.b.write_var(variable, 0)
+            self.write_variable(variable, self.b.const(0))
         else:
             self.clear(self._variable_place(variable), variable.type.size)
 
@@ -200,7 +200,7 @@ class Statements(RecordSender):
         t = variable.type
         assert t is not None
         if is_scalar(t):
-            self.b.write_var(variable, self.narrow(self.number(value), variable.declared))
+            self.write_variable(variable, self.narrow(self.number(value), variable.declared))
             return
         aside = self.place(t)  # the value may use the variable that it is assigned to
         self.into(value, aside, t)
@@ -228,7 +228,7 @@ class Statements(RecordSender):
         variable = self.clause.variables[target]
         assert variable.type is not None
         new = self.arithmetic(op, target, node.value, node.value)
-        b.write_var(variable, self.narrow(new, variable.type))
+        self.write_variable(variable, self.narrow(new, variable.type))
 
     # --- branches and loops --------------------------------------------------------------------------------
 
@@ -264,14 +264,14 @@ class Statements(RecordSender):
         start, end = self.number(node.start), self.number(node.end)
         signed = isinstance(variable.type, Integer) and variable.type.signed
         b.write_var(hidden, start)
-        b.write_var(variable, start)
+        self.write_variable(variable, start)
         limit = object()
         b.write_var(limit, end)
 
         def more() -> Value:
             i = self.unforeseen(b.read_var(hidden))
             b.write_var(hidden, i)
-            b.write_var(variable, i)
+            self.write_variable(variable, i)
             return b.cmp(Cond.SLT if signed else Cond.ULT, i, b.read_var(limit))
 
         def step() -> None:
@@ -340,7 +340,7 @@ class Statements(RecordSender):
         ]
         declared = {self.clause.variables[n] for n in walk(node) if isinstance(n, Let | ForRange | ForEach)}
         found = dict.fromkeys(self.clause.variables[target] for target in targets)
-        return [v for v in found if v not in declared and v.type is not None and is_scalar(v.type)]
+        return [v for v in found if v not in declared and v.type is not None and v not in self.places]
 
     def run_time_error_at(self, text: str, node: Node) -> None:
         """Report something that went wrong at a statement."""
@@ -422,7 +422,7 @@ class Statements(RecordSender):
             variable = self.clause.variables.get(n) if isinstance(n, Variable) else None
             if variable is None or variable in inside or variable.type is None:
                 continue
-            if is_scalar(variable.type):
+            if variable not in self.places:
                 found[variable] = None
         return list(found)
 

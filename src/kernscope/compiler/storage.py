@@ -154,7 +154,7 @@ class Storage:
 
     @staticmethod
     def _dense_domain(info: MapInfo, probe_names: list[str]) -> tuple[object, ...] | None:
-        if info.uses & {"iterate", "delete", "has_key", "len"} or info.decl is not None:
+        if info.uses & {"address", "iterate", "delete", "has_key", "len"} or info.decl is not None:
             return None
         if {"reset", "read"} <= info.uses:
             return None  # user space resets cells by remembering what they held: programs would not see it

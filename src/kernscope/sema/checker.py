@@ -347,6 +347,7 @@ class Checker(ExpressionChecker):
             return
         if variable.type is None:
             variable.type = t
+            self.changed |= variable.awaited
             return
         joined = join(variable.type, t)
         if joined is None:

@@ -146,6 +146,19 @@ class ExpressionChecker(TypeQuestions):
             )
             return None
         self.clause.variables[node] = variable
+        if (
+            variable.type is None
+        ):  # where the assignment stands later in the text, the next round does not report
+            variable.awaited = True
+            self.report(
+                error(
+                    "undefined-variable",
+                    f"nothing is ever assigned to `${node.name}`",
+                    node.span,
+                    labels=[(variable.span, "declared here")],
+                    help=f"give it a value or a type: `let ${node.name}: uint64;`",
+                )
+            )
         return variable.type
 
     def _map(self, node: MapRef) -> Type | None:

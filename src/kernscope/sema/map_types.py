@@ -16,7 +16,7 @@ from .rules import join, stored
 __all__ = ["MapTypes"]
 
 
-_NEED_MAP = frozenset(("whole", "reset", "iterate", "delete", "has_key", "len"))
+_NEED_MAP = frozenset(("whole", "reset", "iterate", "delete", "has_key", "len", "address"))
 """Uses that need the map to exist; reading one value gives 0 without it."""
 
 

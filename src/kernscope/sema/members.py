@@ -256,23 +256,33 @@ class Members(Casts):
         return None
 
     def _address(self, node: Unary) -> Type | None:
-        """`&` of what lies behind a pointer; variables and maps have no address that outlives the statement."""
+        """`&` of a variable, of a map, or of what lies behind a pointer."""
         operand = node.operand
+        if isinstance(operand, MapRef) and operand.keys is None:
+            value = self.use_map(operand, "address").value
+            if value is None:
+                return None
+            return Pointer(NONE if isinstance(value, Aggregate) else value, "kernel")
         t = self.type_of(operand)
         if t is None:
             return None
+        if isinstance(operand, Variable):
+            self.clause.variables[operand].addressed = True
+            return Pointer(t, "kernel")
         space = self._place_space(operand)
-        if space is not None:
-            return Pointer(t, space)
-        if isinstance(operand, Variable | MapRef):
-            self.not_yet(node, "taking the address of a variable or a map")
-        else:
-            self.report(
-                error("type-mismatch", "only what lies behind a pointer has an address", operand.span)
-            )
         if space == "packet":
             self.packet_header(node)
             return None
+        if space is not None:
+            return Pointer(t, space)
+        self.report(
+            error(
+                "type-mismatch",
+                "only variables, maps and what lies behind a pointer have an address",
+                operand.span,
+                help="copy it into a variable first: `$copy = …; &$copy`",
+            )
+        )
         return None
 
     def _place_space(self, expr: Expr) -> str | None:
