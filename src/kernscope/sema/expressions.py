@@ -146,9 +146,8 @@ class ExpressionChecker(TypeQuestions):
             )
             return None
         self.clause.variables[node] = variable
-        if (
-            variable.type is None
-        ):  # where the assignment stands later in the text, the next round does not report
+        if variable.type is None:
+            # where the assignment stands later in the text, the next round does not report this
             variable.awaited = True
             self.report(
                 error(
