@@ -135,16 +135,19 @@ def uprobe(_: "Kernel") -> None:
 
 
 def kprobe_multi(_: "Kernel") -> None:
-    """No symbols is EINVAL where the link exists, and EOPNOTSUPP where it does not."""
-    with _load(ProgramType.KPROBE, _RETURN_0, AttachType.TRACE_KPROBE_MULTI) as program:
-        # kprobe_multi: flags, cnt, syms, addrs, cookies.
-        _expect(program, AttachType.TRACE_KPROBE_MULTI, pack("=IIQQQ", 0, 0, 0, 0, 0), "EINVAL")
+    _many_kprobes(AttachType.TRACE_KPROBE_MULTI)
 
 
-def kprobe_session(kernel: "Kernel") -> None:
+def kprobe_session(_: "Kernel") -> None:
     """One program at entry and return of a function: a kprobe_multi link of its own attach type."""
-    kprobe_multi(kernel)
-    _load(ProgramType.KPROBE, _RETURN_0, AttachType.TRACE_KPROBE_SESSION).close()
+    _many_kprobes(AttachType.TRACE_KPROBE_SESSION)
+
+
+def _many_kprobes(attach_type: int) -> None:
+    """An address list that is not there is EFAULT where the link exists; EOPNOTSUPP or EINVAL where it does not."""
+    with _load(ProgramType.KPROBE, _RETURN_0, attach_type) as program:
+        # kprobe_multi: flags, cnt, syms, addrs, cookies.
+        _expect(program, attach_type, pack("=IIQQQ", 0, 1, 0, 8, 0), "EFAULT")
 
 
 def uprobe_multi(_: "Kernel") -> None:
@@ -171,9 +174,6 @@ def fentry(kernel: "Kernel") -> None:
         raw_tracepoint_open(program).close()
 
 
-def lsm(kernel: "Kernel") -> None:
-    active = facts.lsm_active()
-    if active is not None and "bpf" not in active:
 def fentry_cookie(kernel: "Kernel") -> None:
     """bpf_get_attach_cookie() in such a program, and a link with a cookie."""
     function = _btf_id(kernel, Kind.FUNC, "bpf_fentry_test1")
@@ -182,6 +182,9 @@ def fentry_cookie(kernel: "Kernel") -> None:
         attach_function(program, "probe", attach_type=AttachType.TRACE_FENTRY, cookie=1).close()
 
 
+def lsm(kernel: "Kernel") -> None:
+    active = facts.lsm_active()
+    if active is not None and "bpf" not in active:
         raise _missing("`bpf` among the active security modules")
     hook = _btf_id(kernel, Kind.FUNC, "bpf_lsm_quotactl")
     with _load(ProgramType.LSM, _RETURN_0, AttachType.LSM_MAC, hook) as program:
