@@ -180,7 +180,7 @@ class _Syscalls(ProbeKind):
         b, arch = reader.builder, reader.kernel.arch
         member = reader.kernel.btf().struct_member("task_struct", arch.compat_path)
         offset, size = member.byte_offset, reader.kernel.btf().size_of(member.type_id)
-        if reader.kernel.has_feature("tp_btf"):
+        if reader.kernel.has_feature("tp_btf") and reader.kernel.has_feature("task_btf"):
             task_pointer = b.call(HELPER_IDS["get_current_task_btf"], pointer=True, pure=True)
             word = b.load(size, task_pointer, offset)
         else:
