@@ -92,13 +92,18 @@ class Relocation:
 class Attach:
     """Where a program goes: `kind` names an entry of `kernscope.probes`, `target` is that kind's own data.
 
-    `probe` is the name a user knows it by, for messages.
+    `probe` is the name a user knows it by, for messages. `function`, if not empty, is the kernel's function that the
+    program must be loaded for, once for each such target (`vmlinux:vfs_read`). `named`: the user gave its name, and not
+    only a pattern that it matches, so that it must not be missing.
     """
 
-    __slots__ = ("kind", "probe", "target")
+    __slots__ = ("function", "kind", "named", "probe", "target")
 
-    def __init__(self, kind: str, probe: str, target: tuple[object, ...] = ()) -> None:
+    def __init__(
+        self, kind: str, probe: str, target: tuple[object, ...] = (), *, function: str = "", named: bool = True
+    ) -> None:
         self.kind, self.probe, self.target = kind, probe, target
+        self.function, self.named = function, named
 
     def __repr__(self) -> str:
         return f"Attach({self.kind!r}, {self.probe!r}, {self.target!r})"

@@ -5,10 +5,13 @@ from kernscope.diagnostics import error, suggest
 
 from .base import ProbeKind, ProgramShape, Report, Target
 from .counters import HARDWARE, SOFTWARE
+from .functions import FENTRY, FEXIT
 from .iterators import ITER
 from .kprobe import KPROBE, KRETPROBE
 from .kprobe import SERVERS as KPROBE_SERVERS
 from .lifecycle import BEGIN, BENCH, END, SELF, TEST
+from .lsm import LSM
+from .lsm import SERVERS as LSM_SERVERS
 from .netfilter import NETFILTER
 from .rawtracepoint import RAWTRACEPOINT
 from .syscalls import SYSCALL_ENTER, SYSCALL_EXIT
@@ -36,16 +39,19 @@ KINDS: tuple[ProbeKind, ...] = (
     BENCH,
     INTERVAL,
     PROFILE,
+    KPROBE,
+    KRETPROBE,
+    FENTRY,
+    FEXIT,
     UPROBE,
     URETPROBE,
     USDT,
-    KPROBE,
-    KRETPROBE,
     SOFTWARE,
     HARDWARE,
     ITER,
     TRACEPOINT,
     RAWTRACEPOINT,
+    LSM,
     NETFILTER,
 )
 """What a program can name."""
@@ -55,6 +61,7 @@ _ATTACHED: dict[str, ProbeKind] = {
     for kind in (
         *KINDS,
         *KPROBE_SERVERS,
+        *LSM_SERVERS,
         *UPROBE_SERVERS,
         *USDT_SERVERS,
         BARE_TRACEPOINT,
@@ -67,7 +74,6 @@ _BY_PROVIDER: dict[str, ProbeKind] = {name: kind for kind in KINDS for name in k
 
 PLANNED = frozenset(
     """
-    fentry f fexit fr kfunc kretfunc
     watchpoint w asyncwatchpoint aw
     """.split()
 )

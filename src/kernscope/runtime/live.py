@@ -22,7 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from kernscope.bundle import Attach
+    from kernscope.bundle import Attach, ProgramSpec
     from kernscope.kernel.interface import KernelAccess
     from kernscope.kernel.link import Link
     from kernscope.kernel.map import Map
@@ -60,11 +60,14 @@ class Live:
         self.control: RingBuffer | None = None
         self._attach = attach
         self._programs: list[tuple[str, Program]] = []
+        self._attachments: list[tuple[Attach, Program]] = []
         self._inline: dict[str, list[tuple[tuple[object, ...], Program]]] = {}
         self._links: list[Link] = []
         self._iterations: list[Link] = []
         self.missing: list[AttachError] = []
         """What could not be attached, where the setting `missing_probes` accepts that."""
+        self.left_out: list[AttachError] = []
+        """What the kernel refused of functions that only a pattern names."""
 
     def create_maps(self) -> None:
         """Maps with their first contents, and the rings. The clock of `elapsed` starts."""
@@ -98,16 +101,28 @@ class Live:
         license = str(self.bundle.config.get("license", "GPL"))
         for spec in self.bundle.programs:
             try:
-                program = load_program(spec, self.kernel, self.maps, license)
+                self._load(spec, license)
             except RefusedError as refused:
                 if not refused.too_large:
                     raise
                 raise CompileError([self._too_large(refused)]) from refused
+        for where, program in self._attachments:
+            when = RUN_BY_SESSION.get(where.kind)
+            if when is not None:
+                self._inline.setdefault(when, []).append((where.target, program))
+
+    def _load(self, spec: "ProgramSpec", license: str) -> None:
+        if not any(attach.function for attach in spec.attach):
+            program = load_program(spec, self.kernel, self.maps, license)
             self._programs.append((spec.name, program))
-            for attach in spec.attach:
-                when = RUN_BY_SESSION.get(attach.kind)
-                if when is not None:
-                    self._inline.setdefault(when, []).append((attach.target, program))
+            self._attachments += [(attach, program) for attach in spec.attach]
+            return
+        from kernscope.runtime.typed import load_for_targets
+
+        loaded, refused = load_for_targets(spec, self.kernel, self.maps, license)
+        self._programs += [(attach.probe, program) for attach, program in loaded]
+        self._attachments += loaded
+        self.left_out += refused
 
     def _too_large(self, refused: RefusedError) -> Diagnostic:
         """The program's fault, not ours: the kernel gave up checking it."""
@@ -131,15 +146,19 @@ class Live:
             from kernscope.probes import attach as attach_probe
 
             attach = attach_probe
-        for spec, (_, program) in zip(self.bundle.programs, self._programs):
-            for where in spec.attach:
-                if where.kind not in RUN_BY_SESSION:
-                    try:
-                        self._links += attach(self.kernel, where, program)
-                    except AttachError as problem:
-                        if must:
-                            raise
+        for where, program in self._attachments:
+            if where.kind not in RUN_BY_SESSION:
+                try:
+                    self._links += attach(self.kernel, where, program)
+                except AttachError as problem:
+                    if not where.named:
+                        self.left_out.append(problem)
+                    elif must:
+                        raise
+                    else:
                         self.missing.append(problem)
+        if self.left_out and not self._links:
+            raise self.left_out[0]
         self._iterations = [link for link in self._links if link.is_read]
 
     @property
@@ -197,7 +216,7 @@ class Live:
 
     def _forget(self) -> None:
         self.globals = self.events = self.control = None
-        self._programs, self._inline = [], {}
+        self._programs, self._attachments, self._inline = [], [], {}
 
 
 def close_all(steps: "Sequence[Callable[[], object]]") -> None:

@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kernscope.kernel.interface import KernelAccess
     from kernscope.kernel.map import Map
+    from kernscope.kernel.object import KernelObject
     from kernscope.kernel.program import Program
 
 __all__ = ["create_maps", "load_program", "patched", "source_span"]
@@ -44,15 +45,20 @@ def patched(spec: ProgramSpec, maps: "dict[str, Map]") -> bytes:
 
 
 def load_program(
-    spec: ProgramSpec, kernel: "KernelAccess", maps: "dict[str, Map]", license: str = "GPL"
+    spec: ProgramSpec,
+    kernel: "KernelAccess",
+    maps: "dict[str, Map]",
+    license: str = "GPL",
+    *,
+    function: str = "",
 ) -> "Program":
-    """Load one program.
+    """Load one program, for a kernel `function` (`vmlinux:vfs_read`) where there is one for each.
 
     Raises:
         RefusedError: the verifier refused it.
         KernelError, NotSupportedError: it could not be loaded at all.
     """
-    btf_id, types, functions = 0, None, b""
+    btf_id, module, types, functions = 0, None, None, b""
     if len(spec.functions) > 1:  # the kernel checks callbacks by their types
         from kernscope.btf.encode import func_info, functions_btf  # few programs have any
 
@@ -61,6 +67,8 @@ def load_program(
         functions = func_info([slot for _, slot, _ in spec.functions], ids)
     if spec.attach_btf is not None:
         btf_id = _btf_id(kernel, spec.attach_btf)
+    if function:
+        btf_id, module = _function(kernel, function)
     try:
         return kernel.prog_load(
             spec.type,
@@ -69,14 +77,30 @@ def load_program(
             license=license,
             expected_attach_type=spec.expected_attach_type,
             attach_btf_id=btf_id,
+            attach_btf_obj_fd=module.fd if module is not None else 0,
             btf_fd=types.fd if types is not None else 0,
             func_info=functions,
         )
     except VerifierError as error:
         raise RefusedError(error, source_span(spec, error.instruction)) from None
     finally:
-        if types is not None:
-            types.close()
+        for object in (types, module):
+            if object is not None:
+                object.close()
+
+
+def _function(kernel: "KernelAccess", function: str) -> "tuple[int, KernelObject | None]":
+    """The BTF id of a function, and the BTF object that it is in: that of its module, or None for the kernel's own."""
+    from kernscope.btf import Kind
+    from kernscope.kernel.functions import KERNEL_ITSELF
+
+    module, _, name = function.partition(":")
+    own = module == KERNEL_ITSELF
+    btf = kernel.btf() if own else kernel.module_btf(module)
+    found = btf.find_own(Kind.FUNC, name) if btf is not None else None
+    if found is None:
+        raise NotSupportedError(name, f"a kernel whose BTF describes it, in `{module}`")
+    return found.id, None if own else kernel.open_module_btf(module)
 
 
 def _btf_id(kernel: "KernelAccess", name: str) -> int:

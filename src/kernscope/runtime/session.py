@@ -140,7 +140,7 @@ class Session:
                 self._tell_missing()
                 self._signal_watch.watch(self._live.signal_numbers())
             on_demand = sum(len(self._live.on_demand(kind)) for kind in ON_DEMAND)
-            self.emit(AttachedEvent(self.bundle.probe_count - on_demand))
+            self.emit(AttachedEvent(self.bundle.probe_count - on_demand - len(self._live.left_out)))
             if not self._live.exit_flag:
                 self._watched.resume()
             if self._duration is not None:

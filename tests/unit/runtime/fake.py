@@ -9,6 +9,8 @@ PAGE = 4096
 
 
 class FakeObject:
+    is_read = False
+
     def __init__(self, kernel: "FakeKernel", name: str) -> None:
         self.kernel, self.name = kernel, name
         self.fd = os.open("/dev/null", os.O_RDONLY)
