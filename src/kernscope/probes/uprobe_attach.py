@@ -56,7 +56,7 @@ def attach_together(
                         places.file,
                         places.offsets[first:end],
                         at_return=at_return,
-                        cookies=places.cookies[first:end] if len(places.offsets) > 1 else (),
+                        cookies=places.cookies[first:end] if any(places.cookies) else (),
                         semaphores=places.semaphores[first:end],
                         process=places.process,
                         target=places.text(first, end),
