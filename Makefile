@@ -26,8 +26,10 @@ fuzz: setup
 	.venv/bin/python tests/fuzz/ssa_fuzz.py --count 10000 --kernel
 	.venv/bin/python tests/fuzz/program_fuzz.py --count $(COUNT) --seed $(SEED)
 
+# `make test-vm KERNELS=6.12` tests one kernel only.
+KERNELS =
 test-vm: setup
-	.venv/bin/python tests/vm/virtual_machine.py
+	.venv/bin/python tests/vm/virtual_machine.py $(KERNELS)
 
 # The pages that are generated from the tables.
 docs: setup

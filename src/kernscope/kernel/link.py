@@ -132,8 +132,10 @@ def detach_together(links: "Sequence[KernelObject]", *, background: bool = False
             slow.append(link)
         else:
             link.close()
+    # Before Linux 5.15 there are no links on events: a program is detached when its event is closed.
+    linked = all(link.fd >= 0 for link in slow)
     side_by_side([link.close_link for link in slow], _DETACH_THREADS)
-    if background and len(slow) > _FEW_EVENTS:
+    if background and linked and len(slow) > _FEW_EVENTS:
         for link in slow:
             fcntl.ioctl(link.event_fd, _IOC_DISABLE)
         if _close_in_child([link.event_fd for link in slow]):
