@@ -1,13 +1,15 @@
 """A kernel that answers the compiler the same way everywhere, so that expectations can be written down.
 
-An x86_64 machine with two CPUs, all features, and few tracepoints; their formats are those of Linux 6.18.
+An x86_64 machine with two CPUs, all features but kprobes, and few tracepoints; their formats are those of Linux 6.18.
 """
 
+from fake_kernel import SYMBOLS, TRACEABLE
 from made_btf import made_kernel
 
 from kernscope.btf import Btf
 from kernscope.kernel import KernelError
 from kernscope.kernel.facts import PidNamespace
+from kernscope.kernel.functions import KernelFunctions
 from kernscope.kernel.tracefs import TracepointFormat, parse_format
 from kernscope.kernel.user_files import UserPath, find_user_files, map_file
 from kernscope.tables.arch import ARCHITECTURES, Architecture
@@ -59,7 +61,13 @@ class FixedKernel:
         return PidNamespace(0, 0xEFFFFFFC)
 
     def has_feature(self, name: str) -> bool:
-        return True
+        return name != "kprobe"
+
+    def functions(self) -> KernelFunctions:
+        return KernelFunctions(SYMBOLS.encode, lambda: TRACEABLE, self.btf)
+
+    def network_interfaces(self) -> dict[str, bool]:
+        return {"lo": True, "eth0": True, "veth9": False}
 
     def tracepoint_categories(self) -> list[str]:
         return sorted({category for category, _ in _FIELDS})

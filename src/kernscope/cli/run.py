@@ -153,7 +153,9 @@ def _describe(bundle: "kernscope.Bundle") -> None:
     """What the program has become, program by program."""
     for program in bundle.programs:
         where = program.attach[0].probe + (f" and {n} more" if (n := len(program.attach) - 1) else "")
-        complain(f"{program.name}: {len(program.code) // 8} instructions, at {where}")
+        by = program.attach[0].kind.replace("_", " ")
+        how = "" if where.startswith(f"{by}:") or where == by else f", by {by}"
+        complain(f"{program.name}: {len(program.code) // 8} instructions, at {where}{how}")
     complain(f"{bundle.probe_count} probes, {len(bundle.user_maps)} maps of the program")
 
 

@@ -46,6 +46,8 @@ _BOUNDS = {
 another may begin. The kernel does not list all of them: of several at one address some are left out.
 """
 
+_INJECTABLE = "/sys/kernel/debug/error_injection/list"
+
 _INVALID = "__ftrace_invalid_address__"
 """Before an offset: what ftrace lists where a function was dropped by the linker."""
 
@@ -57,6 +59,7 @@ class KernelFunctions:
         symbols: the content of /proc/kallsyms.
         traceable: the content of `available_filter_functions`, or None where it cannot be read.
         btf: the kernel's types, or None without BTF.
+        injectable: the content of `error_injection/list` of debugfs, or None where it cannot be read.
     """
 
     def __init__(
@@ -64,8 +67,10 @@ class KernelFunctions:
         symbols: "Callable[[], bytes]",
         traceable: "Callable[[], str | None]",
         btf: "Callable[[], Btf | None]",
+        injectable: "Callable[[], str | None]" = lambda: None,
     ) -> None:
         self._read_symbols, self._read_traceable, self._btf = symbols, traceable, btf
+        self._read_injectable = injectable
         self._content: bytes | None = None
         self._by_module: dict[str, list[str]] | None = None
 
@@ -76,15 +81,16 @@ class KernelFunctions:
         return self._content
 
     def exists(self, name: str) -> bool:
-        """Whether the kernel, or a module, has a function called `name`."""
+        """Whether the kernel, or a module, has a function called `name`.
+
+        A function that BTF alone has, since the compiler inlined it, is refused when a program is attached.
+        """
         btf = self._btf()
         if btf is not None:
             from kernscope.btf import Kind
 
             if btf.find(Kind.FUNC, name) is not None:
-                return (
-                    True  # quick; a function that is in BTF only, as an inlined one, is refused when attached
-                )
+                return True  # quicker than reading all symbols
         return bool(self.addresses(name))
 
     def addresses(self, name: str, module: str = "") -> list[int]:
@@ -132,6 +138,11 @@ class KernelFunctions:
         if not start:
             raise NotSupportedError("kallsyms", "CAP_SYSLOG and sysctl kernel.kptr_restrict below 2")
         return (name.decode("utf-8", "surrogateescape"), address - start, following - start) if name else None
+
+    def injectable(self) -> set[str] | None:
+        """Functions whose result a program may replace (`name`, white space, the kind of error); None: unknown."""
+        content = self._read_injectable()
+        return None if content is None else {line.split()[0] for line in content.splitlines() if line.strip()}
 
     def names(self, module: str = "") -> list[str]:
         """Functions that may be traced, sorted: of one module (`vmlinux` for the kernel itself) or of all."""
@@ -223,4 +234,14 @@ def running_kernel(kernel: "Kernel") -> KernelFunctions:
         except KernelError:
             return None
 
-    return KernelFunctions(content, traceable, lambda: kernel.btf() if kernel.has_feature("btf") else None)
+    def injectable() -> str | None:
+        try:
+            with open(_INJECTABLE, encoding="utf-8", errors="surrogateescape") as file:
+                return file.read()
+        except OSError:
+            return None
+
+    def btf() -> "Btf | None":
+        return kernel.btf() if kernel.has_feature("btf") else None
+
+    return KernelFunctions(content, traceable, btf, injectable)

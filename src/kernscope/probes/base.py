@@ -162,6 +162,9 @@ class ProbeKind:
     registers = False
     """Whether its context begins with the registers at the event, `struct pt_regs`."""
 
+    overrides = False
+    """Whether an action can make the function return at once (`override`); the target's key begins with its name."""
+
     runs_in_tracer = False
     """Whether the tracer itself runs it: `begin`, `end`."""
 

@@ -2,8 +2,8 @@
 
 Whole functions go to a `kprobe_multi` link, one for all targets of an action: it attaches and detaches once, however
 many they are, and can be put wherever ftrace can, which is also the kernel's condition for single probes. Places
-inside functions, and kernels without such links, take one perf event each. How targets are read is in
-`kprobe_targets`.
+inside functions, and kernels without such links, take one perf event each; on a kernel without kprobes whole functions
+go to `fentry`, see `kprobe_by_fentry`. How targets are read is in `kprobe_targets`.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from kernscope.tables.bpf import AttachType, ProgramType
 from kernscope.tables.helpers import HELPER_IDS
 
 from .base import EventReader, ProbeKind, ProgramShape, Report, Target
+from .kprobe_by_fentry import BY_FENTRY
 from .registers import RegisterKind, number_of_cookie
 
 TYPE_CHECKING = False
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from kernscope.ssa import Value
     from kernscope.syntax.ast import AttachPoint
 
-__all__ = ["KPROBE", "KRETPROBE", "SERVERS", "ways"]
+__all__ = ["KPROBE", "KRETPROBE", "SERVERS", "FunctionKind", "ways"]
 
 
 class _Attached(RegisterKind):
@@ -34,8 +35,6 @@ class _Attached(RegisterKind):
     """
 
     has_func = True
-    overrides = True
-    """Whether `override()` can make the function return at once."""
 
     def __init__(self, provider: str, at_return: bool) -> None:
         self.providers = (provider,)
@@ -138,7 +137,7 @@ _MULTI = (_Multi("kprobe_multi", False), _Multi("kretprobe_multi", True))
 _SINGLE = (_Single("kprobe_single", False), _Single("kretprobe_single", True))
 _UNCOUNTED = (_Uncounted("kprobe_uncounted", False), _Uncounted("kretprobe_uncounted", True))
 
-SERVERS: tuple[ProbeKind, ...] = (*_MULTI, *_SINGLE, *_UNCOUNTED)
+SERVERS: tuple[ProbeKind, ...] = (*_MULTI, *_SINGLE, *_UNCOUNTED, *BY_FENTRY)
 """The kinds that attach for the two kinds that a program names."""
 
 
@@ -151,7 +150,7 @@ def ways(kernel: "KernelFacts", at_return: bool) -> tuple[ProbeKind | None, Prob
     return whole[at_return], None if at_return else single[at_return]
 
 
-class _Named(ProbeKind):
+class FunctionKind(ProbeKind):
     """What a program names; `kprobe_targets` finds the functions and who serves them."""
 
     def __init__(self, providers: tuple[str, ...], at_return: bool, doc: str) -> None:
@@ -163,17 +162,17 @@ class _Named(ProbeKind):
     def expand(self, point: "AttachPoint", kernel: "KernelFacts", report: Report) -> list[Target]:
         from .kprobe_targets import expand  # few programs get here
 
-        return expand(point, kernel, report, self.providers[0], self.at_return)
+        return expand(point, kernel, report, self)
 
     def list_names(self, kernel: "KernelFacts") -> Sequence[str]:
-        if ways(kernel, self.at_return)[0] is None:
+        if not kernel.has_feature("kprobe") and not kernel.has_feature("fentry"):
             return ()
         return [f"{self.providers[0]}:{name}" for name in kernel.functions().names()]
 
 
-KPROBE = _Named(
+KPROBE = FunctionKind(
     ("kprobe", "k"), False, "A function of the kernel is entered, for instance `kprobe:vfs_read`."
 )
-KRETPROBE = _Named(
+KRETPROBE = FunctionKind(
     ("kretprobe", "kr"), True, "A function of the kernel returns, for instance `kretprobe:vfs_read`."
 )

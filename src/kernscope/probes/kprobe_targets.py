@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from kernscope.kernel.interface import KernelFacts
     from kernscope.syntax.ast import AttachPoint
 
+    from .kprobe import FunctionKind
+
 __all__ = ["expand", "unknown_function"]
 
 _VARIANTS = (".isra", ".constprop", ".part", ".cold")
@@ -22,9 +24,10 @@ _VARIANTS = (".isra", ".constprop", ".part", ".cold")
 
 
 def expand(
-    point: "AttachPoint", kernel: "KernelFacts", report: Report, provider: str, at_return: bool
+    point: "AttachPoint", kernel: "KernelFacts", report: Report, named: "FunctionKind"
 ) -> list[Target]:
-    """The targets of an attach point; problems go to `report`, and then the list is empty."""
+    """The targets of an attach point of the kind `named`; problems go to `report`, and then the list is empty."""
+    provider = named.providers[0]
     if len(point.args) not in (1, 2) or not all(point.args):
         report(
             error(
@@ -35,8 +38,8 @@ def expand(
             )
         )
         return []
-    whole, inside = ways(kernel, at_return)
-    if whole is None:
+    whole, inside = ways(kernel, named.at_return)
+    if whole is None and not kernel.has_feature("fentry"):
         report(_no_probes(point, kernel))
         return []
     module = point.args[0] if len(point.args) == 2 else ""
@@ -57,6 +60,10 @@ def expand(
         return []
     if offset:
         return _inside(point, kernel, report, (provider, module, name, offset), inside)
+    if whole is None:
+        from . import kprobe_by_fentry
+
+        return kprobe_by_fentry.expand(point, kernel, report, named)
     if has_wildcard(name) or has_wildcard(module):
         return _matching(point, kernel, report, (provider, module, name), whole)
     problem = _existing(point, kernel, module, name)

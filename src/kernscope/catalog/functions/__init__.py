@@ -13,6 +13,7 @@ from . import (
     network,
     options,
     output,
+    override,
     predicates,
     processes,
     reports,
@@ -44,6 +45,7 @@ FUNCTIONS: dict[str, Function] = {
         finding,
         cgroups,
         kernel,
+        override,
         user,
         verdicts,
     )

@@ -293,9 +293,6 @@ FUNCTIONS = (
     _Signal("signal_thread", "send_signal_thread", "Send a signal to the current thread. Unsafe."),
     _Reg(),
     _Elsewhere(
-        "override", "RESULT", (1, 1), "`kprobe`", "Let the kernel's function return RESULT at once. Unsafe."
-    ),
-    _Elsewhere(
         "path", "PATH, SIZE", (1, 2), "`fentry`, `fexit` and `iter`", "The full path of a `struct path`."
     ),
     _Elsewhere(
