@@ -186,7 +186,10 @@ class Die:
     @property
     def type(self) -> "Die | None":
         """The entry of its type; None for `void`."""
-        return self.origin(Attribute.TYPE).reference(Attribute.TYPE)
+        found = self.origin(Attribute.TYPE).reference(Attribute.TYPE)
+        if found is not None and found.has(Attribute.SIGNATURE):  # it is described in a unit of its own
+            return found.reference(Attribute.SIGNATURE) or found
+        return found
 
     # --- the tree ------------------------------------------------------------------------------------------
 

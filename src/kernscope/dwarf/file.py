@@ -64,6 +64,7 @@ class Dwarf:
         self._starts = [unit.start for unit in self.units]
         self._shapes: dict[object, dict[int, Abbreviation]] = {}
         self._by_signature: dict[int, Unit] | None = None
+        self._of_types: list[Unit] | None = None
         self._ranges: list[tuple[int, int, Unit]] | None = None
         self._without_ranges: list[Unit] = []
         self._named: dict[tuple[tuple[int, ...], str], Die | None] = {}
@@ -93,10 +94,16 @@ class Dwarf:
     def type_of_signature(self, signature: int) -> Die | None:
         """A type that has a unit of its own."""
         if self._by_signature is None:
-            everything = (*self.units, *read_units(self, self.sections.types, 1))
+            everything = (*self.units, *self._type_units())
             self._by_signature = {unit.signature: unit for unit in everything if unit.signature}
         unit = self._by_signature.get(signature)
         return unit.die_at(unit.type_at) if unit is not None else None
+
+    def _type_units(self) -> list[Unit]:
+        """The units of `.debug_types`, where versions before 5 put types that have a unit of their own."""
+        if self._of_types is None:
+            self._of_types = read_units(self, self.sections.types, 1)
+        return self._of_types
 
     # --- by address ----------------------------------------------------------------------------------------
 
@@ -189,6 +196,7 @@ class Dwarf:
             pattern = _U32.pack(place)
             yield self._units_with(_find(sections.info, pattern))
             by_index = by_index or bool(_find(sections.string_offsets, pattern))
+        yield self._type_units()
         if by_index:
             yield [unit for unit in self.units if unit.root.has(Attribute.STR_OFFSETS_BASE)]
 

@@ -41,6 +41,7 @@ _DEEPEST = 64
 """Bound of typedefs of typedefs, and of structs in structs."""
 
 _MOST_PARAMETERS = 256
+_MOST_TYPES = 512
 _MOST_PARTS = 64
 """A struct that fits into registers has at most 16 parts, unless its description is damaged."""
 
@@ -129,10 +130,13 @@ def element_count(subrange: Die) -> int:
     return count if 0 < count < 1 << 32 else 0
 
 
-def _scalars(type: Die | None, offset: int, depth: int = 0) -> "Iterator[tuple[int, Die]]":
-    """The parts of a type that are no structs and arrays, with their offsets in bytes."""
+def _scalars(type: Die | None, offset: int, left: list[int]) -> "Iterator[tuple[int, Die]]":
+    """The parts of a type that are no structs and arrays, with their offsets in bytes; `left` is how many more types
+    may be looked at.
+    """
     type = without_names(type)
-    if type is None or depth > _MOST_PARTS:
+    left[0] -= 1
+    if type is None or left[0] < 0:
         return
     if type.tag in _RECORDS:
         for die in type.children():
@@ -143,12 +147,12 @@ def _scalars(type: Die | None, offset: int, depth: int = 0) -> "Iterator[tuple[i
                 else:  # the unit of its type that it lies in
                     unit = size_of(die.type) or 1
                     at = bit // 8 // unit * unit
-                yield from _scalars(die.type, offset + at, depth + 1)
+                yield from _scalars(die.type, offset + at, left)
     elif type.tag == Tag.ARRAY_TYPE:
         step = size_of(type.type)
         if step:
             for i in range(min(16, size_of(type)) // step):
-                yield from _scalars(type.type, offset + i * step, depth + 1)
+                yield from _scalars(type.type, offset + i * step, left)
     else:
         yield offset, type
 
@@ -160,7 +164,7 @@ def _is_fraction(type: Die) -> bool:
 def _parts(type: Die) -> list[tuple[int, Die]] | None:
     """The scalars of a small struct; None where there are more than can be."""
     found = []
-    for part in _scalars(type, 0):
+    for part in _scalars(type, 0, [_MOST_TYPES]):
         found.append(part)
         if len(found) > _MOST_PARTS:
             return None

@@ -143,11 +143,13 @@ class Unit:
 
     def _entries(self) -> "Iterator[Die]":
         """What stands in the unit itself and in its namespaces."""
-        parents = [self.root]
+        parents, seen = [self.root], {self.first}
         while parents:
             for die in parents.pop().children():
                 if die.tag in _CONTAINERS:
-                    parents.append(die)
+                    if die.offset not in seen:  # in damaged data one may be the child of several
+                        seen.add(die.offset)
+                        parents.append(die)
                 else:
                     yield die
 
