@@ -40,15 +40,16 @@ def find_user_files(text: str, pid: int = 0) -> list[UserPath]:
     """The files that `text` names: a path, perhaps with wildcards, the name of a command or of a library.
 
     Args:
-        text: with a `/`, a path; `*` alone, everything that the process has mapped; else a name.
+        text: with a `/`, a path; `*` alone, everything that the process has mapped, or without a process all commands
+            and libraries; else a name.
         pid: whose files; 0 for those that we see ourselves.
 
     Raises:
         OSError: there is no such process, or it is not ours to look into.
     """
     root = _root(pid)
-    if text == "*" and pid:
-        return [UserPath(path, opened) for path, opened in _mapped(pid, root).items()]
+    if text == "*":
+        return [UserPath(path, opened) for path, opened in (_mapped(pid, root) if pid else _installed()).items()]
     if "/" in text:
         return _by_path(text, pid, root)
     found = _mapped_library(text, pid, root) if pid else []
@@ -121,6 +122,29 @@ def _mapped(pid: int, root: str) -> dict[str, str]:
             found[mapping.path] = (
                 opened if there else f"/proc/{pid}/map_files/{mapping.start:x}-{mapping.end:x}"
             )
+    return found
+
+
+def _installed() -> dict[str, str]:
+    """All commands in PATH and all libraries of the linker's cache, each file under one name."""
+    found: dict[str, str] = {}
+    seen = set()
+    folders = [folder for folder in os.environ.get("PATH", "").split(":") if folder.startswith("/")]
+    paths = []
+    for folder in folders or _COMMAND_FOLDERS:
+        try:
+            paths += [entry.path for entry in os.scandir(folder) if entry.is_file()]
+        except OSError:
+            continue
+    for path in (*sorted(paths), *(path for _, path in _cached_libraries(_CACHE))):
+        try:
+            status = os.stat(path)
+        except OSError:
+            continue
+        key = status.st_dev, status.st_ino
+        if key not in seen:
+            seen.add(key)
+            found[path] = path
     return found
 
 
