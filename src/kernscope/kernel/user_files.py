@@ -49,7 +49,9 @@ def find_user_files(text: str, pid: int = 0) -> list[UserPath]:
     """
     root = _root(pid)
     if text == "*":
-        return [UserPath(path, opened) for path, opened in (_mapped(pid, root) if pid else _installed()).items()]
+        return [
+            UserPath(path, opened) for path, opened in (_mapped(pid, root) if pid else _installed()).items()
+        ]
     if "/" in text:
         return _by_path(text, pid, root)
     found = _mapped_library(text, pid, root) if pid else []
