@@ -29,8 +29,6 @@ GROUPS: dict[str, str] = {
 """Group → what one wants to know, in the order of the listing."""
 
 WAITING: dict[str, str] = {
-    "bashreadline": "lines typed into shells: `uretprobe` on bash's readline",
-    "gethostlatency": "how long names take to resolve: `uprobe` on the C library's getaddrinfo",
     "dcsnoop": "look-ups in the cache of names: `kprobe` or `fentry` on lookup_fast and d_lookup",
     "vfscount": "calls of all functions of the file system layer: `kprobe` on vfs_*",
     "swapin": "pages that come back from swap, by process: `kprobe` or `fentry` on swap_read_folio",
