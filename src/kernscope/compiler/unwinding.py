@@ -25,6 +25,7 @@ from kernscope.elf.eh_rules import (
 )
 from kernscope.ssa import Block, Builder, Cond, Function, Value
 from kernscope.tables.bpf import MapFlag, MapType
+from kernscope.tables.cpython import MOST_PYTHON_FRAMES
 from kernscope.tables.helpers import HELPER_IDS
 from kernscope.tables.unwinding import (
     ANY_EXEC_ID,
@@ -49,10 +50,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .statements import Statements
 
-__all__ = ["unwound_stack"]
+__all__ = ["COUNT", "StackEmitter", "unwound_stack"]
 
-_IP, _SP, _BP, _PC, _COUNT, _STATUS = 0, 8, 16, 24, 32, 40
-_STATE_BYTES = 48
+COUNT, _IP, _SP, _BP, _PC, _STATUS = 0, 8, 16, 24, 32, 40
+_STATE_BYTES = 88
 _COMPLETE = 16
 """Status of a walk that has reached the root; smaller ones are a `Reason`."""
 
@@ -77,18 +78,87 @@ def unwound_stack(lo: "Statements", most: int, *, mark_depth: bool) -> tuple[Val
     return _Walk(lo, most, mark_depth).emit()
 
 
-class _Walk:
-    """The walk of one stack, at most `most` frames."""
+class StackEmitter:
+    """What the walks over native frames and over an interpreter's share: words that are kept, state in between.
+
+    `frames` and `state` are offsets in the scratch area; the state begins with the number of words so far.
+    """
+
+    def __init__(self, lo: "Statements", frames: int, state: int) -> None:
+        self.lo, self.frames, self.state = lo, frames, state
+
+    def _go(self, block: Block) -> None:
+        """Continue in a block to which all jumps have been made."""
+        self.lo.b.seal(block)
+        self.lo.b.position(block)
+
+    def _get(self, offset: int) -> Value:
+        return self.lo.b.load(8, self.lo.scratch_at(self.state), offset)
+
+    def _set(self, offset: int, value: Value | int) -> None:
+        self.lo.b.store(8, self.lo.scratch_at(self.state), value, offset)
+
+    def _keep(self, word: Value | int, most: int, full: Block) -> None:
+        """Append a word; where there are `most` already, jump."""
+        b = self.lo.b
+        count = self._get(COUNT)
+        room = b.block("room")
+        b.branch_cmp(Cond.ULT, count, most, room, full)
+        self._go(room)
+        b.store(8, b.ptr_add(self.lo.scratch_at(self.frames), b.shl(count, 3)), word)
+        self._set(COUNT, b.add(count, 1))
+
+    def _user_word(self, address: Value, failed: Block) -> Value:
+        """The word at an address of the process; where it cannot be read, jump."""
+        b = self.lo.b
+        slot = b.frame_addr(b.frame(8))
+        read = b.block("read")
+        status = b.call(HELPER_IDS["probe_read_user"], slot, 8, address)
+        b.branch_cmp(Cond.EQ, status, 0, read, failed)
+        self._go(read)
+        return b.load(8, slot)
+
+    def _callback(self, name: str, body: Callable[[Value, Block, Block], None]) -> Function:
+        """long NAME(u64 index, void **handed) for bpf_loop(): `body` is emitted with what was handed, where to go
+        on with the next round, and where to stop.
+        """
+        lo = self.lo
+        outer = lo.state
+        function = lo.module.new_function(f"{name}_{len(lo.module.functions)}", params=2)
+        b = Builder(function)
+        goon, stop = b.block("goon"), b.block("stop")
+        lo.state = FunctionState(function, b, stop)
+        handed = b.load(8, b.param(1, pointer=True), 0, pointer_result=True)
+        lo.open_setup()
+        body(handed, goon, stop)
+        lo.close_setup()
+        for block, result in ((goon, 0), (stop, 1)):
+            self._go(block)
+            b.ret(result)
+        lo.state = outer
+        return function
+
+    def _loop(self, rounds: int, callback: Function, handed: Value) -> None:
+        """bpf_loop()"""
+        b = self.lo.b
+        struct = b.frame_addr(b.frame(8))
+        b.store(8, struct, handed)
+        b.call(HELPER_IDS["loop"], rounds, b.function_ref(callback), struct, 0)
+
+
+class _Walk(StackEmitter):
+    """The walk of one stack, at most `most` native frames, behind which there may be those of Python."""
 
     def __init__(self, lo: "Statements", most: int, mark_depth: bool) -> None:
-        self.lo, self.most, self.mark_depth = lo, most, mark_depth
-        self.frames = lo.scratch_offset(8 * most)
-        self.state = lo.scratch_offset(_STATE_BYTES)
+        self.python = bool(lo.config.get("python_frames"))
+        self.words = most + (MOST_PYTHON_FRAMES if self.python else 0)
+        super().__init__(lo, lo.scratch_offset(8 * self.words), lo.scratch_offset(_STATE_BYTES))
+        self.most, self.mark_depth = most, mark_depth
         _describe_maps(lo)
 
     def emit(self) -> tuple[Value, Value]:
         lo, b = self.lo, self.lo.b
-        self._set(_COUNT, 0)
+        self._set(COUNT, 0)
         self._set(_PC, 0)
         done = b.block("unwound")
         task = b.call(HELPER_IDS["get_current_task"], pure=True)
@@ -102,29 +172,20 @@ class _Walk:
         mappings = self._mappings(task, unknown, known)
         self._go(known)
         self._begin()
-        handed = b.frame_addr(b.frame(8))
-        b.store(8, handed, mappings)
-        b.call(HELPER_IDS["loop"], self.most, b.function_ref(self._callback()), handed, 0)
+        self._loop(self.most, self._callback("frame", self._frame), mappings)
         b.jump(done)
         self._go(unknown)
         self._by_frame_pointers()
         b.jump(done)
         self._go(done)
         self._mark()
+        if self.python:
+            from .python_frames import python_frames
+
+            python_frames(lo, self.frames, self.state, self.words)
         return lo.scratch_at(self.frames), b.shl(self._bounded_count(), 3)
 
     # --- the program's main function ------------------------------------------------------------------------
-
-    def _go(self, block: Block) -> None:
-        """Continue in a block to which all jumps have been made."""
-        self.lo.b.seal(block)
-        self.lo.b.position(block)
-
-    def _get(self, offset: int) -> Value:
-        return self.lo.b.load(8, self.lo.scratch_at(self.state), offset)
-
-    def _set(self, offset: int, value: Value | int) -> None:
-        self.lo.b.store(8, self.lo.scratch_at(self.state), value, offset)
 
     def _mappings(self, task: Value, unknown: Block, known: Block) -> Value:
         """The process's entry. It is unknown where there is none, or where it is from before an exec."""
@@ -160,12 +221,12 @@ class _Walk:
         got = b.call(
             HELPER_IDS["get_stack"], lo.context, lo.scratch_at(self.frames), 8 * self.most, _USER_STACK
         )
-        self._set(_COUNT, b.lshr(b.select(b.cmp(Cond.SGT, got, 0), got, 0), 3))
+        self._set(COUNT, b.lshr(b.select(b.cmp(Cond.SGT, got, 0), got, 0), 3))
 
     def _bounded_count(self) -> Value:
         b = self.lo.b
-        count = self._get(_COUNT)
-        return b.select(b.cmp(Cond.ULE, count, self.most), count, self.most)
+        count = self._get(COUNT)
+        return b.select(b.cmp(Cond.ULE, count, self.words), count, self.words)
 
     def _mark(self) -> None:
         """Write why the stack ends too early behind its frames, and ask for mappings that are not known."""
@@ -178,10 +239,10 @@ class _Walk:
             b.branch_cmp(Cond.EQ, status, 0, done, shallow)
             self._go(shallow)
         reason = b.select(b.cmp(Cond.EQ, status, 0), Reason.TOO_DEEP, status)
-        count = self._get(_COUNT)
+        count = self._get(COUNT)
         index = b.select(b.cmp(Cond.ULT, count, self.most), count, self.most - 1)
         b.store(8, b.ptr_add(lo.scratch_at(self.frames), b.shl(index, 3)), b.or_(reason, INCOMPLETE))
-        self._set(_COUNT, b.add(index, 1))
+        self._set(COUNT, b.add(index, 1))
         b.branch_cmp(Cond.EQ, reason, Reason.NOT_MAPPED, ask, done)
         self._go(ask)
         self._ask(done)
@@ -204,29 +265,13 @@ class _Walk:
 
     # --- one frame ------------------------------------------------------------------------------------------
 
-    def _callback(self) -> Function:
-        """long frame(u64 index, void **handed): 0 to go on, 1 at the end."""
-        lo = self.lo
-        outer = lo.state
-        function = lo.module.new_function(f"frame_{len(lo.module.functions)}", params=2)
-        b = Builder(function)
-        goon, stop = b.block("goon"), b.block("stop")
-        lo.state = FunctionState(function, b, stop)
-        mappings = b.load(8, b.param(1, pointer=True), 0, pointer_result=True)
-        lo.open_setup()
-        self._frame(b, mappings, goon, stop)
-        lo.close_setup()
-        for block, result in ((goon, 0), (stop, 1)):
-            self._go(block)
-            b.ret(result)
-        lo.state = outer
-        return function
-
-    def _frame(self, b: Builder, mappings: Value, goon: Block, stop: Block) -> None:
-        self._keep_frame(b, stop)
+    def _frame(self, mappings: Value, goon: Block, stop: Block) -> None:
+        b = self.lo.b
+        self._keep(self._get(_IP), self.most, stop)
         pc = self._get(_PC)
         no_rule = b.block("no_rule", likely=False)
         pointers = b.block("frame_pointers", likely=False)
+        unreadable = b.block("unreadable", likely=False)
         mapping = self._find_mapping(b, mappings, pc, stop)
         relative = b.sub(pc, b.load(8, mapping, 16))
         count = b.load(4, mapping, 28)
@@ -236,20 +281,14 @@ class _Walk:
         b.branch_cmp(Cond.ULE, relative, 0xFFFFFFFF, inside, no_rule)
         self._go(inside)
         row = self._find_row(b, relative, b.load(4, mapping, 24), count)
+        self.unreadable = unreadable
         self._apply(b, row, relative, goon, stop, no_rule)
         self._go(pointers)
         self._follow_pointers(b, goon, stop)
-        self._go(no_rule)
-        self._set(_STATUS, Reason.NO_RULE)
-        b.jump(stop)
-
-    def _keep_frame(self, b: Builder, stop: Block) -> None:
-        count = self._get(_COUNT)
-        room = b.block("room")
-        b.branch_cmp(Cond.ULT, count, self.most, room, stop)
-        self._go(room)
-        b.store(8, b.ptr_add(self.lo.scratch_at(self.frames), b.shl(count, 3)), self._get(_IP))
-        self._set(_COUNT, b.add(count, 1))
+        for block, reason in ((no_rule, Reason.NO_RULE), (unreadable, Reason.BAD_MEMORY)):
+            self._go(block)
+            self._set(_STATUS, reason)
+            b.jump(stop)
 
     def _find_mapping(self, b: Builder, mappings: Value, pc: Value, stop: Block) -> Value:
         def at(index: Value) -> Value:
@@ -293,7 +332,7 @@ class _Walk:
         b.write_var(base, b.add(start, offset))
         b.branch_cmp(Cond.EQ, kind, CFA_AT_RBP, read, based)
         self._go(read)
-        b.write_var(base, self._user_word(b, b.add(start, offset), stop))
+        b.write_var(base, self._user_word(b.add(start, offset), self.unreadable))
         b.jump(based)
         self._go(special)
         self._switch(
@@ -321,18 +360,15 @@ class _Walk:
     def _return(self, b: Builder, cfa: Value, place: Value, goon: Block, stop: Block) -> None:
         """The caller of a frame whose base is known."""
         kept, same = b.block("rbp_kept"), b.block("rbp_same")
-        upwards, bad = b.block("upwards"), b.block("downwards", likely=False)
-        b.branch_cmp(Cond.UGT, cfa, self._get(_SP), upwards, bad)
-        self._go(bad)
-        self._set(_STATUS, Reason.BAD_MEMORY)
-        b.jump(stop)
+        upwards = b.block("upwards")
+        b.branch_cmp(Cond.UGT, cfa, self._get(_SP), upwards, self.unreadable)
         self._go(upwards)
-        back = self._user_word(b, b.sub(cfa, 8), stop)
+        back = self._user_word(b.sub(cfa, 8), self.unreadable)
         b.branch_cmp(Cond.EQ, place, 0, same, kept)
         self._go(kept)
         bp = self._get(_BP)
         where = b.select(b.cmp(Cond.EQ, place, RBP_AT_RBP), bp, b.sub(cfa, b.shl(place, 3)))
-        self._set(_BP, self._user_word(b, where, stop))
+        self._set(_BP, self._user_word(where, self.unreadable))
         b.jump(same)
         self._go(same)
         self._set(_SP, cfa)
@@ -341,7 +377,6 @@ class _Walk:
     def _continue_at(self, b: Builder, back: Value, goon: Block, stop: Block) -> None:
         """Go on at a return address: the call before it tells whose frame it is."""
         root, caller = b.block("root", likely=False), b.block("caller")
-        bad = b.block("no_address", likely=False)
         self._set(_IP, back)
         self._set(_PC, b.sub(back, 1))
         b.branch_cmp(Cond.EQ, back, 0, root, caller)
@@ -349,17 +384,14 @@ class _Walk:
         self._set(_STATUS, _COMPLETE)
         b.jump(stop)
         self._go(caller)
-        b.branch_cmp(Cond.EQ, b.lshr(back, _ADDRESS_BITS), 0, goon, bad)
-        self._go(bad)
-        self._set(_STATUS, Reason.BAD_MEMORY)
-        b.jump(stop)
+        b.branch_cmp(Cond.EQ, b.lshr(back, _ADDRESS_BITS), 0, goon, self.unreadable)
 
     def _through_signal(self, b: Builder, goon: Block, stop: Block) -> None:
         """Go on where a signal came: the instruction there has not been executed, or was about to be again."""
         sp = self._get(_SP)
-        ip = self._user_word(b, b.add(sp, _UCONTEXT_IP), stop)
-        self._set(_BP, self._user_word(b, b.add(sp, _UCONTEXT_BP), stop))
-        self._set(_SP, self._user_word(b, b.add(sp, _UCONTEXT_SP), stop))
+        ip = self._user_word(b.add(sp, _UCONTEXT_IP), self.unreadable)
+        self._set(_BP, self._user_word(b.add(sp, _UCONTEXT_BP), self.unreadable))
+        self._set(_SP, self._user_word(b.add(sp, _UCONTEXT_SP), self.unreadable))
         self._set(_IP, ip)
         self._set(_PC, ip)
         b.jump(goon)
@@ -373,22 +405,10 @@ class _Walk:
         self._set(_STATUS, Reason.NO_RULE)
         b.jump(stop)
         self._go(sensible)
-        back = self._user_word(b, b.add(bp, 8), stop)
-        self._set(_BP, self._user_word(b, bp, stop))
+        back = self._user_word(b.add(bp, 8), self.unreadable)
+        self._set(_BP, self._user_word(bp, self.unreadable))
         self._set(_SP, b.add(bp, 16))
         self._continue_at(b, back, goon, stop)
-
-    def _user_word(self, b: Builder, address: Value, stop: Block) -> Value:
-        """The word at an address of the process; where it cannot be read the walk ends."""
-        slot = b.frame_addr(b.frame(8))
-        failed, read = b.block("unreadable", likely=False), b.block("read")
-        status = b.call(HELPER_IDS["probe_read_user"], slot, 8, address)
-        b.branch_cmp(Cond.EQ, status, 0, read, failed)
-        self._go(failed)
-        self._set(_STATUS, Reason.BAD_MEMORY)
-        b.jump(stop)
-        self._go(read)
-        return b.load(8, slot)
 
 
 def _search(b: Builder, wanted: Value, last: Value, load: Callable[[Value], Value], size: int) -> Value:

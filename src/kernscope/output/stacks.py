@@ -77,6 +77,29 @@ def _user_build_id(facts: SymbolFacts, address: int, pid: int) -> str:
     return f"{build_id} {found.file_address:#x}" if found is not None and build_id else f"{address:x}"
 
 
+def _special(plain: Callable[[SymbolFacts, int, int], str]) -> Callable[[SymbolFacts, int, int], str]:
+    """The same for words of a stack that are no addresses, too: frames of CPython, and why it is incomplete."""
+
+    def write(facts: SymbolFacts, word: int, pid: int) -> str:
+        if word < _NO_ADDRESS:
+            return plain(facts, word, pid)
+        from kernscope.output.words import incomplete_text, python_frame
+
+        indent = plain(facts, 0, pid)[:1] * (8 if plain is _user_plain else 1)
+        frame = python_frame(word)
+        if frame is None:
+            return indent + (incomplete_text(word) or f"{word:#x}")
+        code = facts.python_code(pid, frame[0])
+        if code is None:
+            return f"{indent}[unknown Python function]"
+        return f"{indent}{code.name} ({code.file}:{code.line(frame[1])})"
+
+    return write
+
+
+_NO_ADDRESS = 1 << 62
+
+
 def _stack(write: Callable[[SymbolFacts, int, int], str]) -> Callable[[SymbolFacts], Resolver]:
     def build(facts: SymbolFacts) -> Resolver:
         known: dict[tuple[int, int, int], str] = {}
@@ -88,6 +111,8 @@ def _stack(write: Callable[[SymbolFacts, int, int], str]) -> Callable[[SymbolFac
                 frames = facts.stack(kept, hash)[:depth]
                 if kept > limit:
                     frames = _without_machinery(facts, frames)[:limit]
+                if frames and frames[-1] >> 63 and pid:
+                    frames = _with_python(facts, frames, pid)
                 text = "\n" + "".join([write(facts, frame, pid) + "\n" for frame in frames])
                 known[hash, shape, pid] = text
             return text
@@ -95,6 +120,12 @@ def _stack(write: Callable[[SymbolFacts, int, int], str]) -> Callable[[SymbolFac
         return resolve
 
     return build
+
+
+def _with_python(facts: SymbolFacts, frames: tuple[int, ...], pid: int) -> tuple[int, ...]:
+    from kernscope.output.words import in_place
+
+    return tuple(in_place(frames, lambda address: facts.python_loop(pid, address)))
 
 
 def _without_machinery(facts: SymbolFacts, frames: tuple[int, ...]) -> tuple[int, ...]:
@@ -110,8 +141,8 @@ STACK_RESOLVERS: dict[str, Callable[[SymbolFacts], Resolver]] = {
     "kstack": _stack(_kernel_plain),
     "kstack_perf": _stack(_kernel_perf),
     "kstack_raw": _stack(_raw),
-    "ustack": _stack(_user_plain),
-    "ustack_perf": _stack(_user_perf),
+    "ustack": _stack(_special(_user_plain)),
+    "ustack_perf": _stack(_special(_user_perf)),
     "ustack_raw": _stack(_raw),
     "ustack_build_id": _stack(_user_build_id),
 }

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         def report_error(self, event: ErrorEvent) -> None: ...
         def end_soon(self, exit_code: int) -> None: ...
         def describe_process(self, pid: int, page: int) -> None: ...
+        def learn_python_code(self, pid: int, address: int) -> None: ...
 
     Handler = Callable[[Controlled, bytes], None]
     Builder = Callable[[Record, Controlled], Handler]
@@ -163,6 +164,18 @@ def _unwind_wanted(record: Record, session: "Controlled") -> "Handler":
     return handle
 
 
+def _python_code(record: Record, session: "Controlled") -> "Handler":
+    """A function of CPython was met for the first time: the values are the process and the code object's address."""
+    values = record_decoder(record.types, session.facts, CONTROL_HEADER_BYTES)
+
+    def handle(session: "Controlled", data: bytes) -> None:
+        pid, address = values(data)
+        assert isinstance(pid, int) and isinstance(address, int)
+        session.learn_python_code(pid, address)
+
+    return handle
+
+
 def _formatted(record: Record, session: "Controlled") -> "Callable[[bytes], str]":
     """The function from a record to the text that its format gives."""
     from kernscope.output.lines import printf_line
@@ -179,6 +192,7 @@ CONTROLS: "dict[str, Builder]" = {
     "exit": _exit,
     "print_keyed": _print_keyed,
     "print_map": _print_map,
+    "python_code": _python_code,
     "system": _system,
     "unwind_wanted": _unwind_wanted,
     "zero": _zero,

@@ -5,6 +5,7 @@ from struct import pack, unpack
 from kernscope.bundle.globals_layout import STACKS_MAP
 from kernscope.kernel.errors import NotSupportedError
 from kernscope.output.symbolic import SymbolFacts
+from kernscope.tables.cpython import PYTHON_MAP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from kernscope.kernel.map import Map
     from kernscope.runtime.unwind_tables import UnwindTables
     from kernscope.symbols import KernelSymbols, UserSymbol, UserSymbols
+    from kernscope.symbols.python import PythonCode, PythonProcesses
 
 __all__ = ["Resolving", "connect"]
 
@@ -25,6 +27,7 @@ class Resolving:
         self._user_symbols: UserSymbols | None = None
         self._cgroups: dict[tuple[int, str], str] = {}
         self._unwind_tables: UnwindTables | None = None
+        self._python: PythonProcesses | None = None
 
     def kernel_symbol(self, address: int) -> tuple[str, int] | None:
         if self._kernel_symbols is None:
@@ -60,6 +63,25 @@ class Resolving:
             self._unwind_tables = UnwindTables(self._maps)
         self._unwind_tables.describe(pid, page)
         self.user.remember(pid)
+        told = self._maps.get(PYTHON_MAP)
+        if told is not None:
+            runtime = self.python.find(pid)
+            if runtime is not None:
+                told.update(pack("=I", pid), runtime.packed())
+
+    @property
+    def python(self) -> "PythonProcesses":
+        if self._python is None:
+            from kernscope.symbols.python import PythonProcesses
+
+            self._python = PythonProcesses()
+        return self._python
+
+    def python_code(self, pid: int, address: int) -> "PythonCode | None":
+        return self.python.code(pid, address)
+
+    def python_loop(self, pid: int, address: int) -> bool:
+        return self.python.in_loop(pid, address)
 
     def cgroup_path(self, id: int, pattern: str) -> str:
         text = self._cgroups.get((id, pattern))
@@ -88,4 +110,5 @@ def connect(
     facts.build_id = resolving.build_id
     facts.cgroup_path = resolving.cgroup_path
     facts.stack = resolving.stack
+    facts.python_code, facts.python_loop = resolving.python_code, resolving.python_loop
     return resolving

@@ -342,6 +342,10 @@ class Session:
         """Let programs know what a process has mapped, see `Resolving.describe`."""
         self._resolving.describe(pid, page)
 
+    def learn_python_code(self, pid: int, address: int) -> None:
+        """Read what a function of CPython is called, while its process lives."""
+        self._resolving.python.learn(pid, address)
+
     def end_soon(self, exit_code: int) -> None:
         """exit(): what is in the rings is still handed over."""
         self.exit_code = exit_code

@@ -11,6 +11,7 @@ from kernscope.catalog.task import task_id
 from kernscope.diagnostics import error, suggest
 from kernscope.ssa import Cond
 from kernscope.syntax.ast import Call, Identifier
+from kernscope.tables.cpython import MOST_PYTHON_FRAMES
 from kernscope.tables.helpers import HELPER_IDS
 from kernscope.types import UINT64, Integer, Pointer, Symbolic, Type
 
@@ -55,7 +56,9 @@ class _Kind:
             return place
         kept = limit if self.user else limit + max(t.kind.most_hidden_frames for t in lo.targets)
         if self.user and _has_tables(lo):
-            frames, size = lo.unwound_stack(kept, mark_depth=limit == DEFAULT_FRAMES)
+            frames, size = lo.unwound_stack(limit, mark_depth=limit == DEFAULT_FRAMES)
+            if lo.config.get("python_frames"):
+                kept = limit = limit + MOST_PYTHON_FRAMES
         else:
             frames = lo.scratch(8 * kept)
             flags = _USER_STACK if self.user else 0

@@ -1,0 +1,79 @@
+"""The words of a process's stack: addresses, frames of CPython, and a mark at the end of one that is incomplete.
+
+`kernscope.tables.unwinding` and `kernscope.tables.cpython` say how they are told apart. The frames of CPython come
+behind the native ones; here they are put where they belong.
+"""
+
+from __future__ import annotations
+
+from kernscope.tables.cpython import CODE_SHIFT, ENTRY, FRAME_WORD, INDEX_BITS
+from kernscope.tables.unwinding import INCOMPLETE, Reason
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["INCOMPLETE_TEXTS", "in_place", "incomplete_text", "python_frame"]
+
+INCOMPLETE_TEXTS = {
+    INCOMPLETE | Reason.NO_RULE: "[incomplete: code without unwind information]",
+    INCOMPLETE | Reason.NOT_MAPPED: "[incomplete: code that was new]",
+    INCOMPLETE | Reason.BAD_MEMORY: "[incomplete: the stack could not be read]",
+    INCOMPLETE | Reason.TOO_DEEP: "[incomplete: too deep]",
+}
+"""What stands in the place of the root of a stack that was not followed to its end, by its last word."""
+
+
+def incomplete_text(word: int) -> str:
+    """The text of a mark; empty for words that are none."""
+    return INCOMPLETE_TEXTS.get(word, "")
+
+
+def python_frame(word: int) -> tuple[int, int] | None:
+    """(address of the code object, index of the instruction), or None for other words."""
+    if word >> 62 != FRAME_WORD >> 62 or word == ENTRY:
+        return None
+    address = (word >> INDEX_BITS & (1 << 62 - INDEX_BITS) - 1) << CODE_SHIFT
+    return address, word & (1 << INDEX_BITS) - 1
+
+
+def in_place(words: Sequence[int], in_loop: Callable[[int], bool]) -> list[int]:
+    """The words with CPython's frames in the places of the native frames of the interpreter's loop; leaf first.
+
+    Each call of the loop has one native frame and runs the frames of CPython up to an ENTRY.
+    """
+    calls = _calls(words)
+    if not calls:
+        return list(words)
+    found: list[int] = []
+    calls.reverse()  # so that the next one is the last
+    last_was_loop = False
+    for word in words:
+        if word >> 62 == FRAME_WORD >> 62:
+            break
+        is_mark = word in INCOMPLETE_TEXTS
+        if is_mark:
+            while calls:  # the native stack ends early, these are what called it
+                found += calls.pop()
+        is_loop = not is_mark and in_loop(word)
+        if is_loop and not last_was_loop and calls:
+            found += calls.pop()
+        elif not is_loop:
+            found.append(word)
+        last_was_loop = is_loop
+    while calls:
+        found += calls.pop()
+    return found
+
+
+def _calls(words: Sequence[int]) -> list[list[int]]:
+    """CPython's frames by calls of the loop, the innermost call first."""
+    calls: list[list[int]] = []
+    current: list[int] = []
+    for word in words:
+        if word == ENTRY:
+            calls.append(current)
+            current = []
+        elif word >> 62 == FRAME_WORD >> 62:
+            current.append(word)
+    return [*calls, current] if current else calls

@@ -1,0 +1,280 @@
+"""CPython in processes: where its runtime is, and what its code objects are called.
+
+Memory of a process is read, and nothing in it is trusted: sizes are bounded, and what makes no sense is not known.
+"""
+
+from bisect import bisect_right
+from struct import Struct, error, unpack_from
+
+from kernscope.elf import ElfError, ElfFile
+from kernscope.kernel.mappings import Mapping, read_mapped_file, read_mappings, read_memory
+from kernscope.tables.cpython import (
+    COOKIE,
+    DEBUG_OFFSETS,
+    LAYOUTS,
+    NOWHERE,
+    PROGRAM_FIELDS,
+    PYTHON_PROCESS_BYTES,
+    Layout,
+)
+
+__all__ = ["PythonCode", "PythonProcesses", "PythonRuntime", "read_code"]
+
+MOST_NAME = 4096
+"""Characters of a name that are read."""
+MOST_LINETABLE_BYTES = 1 << 20
+MOST_CODES_KNOWN = 1 << 17
+_LOOP_BYTES = 1 << 16
+"""Of the loop's function where its symbol has no size."""
+
+_LONG = Struct("<Q")
+
+
+class PythonRuntime:
+    """CPython in one process: the address of `_PyRuntime`, its `version` and the `layout` of its structures.
+
+    `loop` are the addresses from and to which the interpreter's loop goes: its native frames are those of Python's.
+    """
+
+    __slots__ = ("address", "layout", "loops", "version")
+
+    def __init__(
+        self, address: int, version: tuple[int, int], layout: Layout, loops: list[tuple[int, int]]
+    ) -> None:
+        self.address, self.version, self.layout, self.loops = address, version, layout, loops
+
+    def packed(self) -> bytes:
+        """What the kernel program is told, see `kernscope.tables.cpython`."""
+        words = [self.layout[name] for name in PROGRAM_FIELDS]
+        return (_LONG.pack(self.address) + Struct(f"<{len(words)}I").pack(*words)).ljust(
+            PYTHON_PROCESS_BYTES, b"\0"
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PythonRuntime) and (self.address, self.version) == (
+            other.address,
+            other.version,
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def in_loop(self, address: int) -> bool:
+        """Whether a native address is in the interpreter's loop."""
+        return any(start <= address < end for start, end in self.loops)
+
+
+class PythonCode:
+    """A code object: its qualified name and file; `line` by instruction."""
+
+    __slots__ = ("_lines", "_starts", "file", "first_line", "name")
+
+    def __init__(self, name: str, file: str, first_line: int, table: bytes) -> None:
+        self.name, self.file, self.first_line = name, file, first_line
+        self._starts, self._lines = _line_numbers(table, first_line)
+
+    def line(self, index: int) -> int:
+        """The line of the instruction `index` (in units of two bytes); the first line where it is not known."""
+        at = bisect_right(self._starts, index) - 1
+        return (self._lines[at] if at >= 0 else 0) or self.first_line
+
+
+class _File:
+    """What a file has of CPython, in its own addresses: the runtime, the version's variable, the loop."""
+
+    __slots__ = ("elf", "loops", "runtime", "version")
+
+    def __init__(self, elf: ElfFile) -> None:
+        table = elf.functions()
+        self.elf = elf
+        self.runtime = [variable.address for variable in table.variables("_PyRuntime")]
+        self.version = (
+            [variable.address for variable in table.variables("Py_Version")] if self.runtime else []
+        )
+        self.loops = [
+            (function.address, function.address + (function.size or _LOOP_BYTES))
+            for function in (table.named("_PyEval_EvalFrameDefault") if self.runtime else ())
+        ]
+
+
+class PythonProcesses:
+    """What is known of CPython in processes. Stays known when they end."""
+
+    def __init__(self) -> None:
+        self._files: dict[object, _File | None] = {}
+        self._runtimes: dict[int, PythonRuntime] = {}
+        self._codes: dict[tuple[int, int], PythonCode | None] = {}
+
+    def find(self, pid: int) -> PythonRuntime | None:
+        """CPython in a process, by the symbols of its executable and of libraries with `python` in their names.
+
+        Versions before 3.11 and interpreters without symbols are not found.
+        """
+        try:
+            mappings = read_mappings(pid)
+        except OSError:
+            return self._runtimes.get(pid)
+        seen: set[str] = set()
+        for mapping in mappings:
+            name = mapping.path.rpartition("/")[2].lower()
+            if not mapping.path.startswith("/") or mapping.path in seen or (seen and "python" not in name):
+                continue  # the first mapping is the executable's
+            seen.add(mapping.path)
+            try:
+                found = self._runtime_in(pid, mapping)
+            except (OSError, ElfError, error):
+                continue
+            if found is not None:
+                if self._runtimes.get(pid) != found:
+                    self._forget_codes(pid)
+                self._runtimes[pid] = found
+                return found
+        return None
+
+    def _forget_codes(self, pid: int) -> None:
+        for key in [key for key in self._codes if key[0] == pid]:
+            del self._codes[key]
+
+    def learn(self, pid: int, address: int) -> None:
+        """Read a code object while its process lives."""
+        runtime = self._runtimes.get(pid)
+        if runtime is not None:
+            if len(self._codes) >= MOST_CODES_KNOWN:
+                self._codes.clear()
+            self._codes[pid, address] = read_code(pid, address, runtime.layout)
+
+    def code(self, pid: int, address: int) -> PythonCode | None:
+        """The code object at an address, or None where it is not known."""
+        if (pid, address) not in self._codes:
+            self.learn(pid, address)
+        return self._codes.get((pid, address))
+
+    def in_loop(self, pid: int, address: int) -> bool:
+        """Whether a native address of a process is in the interpreter's loop."""
+        runtime = self._runtimes.get(pid)
+        return runtime is not None and runtime.in_loop(address)
+
+    def _runtime_in(self, pid: int, mapping: Mapping) -> PythonRuntime | None:
+        key = (mapping.device, mapping.inode, mapping.path)
+        if key not in self._files:
+            self._files[key] = None
+            self._files[key] = _File(ElfFile(read_mapped_file(pid, mapping)))
+        file = self._files[key]
+        address = file.elf.address_of(mapping.offset) if file is not None and file.runtime else None
+        if file is None or address is None:
+            return None
+        bias = mapping.start - address
+        at = file.runtime[0] + bias
+        loops = [(start + bias, end + bias) for start, end in file.loops]
+        published = _published(pid, at)
+        if published is not None:
+            return PythonRuntime(at, published[0], published[1], loops)
+        for variable in file.version:
+            word = _word(pid, variable + bias)
+            version = (word >> 24 & 0xFF, word >> 16 & 0xFF)
+            if version in LAYOUTS:
+                return PythonRuntime(at, version, LAYOUTS[version], loops)
+        return None
+
+
+def _published(pid: int, runtime: int) -> tuple[tuple[int, int], Layout] | None:
+    """The offsets that the interpreter itself publishes (3.13 and newer)."""
+    longest = max(map(len, DEBUG_OFFSETS.values()))
+    data = read_memory(pid, runtime, 8 * longest)
+    if data[:8] != COOKIE or len(data) < 8 * longest:
+        return None
+    hexadecimal = _LONG.unpack_from(data, 8)[0]
+    version = (hexadecimal >> 24 & 0xFF, hexadecimal >> 16 & 0xFF)
+    names = DEBUG_OFFSETS.get(version)
+    if names is None:
+        return None
+    layout: Layout = dict(zip(names, unpack_from(f"<{len(names)}Q", data), strict=True))
+    if layout["free_threaded"] or any(layout[name] > 1 << 20 for name in names[2:]):
+        return None
+    strings = {name: LAYOUTS[3, 12][name] for name in ("ascii_data", "compact_data")}
+    return version, layout | {"through": NOWHERE, "frame_entry": NOWHERE} | strings
+
+
+def _word(pid: int, address: int) -> int:
+    return int(_LONG.unpack(read_memory(pid, address, 8))[0])
+
+
+def read_code(pid: int, address: int, layout: Layout) -> PythonCode | None:
+    """The code object at an address of a process; None where there is none (any more)."""
+    try:
+        name = _text(pid, _word(pid, address + layout["code_qualname"]), layout)
+        file = _text(pid, _word(pid, address + layout["code_filename"]), layout)
+        first = unpack_from("<i", read_memory(pid, address + layout["code_firstlineno"], 4))[0]
+        table = _bytes(pid, _word(pid, address + layout["code_linetable"]))
+    except (OSError, OverflowError, ValueError, error):
+        return None
+    return PythonCode(name, file, first, table)
+
+
+def _text(pid: int, address: int, layout: Layout) -> str:
+    """A str (Include/cpython/unicodeobject.h): length at 16, state at 32; its characters lie behind PyASCIIObject
+    if they are all ASCII, else behind PyCompactUnicodeObject.
+    """
+    data = read_memory(pid, address, layout["compact_data"] + 256)
+    length = _LONG.unpack_from(data, 16)[0]
+    state = data[32]
+    kind, compact, ascii = state >> 2 & 7, state >> 5 & 1, state >> 6 & 1
+    if not compact or kind not in (1, 2, 4) or length > MOST_NAME:
+        raise ValueError("no string")
+    start, size = layout["ascii_data" if ascii else "compact_data"], length * kind
+    if start + size > len(data):
+        data = read_memory(pid, address, start + size)
+    raw = data[start : start + size]
+    return raw.decode({1: "latin-1", 2: "utf-16-le", 4: "utf-32-le"}[kind], "surrogatepass")
+
+
+def _bytes(pid: int, address: int) -> bytes:
+    """A bytes object: its size at 16, its content from 32 on."""
+    size = _word(pid, address + 16)
+    if size > MOST_LINETABLE_BYTES:
+        raise ValueError("no bytes")
+    return read_memory(pid, address + 32, size)
+
+
+def _line_numbers(table: bytes, line: int) -> tuple[list[int], list[int]]:
+    """(first instruction, line) of each entry of a location table (CPython's InternalDocs/code_objects.md)."""
+    starts, lines = [], []
+    at = index = 0
+    try:
+        while at < len(table):
+            code, length = table[at] >> 3 & 15, (table[at] & 7) + 1
+            at += 1
+            known = True
+            if code < 10:
+                at += 1
+            elif code < 13:
+                line += code - 10
+                at += 2
+            elif code < 15:
+                delta, at = _signed_varint(table, at)
+                line += delta
+                for _ in range(3 if code == 14 else 0):
+                    _, at = _varint(table, at)
+            else:
+                known = False
+            starts.append(index)
+            lines.append(line if known else 0)
+            index += length
+    except IndexError:
+        pass  # cut off: the rest is not known
+    return starts, lines
+
+
+def _varint(table: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = table[at]
+        at += 1
+        value |= (byte & 63) << shift
+        shift += 6
+        if not byte & 64:
+            return value, at
+
+
+def _signed_varint(table: bytes, at: int) -> tuple[int, int]:
+    value, at = _varint(table, at)
+    return (-(value >> 1) if value & 1 else value >> 1), at
