@@ -135,7 +135,7 @@ class KernelFunctions:
                     start, name = here, rest.partition(b"\t")[0] if kind in _TEXT_KINDS else b""
             elif here < following:
                 following = here
-        if not start:
+        if not start and following == 1 << 64:
             raise NotSupportedError("kallsyms", "CAP_SYSLOG and sysctl kernel.kptr_restrict below 2")
         return (name.decode("utf-8", "surrogateescape"), address - start, following - start) if name else None
 
