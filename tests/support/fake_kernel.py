@@ -183,6 +183,12 @@ class FakeKernel:
     def cgroup_id(self, path: str) -> int | None:
         return 4711 if path == "/sys/fs/cgroup/a" else None
 
+    def cgroup_folder(self, path: str) -> str | None:
+        return {"/": "/sys/fs/cgroup", "/a": "/sys/fs/cgroup/a"}.get(path)
+
+    def network_interfaces(self) -> dict[str, bool]:
+        return {"lo": True, "eth0": True, "veth9": False}
+
     def user_name(self, uid: int) -> str:
         return {0: "root", 1000: "ada"}.get(uid, str(uid))
 

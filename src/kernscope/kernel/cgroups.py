@@ -2,7 +2,7 @@
 
 import os
 
-__all__ = ["cgroup_id", "cgroup_paths"]
+__all__ = ["cgroup_folder", "cgroup_id", "cgroup_paths"]
 
 _ROOT = "/sys/fs/cgroup"
 
@@ -12,6 +12,14 @@ def cgroup_id(path: str) -> int | None:
     if not os.path.exists(os.path.join(path, "cgroup.controllers")):
         return None
     return os.stat(path).st_ino
+
+
+def cgroup_folder(path: str) -> str | None:
+    """The folder of a version-2 group: `path` itself, or what it is below where the groups are mounted."""
+    if cgroup_id(path) is not None:
+        return path
+    mounts = [where for name, where in _hierarchies() if name == "unified"]
+    return next((found for where in mounts if cgroup_id(found := where + path.rstrip("/")) is not None), None)
 
 
 def _hierarchies() -> list[tuple[str, str]]:

@@ -94,6 +94,12 @@ class KernelFacts(Protocol):
     def cgroup_id(self, path: str) -> int | None:
         """Id of the control group (version 2) whose folder is `path`, or None."""
 
+    def cgroup_folder(self, path: str) -> str | None:
+        """The folder of a control group (version 2): `path`, or what it is below where the groups are mounted."""
+
+    def network_interfaces(self) -> dict[str, bool]:
+        """The interfaces of the tracer's network namespace; whether each is up."""
+
     def user_name(self, uid: int) -> str:
         """Login name of `uid`, or the number as text."""
 
@@ -182,6 +188,15 @@ class KernelAccess(KernelFacts, Protocol):
     ) -> "Link":
         """Attach to a netfilter hook of the tracer's network namespace."""
 
+    def attach_xdp(self, program: "Program", interface: str) -> "Link":
+        """Attach to what an interface receives, in its driver if that can."""
+
+    def attach_tcx(self, program: "Program", interface: str, direction: int) -> "Link":
+        """Attach to an interface; `direction` is an attach type, TCX_INGRESS or TCX_EGRESS."""
+
+    def attach_cgroup(self, program: "Program", path: str, attach_type: int, target: str) -> "Link":
+        """Attach to a hook of the control group whose folder is `path`."""
+
     def attach_counter(
         self, program: "Program", type: int, config: int, *, period: int, process: int = 0, target: str = ""
     ) -> "list[Link]":
@@ -217,6 +232,18 @@ class KernelAccess(KernelFacts, Protocol):
 
     def attach_iterator(self, program: "Program", name: str, *, process: int = 0, target: str = "") -> "Link":
         """An iteration over the kernel's objects, which runs `program` while it is read (`Link.read_some`)."""
+
+    def attach_watchpoint(
+        self,
+        program: "Program",
+        address: int,
+        length: int,
+        mode: int,
+        *,
+        process: int = 0,
+        target: str = "",
+    ) -> "list[Link]":
+        """Run `program` when an address is accessed (`mode`: HW_BREAKPOINT_*), in one process or everywhere."""
 
     def detach(self, links: "Sequence[Link]", *, background: bool = False) -> None:
         """Close links together: their waits for the kernel are shared; see `link.detach_together`."""

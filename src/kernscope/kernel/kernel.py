@@ -228,6 +228,31 @@ class Kernel:
 
         return attach_netfilter(program, family, hook, priority, target)
 
+    def cgroup_folder(self, path: str) -> str | None:
+        from kernscope.kernel.cgroups import cgroup_folder
+
+        return cgroup_folder(path)
+
+    def network_interfaces(self) -> dict[str, bool]:
+        from kernscope.kernel.network import interfaces
+
+        return interfaces()
+
+    def attach_xdp(self, program: Program, interface: str) -> Link:
+        from kernscope.kernel.network import attach_xdp
+
+        return attach_xdp(program, interface)
+
+    def attach_tcx(self, program: Program, interface: str, direction: int) -> Link:
+        from kernscope.kernel.network import attach_tcx
+
+        return attach_tcx(program, interface, direction)
+
+    def attach_cgroup(self, program: Program, path: str, attach_type: int, target: str) -> Link:
+        from kernscope.kernel.network import attach_cgroup
+
+        return attach_cgroup(program, path, attach_type, target)
+
     def attach_counter(
         self, program: Program, type: int, config: int, *, period: int, process: int = 0, target: str = ""
     ) -> list[Link]:
@@ -289,6 +314,20 @@ class Kernel:
         from kernscope.kernel.iterator import attach_iterator
 
         return attach_iterator(program, name, process=process, target=target)
+
+    def attach_watchpoint(
+        self,
+        program: Program,
+        address: int,
+        length: int,
+        mode: int,
+        *,
+        process: int = 0,
+        target: str = "",
+    ) -> list[Link]:
+        from kernscope.kernel.watchpoint import attach_watchpoint
+
+        return attach_watchpoint(program, address, length, mode, process=process, target=target)
 
     def start_command(self, arguments: "Sequence[str]") -> "Command":
         from kernscope.kernel.process import start

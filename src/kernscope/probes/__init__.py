@@ -4,6 +4,8 @@ from kernscope.bundle import Attach
 from kernscope.diagnostics import error, suggest
 
 from .base import ProbeKind, ProgramShape, Report, Target
+from .cgroup import CGROUP
+from .cgroup import SERVERS as CGROUP_SERVERS
 from .counters import HARDWARE, SOFTWARE
 from .functions import FENTRY, FEXIT
 from .iterators import ITER
@@ -15,12 +17,14 @@ from .lsm import SERVERS as LSM_SERVERS
 from .netfilter import NETFILTER
 from .rawtracepoint import RAWTRACEPOINT
 from .syscalls import SYSCALL_ENTER, SYSCALL_EXIT
+from .tc import TC
 from .timer import INTERVAL, PROFILE
 from .tracepoint import BARE_TRACEPOINT, PERF_TRACEPOINT, TRACEPOINT
 from .uprobe import SERVERS as UPROBE_SERVERS
 from .uprobe import UPROBE, URETPROBE
 from .usdt import SERVERS as USDT_SERVERS
 from .usdt import USDT
+from .xdp import XDP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,6 +57,9 @@ KINDS: tuple[ProbeKind, ...] = (
     RAWTRACEPOINT,
     LSM,
     NETFILTER,
+    XDP,
+    TC,
+    CGROUP,
 )
 """What a program can name."""
 
@@ -60,6 +67,7 @@ _ATTACHED: dict[str, ProbeKind] = {
     kind.providers[0]: kind
     for kind in (
         *KINDS,
+        *CGROUP_SERVERS,
         *KPROBE_SERVERS,
         *LSM_SERVERS,
         *UPROBE_SERVERS,

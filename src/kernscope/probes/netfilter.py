@@ -9,7 +9,7 @@ from kernscope.tables.helpers import HELPER_IDS
 from kernscope.tables.packets import ETHERTYPE_IP, ETHERTYPE_IP6, ICMP, ICMP6, IP, IP6, TCP, UDP
 
 from .base import EventReader, ProgramShape, Report, Target, has_wildcard, match_names
-from .packet import PacketKind
+from .packet import PacketKind, attach_each
 from .verdicts import Verdicts
 
 TYPE_CHECKING = False
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from kernscope.kernel.program import Program
     from kernscope.ssa import Value
     from kernscope.syntax.ast import AttachPoint
+
+    from .packet_headers import HeaderFinder
 
 __all__ = ["NETFILTER"]
 
@@ -88,6 +90,11 @@ class _Netfilter(PacketKind):
                 )
             )
             return []
+        if not kernel.has_feature("netfilter"):
+            from .missing import not_supported_here
+
+            report(not_supported_here(point, "netfilter"))
+            return []
         rest = f":{point.args[2]}" if len(point.args) == 3 else ""
         return [
             Target(self, f"netfilter:{f}:{h}{rest}", (FAMILIES[f], HOOKS[h], priority))
@@ -101,7 +108,7 @@ class _Netfilter(PacketKind):
         return [f"netfilter:{family}:{hook}" for family in FAMILIES for hook in HOOKS]
 
     def shape(self, kernel: "KernelFacts", targets: Sequence[Target]) -> ProgramShape:
-        return self.one_program(targets, ProgramType.NETFILTER, AttachType.NETFILTER)
+        return attach_each(targets, ProgramType.NETFILTER, AttachType.NETFILTER)
 
     # --- the context, struct bpf_nf_ctx { const struct nf_hook_state *state; struct sk_buff *skb; } ----------
 
@@ -111,11 +118,13 @@ class _Netfilter(PacketKind):
         packet = b.load(8, reader.context, 8, pointer_result=True)
         return b.load(size, packet, reader.kernel.btf().struct_member("sk_buff", name).byte_offset)
 
-    def read_packet(self, reader: EventReader, offset: "Value | int", place: "Value", size: int) -> "Value":
+    def read_packet(
+        self, finder: "HeaderFinder", place: "Value", offset: "Value | int", size: int
+    ) -> "Value":
         """From `skb->data` on, which at these hooks is the network header; only what is not in pages of its own."""
         from kernscope.ssa import Cond
 
-        b = reader.builder
+        b, reader = finder.b, finder.reader
         status = object()
         at = b.add(self._member(reader, "data", 8), offset)
         here = b.sub(self._member(reader, "len", 4), self._member(reader, "data_len", 4))
@@ -133,11 +142,11 @@ class _Netfilter(PacketKind):
         b.position(done)
         return b.read_var(status)
 
-    def network(self, reader: EventReader, event: object) -> "tuple[Value, Value]":
+    def network(self, finder: "HeaderFinder") -> "tuple[Value, Value]":
         from kernscope.ssa import Cond
 
-        b = reader.builder
-        family = self._state(reader, "pf", 1)
+        b = finder.b
+        family = self._state(finder.reader, "pf", 1)
         return b.const(0), b.select(b.cmp(Cond.EQ, family, FAMILIES["ipv6"]), ETHERTYPE_IP6, ETHERTYPE_IP)
 
     def _state(self, reader: EventReader, name: str, size: int) -> "Value":

@@ -50,7 +50,7 @@ class _Verdict(Function):
 
     @staticmethod
     def _not_here(cx: CheckContext, call: Call, target: str, verdicts: "Verdicts | None") -> None:
-        if verdicts is None:
+        if verdicts is None or not verdicts.values:
             help = "verdicts exist in `lsm`, `netfilter`, `xdp`, `tc` and `cgroup` probes"
         else:
             help = f"here it is {' or '.join(f'`{name}()`' for name in verdicts.values)}"
