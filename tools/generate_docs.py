@@ -16,7 +16,6 @@ from kernscope.catalog.functions import PLANNED as PLANNED_NAMES
 from kernscope.cli import COMMANDS, command_named
 from kernscope.diagnostics.codes import code_names, explain, title
 from kernscope.probes import KINDS
-from kernscope.probes import PLANNED as PLANNED_KINDS
 from kernscope.sema.config import SETTINGS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -90,12 +89,7 @@ def settings() -> str:
 
 def planned() -> str:
     names = sorted(PLANNED_NAMES - set(FUNCTIONS) - set(BUILTINS))
-    have = {provider for kind in KINDS for provider in kind.providers}
-    kinds = sorted(kind for kind in PLANNED_KINDS - have if len(kind) > 2)
-    return (
-        f"Functions and built-ins: {', '.join(f'`{name}`' for name in names)}.\n\n"
-        f"Kinds of probes: {', '.join(f'`{name}`' for name in kinds)}.\n"
-    )
+    return f"Functions and built-ins: {', '.join(f'`{name}`' for name in names)}.\n"
 
 
 def errors() -> str:

@@ -25,6 +25,8 @@ from .uprobe import UPROBE, URETPROBE
 from .usdt import SERVERS as USDT_SERVERS
 from .usdt import USDT
 from .xdp import XDP
+from .watchpoint import ASYNC_WATCHPOINT, WATCHPOINT
+from .watchpoint import SERVERS as WATCHPOINT_SERVERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from kernscope.kernel.program import Program
     from kernscope.syntax.ast import AttachPoint
 
-__all__ = ["END", "KINDS", "PLANNED", "ProbeKind", "ProgramShape", "Target", "attach", "expand", "kind_named"]
+__all__ = ["END", "KINDS", "ProbeKind", "ProgramShape", "Target", "attach", "expand", "kind_named"]
 
 KINDS: tuple[ProbeKind, ...] = (
     BEGIN,
@@ -52,6 +54,8 @@ KINDS: tuple[ProbeKind, ...] = (
     USDT,
     SOFTWARE,
     HARDWARE,
+    WATCHPOINT,
+    ASYNC_WATCHPOINT,
     ITER,
     TRACEPOINT,
     RAWTRACEPOINT,
@@ -72,6 +76,7 @@ _ATTACHED: dict[str, ProbeKind] = {
         *LSM_SERVERS,
         *UPROBE_SERVERS,
         *USDT_SERVERS,
+        *WATCHPOINT_SERVERS,
         BARE_TRACEPOINT,
         PERF_TRACEPOINT,
         SYSCALL_ENTER,
@@ -79,13 +84,6 @@ _ATTACHED: dict[str, ProbeKind] = {
     )
 }
 _BY_PROVIDER: dict[str, ProbeKind] = {name: kind for kind in KINDS for name in kind.providers}
-
-PLANNED = frozenset(
-    """
-    watchpoint w asyncwatchpoint aw
-    """.split()
-)
-"""Providers of the bpftrace language that parse but have no kind yet."""
 
 
 def kind_named(provider: str) -> ProbeKind | None:
@@ -98,26 +96,16 @@ def expand(point: "AttachPoint", kernel: "KernelFacts", report: Report) -> list[
     kind = _BY_PROVIDER.get(point.provider)
     if kind is not None:
         return kind.expand(point, kernel, report)
-    if point.provider in PLANNED:
-        report(
-            error(
-                "not-yet",
-                f"`{point.provider}` probes are not supported yet",
-                point.span,
-                notes=f"the kinds that work are: {', '.join(f'`{k.providers[0]}`' for k in KINDS)}",
-            )
+    near = suggest(point.provider, _BY_PROVIDER)
+    report(
+        error(
+            "unknown-probe",
+            f"there is no kind of probe `{point.provider}`",
+            point.span,
+            notes=f"the kinds are: {', '.join(f'`{k.providers[0]}`' for k in KINDS)}",
+            help=f"did you mean `{near}`?" if near else None,
         )
-    else:
-        near = suggest(point.provider, _BY_PROVIDER)
-        report(
-            error(
-                "unknown-probe",
-                f"there is no kind of probe `{point.provider}`",
-                point.span,
-                notes=f"the kinds are: {', '.join(f'`{k.providers[0]}`' for k in KINDS)}",
-                help=f"did you mean `{near}`?" if near else None,
-            )
-        )
+    )
     return []
 
 
