@@ -24,9 +24,9 @@ from .uprobe import SERVERS as UPROBE_SERVERS
 from .uprobe import UPROBE, URETPROBE
 from .usdt import SERVERS as USDT_SERVERS
 from .usdt import USDT
-from .xdp import XDP
 from .watchpoint import ASYNC_WATCHPOINT, WATCHPOINT
 from .watchpoint import SERVERS as WATCHPOINT_SERVERS
+from .xdp import XDP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
