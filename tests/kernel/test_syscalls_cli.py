@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from kernscope.syscalls.quantities import display_width
+from kernscope.output.quantities import display_width
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or not os.path.isdir("/sys/kernel/tracing/events/syscalls"),

@@ -16,7 +16,6 @@ __all__ = [
     "FilterError",
     "Report",
     "Row",
-    "Screen",
     "Summary",
     "SyscallEvent",
     "Trace",
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from kernscope.selection import Filter, FilterError
     from kernscope.syscalls.doctor import Report, doctor_json, doctor_text
     from kernscope.syscalls.listing import listing_text
-    from kernscope.syscalls.screen import Screen
     from kernscope.syscalls.summary import Row, Summary
     from kernscope.syscalls.trace import SyscallEvent, Trace, UnknownSyscall, match_syscalls
     from kernscope.syscalls.trace_sink import TraceSink
@@ -45,7 +43,6 @@ _HOMES = {
     "FilterError": "kernscope.selection",
     "Report": "doctor",
     "Row": "summary",
-    "Screen": "screen",
     "Summary": "summary",
     "SyscallEvent": "trace",
     "Trace": "trace",

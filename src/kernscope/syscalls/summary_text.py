@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kernscope.syscalls.quantities import count, display_width, duration, fit, rate, safe, share
+from kernscope.output.quantities import count, display_width, duration, fit, rate, safe, share
 from kernscope.syscalls.summary import Row
 
 TYPE_CHECKING = False

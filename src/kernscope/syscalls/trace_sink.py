@@ -1,11 +1,11 @@
 """Where a trace's events become lines."""
 
+from kernscope.output.complaints import WarningCollector
 from kernscope.output.events import Event, ValueEvent
 from kernscope.output.sink import EventSink
 from kernscope.output.writer import Writer
 from kernscope.syscalls.trace import SyscallEvent, Trace
 from kernscope.syscalls.trace_text import LineWriter, clock_offset_ns, json_line
-from kernscope.syscalls.watch import WarningCollector
 
 __all__ = ["TraceSink"]
 

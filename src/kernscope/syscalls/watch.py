@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from kernscope.output.events import ErrorEvent, Event, LostEvent, MissedEvent
+from kernscope.output.complaints import WarningCollector
+from kernscope.output.screen import Screen
 from kernscope.output.sink import EventSink
-from kernscope.syscalls.screen import Screen
 from kernscope.syscalls.summary import Row, Summary
 from kernscope.syscalls.summary_text import csv_text, json_text, table_lines
 
@@ -26,32 +26,7 @@ if TYPE_CHECKING:
         def wait(self, timeout: float | None = None) -> bool: ...
 
 
-__all__ = ["WarningCollector", "Watcher"]
-
-
-class WarningCollector:
-    """Sentences about what was lost or failed while a program ran."""
-
-    def __init__(self) -> None:
-        self.lost = 0
-        self._texts: dict[str, int] = {}
-
-    def take(self, event: Event) -> None:
-        """Count an event if it is a loss or an error."""
-        if isinstance(event, LostEvent):
-            self.lost += event.count
-        elif isinstance(event, ErrorEvent):
-            self._texts[event.message] = self._texts.get(event.message, 0) + event.count
-        elif isinstance(event, MissedEvent):
-            text = f"the kernel skipped `{event.program}`, because it was already running on that CPU"
-            self._texts[text] = self._texts.get(text, 0) + event.count
-
-    def texts(self) -> list[str]:
-        """One sentence each."""
-        texts = [f"{text} ({n} times)" if n > 1 else text for text, n in self._texts.items()]
-        if self.lost:
-            texts.insert(0, f"{self.lost} events lost: the ring buffer was full")
-        return texts
+__all__ = ["Watcher"]
 
 
 class Watcher:

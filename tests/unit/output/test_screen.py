@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from kernscope.syscalls import Screen
+from kernscope.output.screen import Screen
 
 
 class Terminal:
