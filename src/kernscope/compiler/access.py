@@ -417,8 +417,13 @@ class Access(Memory, ConstantReader):
     def _cast(self, node: Cast) -> Value:
         t, have = self.type_of(node), self.type_of(node.operand)
         if isinstance(t, Array) and isinstance(have, Integer | Bool):
-            place = self.place(t)
-            self.b.store(t.size, place, self.number(node.operand))
+            number = self.number(node.operand)
+            if t.size in (1, 2, 4, 8):
+                place = self.place(t)
+                self.b.store(t.size, place, number)
+            else:
+                place = self.place_bytes(8)
+                self.b.store(8, place, number)
             return place
         if isinstance(have, Array) and isinstance(t, Integer):
             return self.load(self.value(node.operand), t)

@@ -8,7 +8,7 @@ from kernscope.types import Aggregate, Array, Bool, Enum, Integer, Pointer, Stri
 
 from .operators import Operators
 
-__all__ = ["Casts", "least_bytes"]
+__all__ = ["Casts"]
 
 
 class Casts(Operators):
@@ -53,16 +53,14 @@ class Casts(Operators):
 
     def _cast_to_array(self, node: Cast, wanted: Array, t: Type) -> Type | None:
         element = wanted.element
-        constant = self.constant(node.operand)
-        size = t.size
-        if constant is not None and isinstance(t, Integer):
-            size = wanted.size or least_bytes(constant)
+        size = self.documented_type(node.operand, t).size
+        literal = isinstance(t, Integer) and self.constant(node.operand) is not None
+        if literal and not isinstance(node.operand, Cast) and size <= wanted.size <= 8:
+            size = wanted.size  # a literal fills the rest with zeros
         if not wanted.count and element.size and isinstance(t, Integer | Array):
             wanted = Array(element, size // element.size)
-        whole = isinstance(element, Integer) and (
-            (isinstance(t, Integer) and wanted.size in (1, 2, 4, 8)) or isinstance(t, Array | String)
-        )
-        if not whole or wanted.size != size or not wanted.size:
+        whole = isinstance(element, Integer) and isinstance(t, Integer | Array | String)
+        if not whole or wanted.size not in (size, t.size) or not wanted.size:
             self._no_cast(node, wanted, t)
             return None
         return wanted
@@ -104,11 +102,3 @@ class Casts(Operators):
     def pointer_space(self) -> str:
         """Where a number that is made a pointer leads: the kernel, but for probes in user space."""
         return self.clause.targets[0].kind.pointer_space if self.clause.targets else "kernel"
-
-
-def least_bytes(value: int) -> int:
-    """Bytes of the smallest signed type that holds a number."""
-    for size in (1, 2, 4):
-        if -(1 << 8 * size - 1) <= value < 1 << 8 * size - 1:
-            return size
-    return 8

@@ -297,6 +297,7 @@ class Checker(ExpressionChecker):
             value_type = self._assigned_type(node.value)
             if value_type is not None:
                 self._widen_variable(variable, value_type, node.value)
+                self.document(variable, value_type, node.value)
         scope[node.name] = variable
 
     def _must_be_new(self, node: Node, name: str) -> None:
@@ -378,6 +379,9 @@ class Checker(ExpressionChecker):
             fits = low <= constant <= high
         else:
             fits = join(declared, t) == declared
+            if not fits and isinstance(declared, Integer) and isinstance(t, Integer):
+                self.narrowing(variable, declared, t, value)
+                return
         if not fits:
             self.report(
                 error(
@@ -411,6 +415,7 @@ class Checker(ExpressionChecker):
         self.clause.variables[target] = variable
         if t is not None:
             self._widen_variable(variable, t, node.value)
+            self.document(variable, t, node.value)
             if variable.type is not None:
                 self.clause.types[target] = variable.type
 
@@ -493,6 +498,7 @@ class Checker(ExpressionChecker):
         known = [t for t in types if t is not None]
         if len(known) == 2:
             variable.type = join(known[0], known[1])
+            self.document(variable, variable.type, node.start, node.end)
         self._loop_with(node.var, variable, node.body)
 
     def _loop_with(self, name: str, variable: VariableInfo, body: Block) -> None:

@@ -23,7 +23,7 @@ class Inlined(BlockExpr):
 class Variable:
     """One scratch variable: a name in the block that declares it."""
 
-    __slots__ = ("addressed", "awaited", "declared", "depth", "name", "span", "type")
+    __slots__ = ("addressed", "awaited", "declared", "depth", "documented", "name", "span", "type")
 
     def __init__(self, name: str, span: Span, depth: int = 0) -> None:
         self.name = name
@@ -33,6 +33,8 @@ class Variable:
         self.depth = depth
         """How many loops over maps are around its declaration (each is a function of its own)."""
         self.span = span
+        self.documented: Type | None = None
+        """The type that the reference gives it, which may be narrower: what `sizeof` and `typeinfo` tell."""
         self.addressed = False
         """Whether `&$x` is taken: it is then kept in memory."""
         self.awaited = False

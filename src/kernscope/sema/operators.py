@@ -34,7 +34,7 @@ from kernscope.types import (
     Type,
 )
 
-from .map_types import MapTypes
+from .documented import DocumentedTypes
 from .model import Inlined, MapInfo
 from .model import Variable as VariableInfo
 from .rules import arithmetic, is_number, join, stored
@@ -44,7 +44,7 @@ __all__ = ["Operators"]
 _COMPARISON = frozenset(["==", "!=", "<", "<=", ">", ">="])
 
 
-class Operators(MapTypes):
+class Operators(DocumentedTypes):
     """Infers the types of operators' results."""
 
     # --- operators -----------------------------------------------------------------------------------------
@@ -198,6 +198,7 @@ class Operators(MapTypes):
         if joined is not None and joined != variable.type:
             variable.type = joined
             self.changed = True
+        self.document(variable, joined)
 
     def _must_be_plain(self, info: MapInfo, node: Expr) -> None:
         if isinstance(info.value, Aggregate):

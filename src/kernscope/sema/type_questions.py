@@ -3,13 +3,10 @@
 from kernscope.catalog.builtins import find_builtin
 from kernscope.diagnostics import error, suggest
 from kernscope.syntax.ast import (
-    Cast,
     Expr,
     Identifier,
     Offsetof,
-    RecordExpr,
     Sizeof,
-    TupleExpr,
     TypeExpr,
     TypeInfo,
 )
@@ -29,7 +26,6 @@ from kernscope.types import (
     align_up,
 )
 
-from .casts import least_bytes
 from .members import Members
 
 __all__ = ["TypeQuestions"]
@@ -50,19 +46,7 @@ class TypeQuestions(Members):
             if named is not None:
                 return named
         t = self.type_of(arg)
-        return None if t is None else self._documented_type(arg, t)
-
-    def _documented_type(self, expr: Expr, t: Type) -> Type:
-        """The type that the reference gives a literal: the smallest signed one. Values have 64 bits everywhere here."""
-        constant = self.constant(expr) if t == INT64 and not isinstance(expr, Cast) else None
-        if constant is not None:
-            return Integer(8 * least_bytes(constant), True)
-        if isinstance(expr, TupleExpr) and isinstance(t, Tuple):
-            return t.rebuilt(tuple(self._documented_type(e, u) for e, u in zip(expr.elements, t.elements)))
-        if isinstance(expr, RecordExpr) and isinstance(t, Tuple):
-            parts = zip(expr.fields, t.elements)
-            return t.rebuilt(tuple(self._documented_type(field.value, u) for field, u in parts))
-        return t
+        return None if t is None else self.documented_type(arg, t)
 
     def _sizeof(self, node: Sizeof) -> Type | None:
         t = self.type_argument(node.arg)

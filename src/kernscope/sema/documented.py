@@ -1,0 +1,75 @@
+"""The types that the reference gives to values: integers as narrow as they can be.
+
+Most values have 64 bits here, which gives the same results; what `sizeof`, `typeinfo` and casts to arrays tell of a
+type is the reference's all the same.
+"""
+
+from kernscope.diagnostics import warning
+from kernscope.syntax.ast import Cast, Expr, RecordExpr, Ternary, TupleAccess, TupleExpr, Variable, walk
+from kernscope.types import INT64, Integer, Tuple, Type
+
+from .map_types import MapTypes
+from .model import Variable as VariableInfo
+from .rules import join
+
+__all__ = ["DocumentedTypes", "least_bytes"]
+
+
+class DocumentedTypes(MapTypes):
+    """Infers them beside the types that values really have."""
+
+    def documented_type(self, expr: Expr, t: Type) -> Type:
+        """The type that the reference gives a value: of literals the smallest signed one, and so of what is made of
+        them. Most values have 64 bits here.
+        """
+        constant = self.constant(expr) if t == INT64 else None
+        if constant is not None and not any(isinstance(node, Cast) for node in walk(expr)):
+            return Integer(8 * least_bytes(constant), True)
+        if isinstance(expr, TupleExpr) and isinstance(t, Tuple):
+            return t.rebuilt(tuple(self.documented_type(e, u) for e, u in zip(expr.elements, t.elements)))
+        if isinstance(expr, RecordExpr) and isinstance(t, Tuple):
+            parts = zip(expr.fields, t.elements)
+            return t.rebuilt(tuple(self.documented_type(field.value, u) for field, u in parts))
+        if isinstance(expr, Variable):
+            variable = self.clause.variables.get(expr)
+            return variable.documented or t if variable is not None and variable.declared is None else t
+        if isinstance(expr, TupleAccess):
+            base = self.clause.types.get(expr.base)
+            tuple_type = self.documented_type(expr.base, base) if base is not None else None
+            if isinstance(tuple_type, Tuple) and expr.index < len(tuple_type.elements):
+                return tuple_type.elements[expr.index]
+        if isinstance(expr, Ternary) and expr.then is not None and isinstance(t, Integer):
+            sides = (self.documented_type(side, t) for side in (expr.then, expr.orelse))
+            return join(*sides) or t
+        return t
+
+    def document(self, variable: VariableInfo, t: Type | None, *values: Expr) -> None:
+        """A variable takes values of type `t`, or, where none are given, what has all 64 bits."""
+        if t is None:
+            return
+        found = variable.documented
+        for u in [self.documented_type(value, t) for value in values] or [t]:
+            found = u if found is None else join(found, u) or t
+        if found != variable.documented:
+            variable.documented = found
+            self.changed = True
+
+    def narrowing(self, variable: VariableInfo, declared: Integer, t: Integer, value: Expr) -> None:
+        """Warn of a number that a variable with a declared type may not hold."""
+        self.report(
+            warning(
+                "narrowed-number",
+                f"`${variable.name}` is declared as `{declared}`, this `{t}` is cut to it",
+                value.span,
+                labels=[(variable.span, "declared here")],
+                help=f"say that it is meant: `({declared})…`",
+            )
+        )
+
+
+def least_bytes(value: int) -> int:
+    """Bytes of the smallest signed type that holds a number."""
+    for size in (1, 2, 4):
+        if -(1 << 8 * size - 1) <= value < 1 << 8 * size - 1:
+            return size
+    return 8
