@@ -57,6 +57,7 @@ __all__ = [
     "load",
     "machine_info",
     "probe_fields",
+    "profiler",
     "program_probes",
     "render_text",
     "run",
@@ -71,7 +72,7 @@ __all__ = [
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from kernscope import syscalls, tools
+    from kernscope import profiler, syscalls, tools
     from kernscope.api import (
         DUMP_STAGES,
         compile,
@@ -145,7 +146,7 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     from importlib import import_module
 
-    if name in ("syscalls", "tools"):
+    if name in ("profiler", "syscalls", "tools"):
         return import_module(f"kernscope.{name}")
     for home, names in _HOMES.items():
         if name in names.split():

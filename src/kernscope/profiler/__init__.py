@@ -1,1 +1,77 @@
-"""Where time, memory and waiting go: programs of our language that collect stacks, and what shows them."""
+"""Where time, memory and waiting go: programs of our language that collect stacks, and what shows them.
+
+    mode = mode_named("cpu")
+    collector = Collector(mode, Options(frequency=99))
+    with kernscope.run(collector.text, sinks=[collector.sink], duration=5) as session:
+        profile = collector.run(session)
+    for frame, own, total in profile.functions()[:10]:
+        print(frame.name, own, total)
+
+Nothing here talks to the kernel: a mode is a program's text and what its maps mean.
+"""
+
+__all__ = [
+    "FORMATS",
+    "MODES",
+    "BadProfileFile",
+    "Collector",
+    "Filter",
+    "FilterError",
+    "Frame",
+    "Mode",
+    "Node",
+    "Options",
+    "Profile",
+    "Sample",
+    "Screen",
+    "flame_lines",
+    "format_for",
+    "mode_named",
+    "read_profile",
+    "summary_lines",
+    "write",
+]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from kernscope.output.screen import Screen
+    from kernscope.profiler.collect import Collector
+    from kernscope.profiler.formats import FORMATS, format_for, write
+    from kernscope.profiler.formats.json_file import BadProfileFile
+    from kernscope.profiler.formats.json_file import decode as read_profile
+    from kernscope.profiler.modes import MODES, mode_named
+    from kernscope.profiler.modes.base import Mode, Options
+    from kernscope.profiler.profile import Frame, Node, Profile, Sample
+    from kernscope.profiler.terminal import flame_lines, summary_lines
+    from kernscope.selection import Filter, FilterError
+
+_HOMES = {
+    "BadProfileFile": "kernscope.profiler.formats.json_file",
+    "Collector": "kernscope.profiler.collect",
+    "FORMATS": "kernscope.profiler.formats",
+    "Filter": "kernscope.selection",
+    "FilterError": "kernscope.selection",
+    "Frame": "kernscope.profiler.profile",
+    "MODES": "kernscope.profiler.modes",
+    "Mode": "kernscope.profiler.modes.base",
+    "Node": "kernscope.profiler.profile",
+    "Options": "kernscope.profiler.modes.base",
+    "Profile": "kernscope.profiler.profile",
+    "Sample": "kernscope.profiler.profile",
+    "Screen": "kernscope.output.screen",
+    "flame_lines": "kernscope.profiler.terminal",
+    "format_for": "kernscope.profiler.formats",
+    "mode_named": "kernscope.profiler.modes",
+    "read_profile": "kernscope.profiler.formats.json_file",
+    "summary_lines": "kernscope.profiler.terminal",
+    "write": "kernscope.profiler.formats",
+}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(home), "decode" if name == "read_profile" else name)

@@ -1,82 +1,77 @@
-"""From the stacks of a program's maps, which are numbers, to frames.
+"""From the stacks of a program's maps, which are words, to frames.
 
-A stack in the form `raw` is text: one hexadecimal word per line, the leaf first. The words are addresses; a stack that
-could not be followed to its root ends with a mark (`kernscope.tables.unwinding`).
+A stack in the form `raw` is text: one hexadecimal word per line, the leaf first. `kernscope.output.words` says what
+words there are besides addresses.
 """
 
 from __future__ import annotations
 
+from kernscope.output.words import incomplete_text, python_frame
 from kernscope.profiler.profile import Frame
-from kernscope.tables.unwinding import INCOMPLETE, Reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
+    from kernscope.output.symbolic import SymbolFacts
 
-    class UserSymbol(Protocol):
-        """What is used of `kernscope.symbols.UserSymbol`."""
-
-        name: str
-        path: str
-        file_address: int
-
-    class Symbols(Protocol):
-        """What is used of `Session.facts`."""
-
-        def kernel_symbol(self, address: int) -> tuple[str, int] | None: ...
-
-        def user_symbol(self, pid: int, address: int) -> UserSymbol | None: ...
-
-
-__all__ = ["INCOMPLETE_FRAMES", "UNKNOWN", "Stacks"]
+__all__ = ["UNKNOWN", "Stacks"]
 
 UNKNOWN = "[unknown]"
 
-INCOMPLETE_FRAMES = {
-    Reason.NO_RULE: Frame("[incomplete: code without unwind information]", "mark"),
-    Reason.NOT_MAPPED: Frame("[incomplete: code that was new]", "mark"),
-    Reason.BAD_MEMORY: Frame("[incomplete: the stack could not be read]", "mark"),
-    Reason.TOO_DEEP: Frame("[incomplete: too deep]", "mark"),
-}
-"""What stands in the place of the root of a stack that was not followed to its end, by reason."""
+_NO_ADDRESS = 1 << 62
 
 
 class Stacks:
-    """Turns addresses into frames, each once."""
+    """Turns words into frames, each once. `symbols` are `Session.facts`."""
 
-    def __init__(self, symbols: Symbols) -> None:
+    def __init__(self, symbols: SymbolFacts) -> None:
         self._symbols = symbols
-        self._kernel: dict[str, Frame] = {}
-        self._user: dict[tuple[int, str], Frame] = {}
+        self._kernel: dict[int, Frame] = {}
+        self._user: dict[tuple[int, int], Frame] = {}
 
     def frames(self, pid: int, kernel: str, user: str) -> list[Frame]:
-        """The whole stack of a thread, the root first: what the process did, then what the kernel did for it."""
-        found = [self._user_frame(pid, word) for word in reversed(user.split())]
-        found += [self._kernel_frame(word) for word in reversed(kernel.split())]
-        return found
+        """The whole stack of a thread, the root first: what the process did, then what the kernel did for it.
 
-    def _kernel_frame(self, word: str) -> Frame:
-        frame = self._kernel.get(word)
+        Of callers it is the call that counts, which is before the address to return to: that may belong to the next
+        function already.
+        """
+        in_process = [int(word, 16) for word in user.split()]
+        in_kernel = [int(word, 16) for word in kernel.split()]
+        found = [
+            self._user_frame(pid, word - 1 if at and word < _NO_ADDRESS else word)
+            for at, word in enumerate(in_process)
+        ]
+        found.reverse()
+        callee = [self._kernel_frame(word - 1 if at else word) for at, word in enumerate(in_kernel)]
+        callee.reverse()
+        return found + callee
+
+    def _kernel_frame(self, address: int) -> Frame:
+        frame = self._kernel.get(address)
         if frame is None:
-            address = int(word, 16)
             symbol = self._symbols.kernel_symbol(address)
             frame = Frame(symbol[0] if symbol else UNKNOWN, "kernel", address=address)
-            self._kernel[word] = frame
+            self._kernel[address] = frame
         return frame
 
-    def _user_frame(self, pid: int, word: str) -> Frame:
+    def _user_frame(self, pid: int, word: int) -> Frame:
         frame = self._user.get((pid, word))
         if frame is None:
-            address = int(word, 16)
-            mark = INCOMPLETE_FRAMES.get(address ^ INCOMPLETE)
-            if mark is not None:
-                return mark
-            symbol = self._symbols.user_symbol(pid, address)
-            if symbol is None:
-                frame = Frame(UNKNOWN, "native", address=address)
-            else:
-                name = symbol.name or UNKNOWN
-                kind = "jit" if symbol.path.startswith("/tmp/perf-") else "native"
-                frame = Frame(name, kind, symbol.path, address=symbol.file_address)
+            frame = self._native(pid, word) if word < _NO_ADDRESS else self._special(pid, word)
             self._user[pid, word] = frame
         return frame
+
+    def _special(self, pid: int, word: int) -> Frame:
+        place = python_frame(word)
+        if place is None:
+            return Frame(incomplete_text(word) or UNKNOWN, "mark")
+        code = self._symbols.python_code(pid, place[0])
+        if code is None:
+            return Frame(UNKNOWN, "python")
+        return Frame(code.name, "python", code.file, code.file, code.line(place[1]))
+
+    def _native(self, pid: int, address: int) -> Frame:
+        symbol = self._symbols.user_symbol(pid, address)
+        if symbol is None:
+            return Frame(UNKNOWN, "native", address=address)
+        kind = "jit" if symbol.path.startswith("/tmp/perf-") else "native"
+        return Frame(symbol.name or UNKNOWN, kind, symbol.path, address=symbol.file_address)

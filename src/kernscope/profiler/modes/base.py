@@ -18,7 +18,7 @@ __all__ = ["CONFIG", "STACK_KEYS", "Mode", "Options", "add"]
 STACK_KEYS = 65_536
 """Different stacks that a run can tell apart; what does not fit is counted and reported."""
 
-CONFIG = f'config = {{ max_map_keys = {STACK_KEYS}; unwind = "tables" }}\n'
+CONFIG = f'config = {{ max_map_keys = {STACK_KEYS}; unwind = "tables"; python_frames = true }}\n'
 """How the programs of all modes begin."""
 
 

@@ -1,0 +1,96 @@
+"""Running a mode: collect until the end, look at what there is meanwhile, and what could not be had."""
+
+from __future__ import annotations
+
+import time
+
+from kernscope.output.complaints import WarningCollector
+from kernscope.output.sink import EventSink
+from kernscope.profiler.modes.base import Mode, Options
+from kernscope.profiler.profile import Profile
+from kernscope.profiler.stacks import Stacks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Protocol
+
+    from kernscope.output.symbolic import SymbolFacts
+
+    class Session(Protocol):
+        """What is used of `kernscope.Session`."""
+
+        facts: SymbolFacts
+
+        @property
+        def maps(self) -> Mapping[str, Mapping[object, object]]: ...
+
+        def start(self) -> object: ...
+
+        def wait(self, timeout: float | None = None) -> bool: ...
+
+
+__all__ = ["Collector"]
+
+INCOMPLETE_SHARE = 0.01
+"""From this share of incomplete stacks on a note tells of them."""
+
+
+class Collector:
+    """Collects a profile from the session of a mode's program, `text`.
+
+    `what` says in words what is profiled. `sink` must be one of the session's.
+    """
+
+    def __init__(self, mode: Mode, options: Options, *, what: str = "") -> None:
+        self.mode, self.options, self.what = mode, options, what
+        self.text = mode.program(options)
+        self._complaints = WarningCollector()
+        self.sink = EventSink(self._complaints.take)
+        self._stacks: Stacks | None = None
+        self._start_ns = self._began = 0
+
+    @property
+    def warnings(self) -> list[str]:
+        """What went wrong meanwhile."""
+        return self._complaints.texts()
+
+    def run(
+        self, session: Session, *, look: Callable[[Profile], None] | None = None, interval_s: float = 1.0
+    ) -> Profile:
+        """Run the session to its end. `look` is given what there is, every `interval_s` seconds."""
+        session.start()
+        self._start_ns, self._began = time.time_ns(), time.monotonic_ns()
+        while not session.wait(interval_s if look is not None else None):
+            if look is not None:
+                look(self.profile(session))
+        return self.profile(session)
+
+    def profile(self, session: Session) -> Profile:
+        """What has been collected so far."""
+        if self._stacks is None:
+            self._stacks = Stacks(session.facts)
+        period_ns = round(1e9 / self.options.frequency) if self.mode.unit == "samples" else 0
+        profile = Profile(self.mode.name, self.mode.unit, period_ns=period_ns, command=self.what)
+        profile.start_ns = self._start_ns
+        profile.duration_ns = time.monotonic_ns() - self._began
+        profile.lost = self._complaints.lost
+        self.mode.collect(session.maps, self._stacks, profile)
+        _tell_incomplete(profile)
+        profile.notes += self.warnings
+        return profile
+
+
+def _tell_incomplete(profile: Profile) -> None:
+    """Note how many stacks do not reach their root, where these are too many to overlook."""
+    reasons: dict[str, int] = {}
+    for sample in profile.samples:
+        stack = profile.stacks[sample.stack]
+        first = profile.frames[stack[0]] if stack else None
+        if first is not None and first.kind == "mark":
+            reasons[first.name] = reasons.get(first.name, 0) + sample.count
+    total = profile.count
+    if sum(reasons.values()) > INCOMPLETE_SHARE * total:
+        for name, count in sorted(reasons.items(), key=lambda item: -item[1]):
+            share = 100 * count / total
+            profile.notes.append(f"{share:.1f} % of the stacks end early: {name.strip('[]')}")

@@ -1,0 +1,144 @@
+"""A profile on a terminal: a table of functions, and a flame graph of boxes.
+
+Names come from processes and their files: everything that could control a terminal is escaped.
+"""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+from kernscope.output.quantities import count, display_width, duration, fit, safe
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kernscope.profiler.profile import Node, Profile
+
+__all__ = ["amount", "flame_lines", "summary_lines"]
+
+_PERCENT_COLUMNS = 8
+_LEAST_COLUMNS = 1
+_COLOURS = {
+    "kernel": (215, 209, 208, 214),
+    "native": (221, 222, 186, 187),
+    "python": (114, 150, 151, 115),
+    "jit": (117, 153, 116, 152),
+    "mark": (250, 250, 250, 250),
+}
+"""Of the 256 colours of a terminal, by kind of frame."""
+
+
+def amount(profile: Profile, value: int) -> str:
+    """A value in its unit."""
+    if profile.unit == "nanoseconds":
+        return duration(value)
+    if profile.unit == "bytes":
+        return _bytes(value)
+    return count(value)
+
+
+def _bytes(value: float) -> str:
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024 or unit == "GiB":
+            break
+        value /= 1024
+    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} %" if whole else ""
+
+
+def head(profile: Profile) -> str:
+    """What was collected, in one line."""
+    parts = [f"{profile.duration_ns / 1e9:.1f} s", f"{count(profile.count)} samples"]
+    if profile.unit not in ("samples", "events"):
+        parts.append(f"{amount(profile, profile.total)} in all")
+    if profile.period_ns:
+        parts.append(f"{round(1e9 / profile.period_ns)} Hz")
+    if profile.lost:
+        parts.append(f"{count(profile.lost)} lost")
+    what = f"{profile.mode}, {profile.command}" if profile.command else profile.mode
+    return f"{what}: {', '.join(parts)}"
+
+
+def summary_lines(profile: Profile, *, top: int = 20, width: int = 0, height: int = 0) -> list[str]:
+    """The functions with most, line by line: own share, share with what they called, amount, name and file.
+
+    No line is wider than `width`, and no more than `height` lines come back, where these are not 0.
+    """
+    functions, total = profile.functions(), profile.total
+    room = max(1, height - 4) if height else len(functions)
+    shown = functions[: min(top or len(functions), room)]
+    lines = [safe(head(profile)), ""]
+    lines.append(f"{'OWN':>{_PERCENT_COLUMNS}}{'TOTAL':>{_PERCENT_COLUMNS}}{'AMOUNT':>10}  FUNCTION")
+    for frame, own, whole in shown:
+        place = f"{frame.file}:{frame.line}" if frame.kind == "python" else frame.module
+        if frame.kind == "kernel":
+            place = "kernel"
+        name = safe(frame.name) + (f"  ({safe(place)})" if place else "")
+        lines.append(
+            f"{_percent(own, total):>{_PERCENT_COLUMNS}}{_percent(whole, total):>{_PERCENT_COLUMNS}}"
+            f"{amount(profile, own):>10}  {name}"
+        )
+    if len(functions) > len(shown):
+        lines.append(f"… and {count(len(functions) - len(shown))} more")
+    return [fit(line, width) for line in lines] if width else lines
+
+
+class _Box:
+    """A node's place in a line: from column `start` to `end`."""
+
+    __slots__ = ("end", "node", "start")
+
+    def __init__(self, node: Node, start: int, end: int) -> None:
+        self.node, self.start, self.end = node, start, end
+
+
+def flame_lines(profile: Profile, *, width: int = 100, height: int = 0, colour: bool = True) -> list[str]:
+    """A flame graph with its root at the bottom, a line per level; `height` levels at most, where it is not 0."""
+    root = profile.tree()
+    rows: list[list[_Box]] = [[_Box(root, 0, width)]]
+    while rows[-1] and (not height or len(rows) < height):
+        following: list[_Box] = []
+        for box in rows[-1]:
+            following += _children(box)
+        rows.append(following)
+    lines = [_line(row, width, colour) for row in reversed(rows) if row]
+    return [*lines, safe(head(profile))]
+
+
+def _children(box: _Box) -> list[_Box]:
+    """The boxes above one: as wide as their shares, those of less than a column left out."""
+    found = []
+    at, columns, total = 0, box.end - box.start, box.node.value or 1
+    for child in sorted(box.node.children.values(), key=lambda child: child.frame.name):
+        start = box.start + at * columns // total
+        at += child.value
+        end = box.start + at * columns // total
+        if end - start >= _LEAST_COLUMNS:
+            found.append(_Box(child, start, end))
+    return found
+
+
+def _line(row: Sequence[_Box], width: int, colour: bool) -> str:
+    parts, at = [], 0
+    for box in row:
+        parts.append(" " * (box.start - at))
+        parts.append(_box_text(box, colour))
+        at = box.end
+    return "".join(parts) if colour else "".join(parts).rstrip()
+
+
+def _box_text(box: _Box, colour: bool) -> str:
+    columns, frame = box.end - box.start, box.node.frame
+    name = safe(frame.name) if columns >= 3 else ""
+    room = columns - (0 if colour else 2)
+    shown = fit(name, max(room, 0)) if name else ""
+    shown += " " * (max(room, 0) - display_width(shown))
+    if not colour:
+        return f"[{shown}]" if columns >= 2 else "|"
+    palette = _COLOURS.get(frame.kind, _COLOURS["mark"])
+    chosen = palette[crc32(frame.name.encode("utf-8", "surrogateescape")) % len(palette)]
+    return f"\x1b[48;5;{chosen}m\x1b[38;5;16m{shown}\x1b[0m"
