@@ -40,7 +40,7 @@ _CALL_PROBES = (
 )
 
 MEMBERS: dict[str, dict[str, Type]] = {
-    "rawtracepoint:sys_enter": {"arg0": U64, "arg1": U64},
+    "rawtracepoint:vmlinux:sys_enter": {"arg0": U64, "arg1": U64},
     "tracepoint:syscalls:sys_enter_openat": {
         "args.dfd": I32,
         "args.flags": I32,
@@ -74,7 +74,7 @@ class _Generator(ExpressionGenerator):
         if self.events and rng.random() < 0.25:
             # The event ring of a program with real events is large unless a size is set.
             program.config["perf_rb_pages"] = 64
-            clauses.append(self.clause("rawtracepoint:sys_enter", rng.randint(1, 8)))
+            clauses.append(self.clause("rawtracepoint:vmlinux:sys_enter", rng.randint(1, 8)))
             count = rng.randint(1, 4)
             program.contexts = [(self.edge() & ((1 << 64) - 1), self.edge()) for _ in range(count)]
         if self.events and rng.random() < 0.2:

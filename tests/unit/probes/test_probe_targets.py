@@ -28,8 +28,11 @@ def probes_of(target: str) -> list[str]:
         ("interval:s:1", ["interval:s:1"]),
         ("i:ms:10", ["interval:ms:10"]),
         ("profile:hz:99", ["profile:hz:99"]),
-        ("rawtracepoint:sched_switch", ["rawtracepoint:sched_switch"]),
-        ("rt:sys_*", ["rawtracepoint:sys_enter", "rawtracepoint:sys_exit"]),
+        ("rawtracepoint:sched_switch", ["rawtracepoint:vmlinux:sched_switch"]),
+        ("rt:vmlinux:sched_switch", ["rawtracepoint:vmlinux:sched_switch"]),
+        ("rt:sys_*", ["rawtracepoint:vmlinux:sys_enter", "rawtracepoint:vmlinux:sys_exit"]),
+        ("rt:nf_event", ["rawtracepoint:nf_tables:nf_event"]),
+        ("rt:nf_tables:*", ["rawtracepoint:nf_tables:nf_event"]),
         ("t:sched:sched_switch", ["tracepoint:sched:sched_switch"]),
         (
             "tracepoint:sched:*",
