@@ -69,6 +69,9 @@ class FixedKernel:
     def network_interfaces(self) -> dict[str, bool]:
         return {"lo": True, "eth0": True, "veth9": False}
 
+    def has_helper(self, program_type: int, attach_type: int, number: int) -> bool:
+        return True
+
     def tracepoint_categories(self) -> list[str]:
         return sorted({category for category, _ in _FIELDS})
 

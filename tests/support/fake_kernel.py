@@ -133,11 +133,16 @@ class FakeKernel:
         self.formats = formats
         self.traceable: str | None = TRACEABLE
         """What tracefs lists, or None where it cannot be read."""
+        self.missing_helpers: set[tuple[int, int]] = set()
+        """(program type, helper) that the kernel refuses."""
         self.asked: list[str] = []
         """What was asked that is expensive on a real kernel: `btf`, `format category:name`."""
 
     def has_feature(self, name: str) -> bool:
         return name in self.features
+
+    def has_helper(self, program_type: int, attach_type: int, number: int) -> bool:
+        return (program_type, number) not in self.missing_helpers
 
     def tracepoint_categories(self) -> list[str]:
         return sorted({category for category, _ in self.formats})

@@ -14,6 +14,7 @@ from kernscope.ssa import Builder, Cond, Module
 from kernscope.syntax.ast import Call, Identifier, Node, walk
 from kernscope.tables.bpf import MapType
 
+from .helper_calls import check_helper_calls
 from .memory import SCRATCH_LIMIT_BYTES, FunctionState
 from .statements import RESULT, Statements
 from .storage import Storage
@@ -176,6 +177,8 @@ def lower(checked: Checked, kernel: "KernelFacts", bundle: Bundle) -> list[Lower
         program.emit(
             sections, numbers[key], check_exit=exits and kind is not probes.END and not kind.on_demand
         )
+        if kind.limited_helpers:
+            check_helper_calls(program.module, shape, kernel, _place(sections))
         if program.scratch_size:
             bundle.maps.append(MapSpec(scratch_map, MapType.PERCPU_ARRAY, 4, program.scratch_size, 1))
         from_probes |= program.sends_events and not kind.seldom

@@ -55,6 +55,20 @@ class Features:
             self._save()
         return result
 
+    def has_helper(self, program_type: int, attach_type: int, number: int) -> bool:
+        """Whether programs of a type may call a helper."""
+        name = f"helper-{program_type}-{attach_type}-{number}"
+        if name not in self._results:
+            from kernscope.kernel.probing import call_helper
+
+            try:
+                call_helper(number, program_type, attach_type)
+                self._results[name] = ""
+            except KernelError as error:
+                self._results[name] = str(error)
+            self._save()
+        return not self._results[name]
+
     def probe_all(self, *, again: bool = False) -> dict[str, str]:
         """`why_not` of every feature, in order; `again` forgets what is cached."""
         if again:

@@ -61,6 +61,9 @@ class KernelFacts(Protocol):
     def has_feature(self, name: str) -> bool:
         """Whether an entry of `kernscope.kernel.features.FEATURES` works here (cached)."""
 
+    def has_helper(self, program_type: int, attach_type: int, number: int) -> bool:
+        """Whether programs of a type, loaded for an attach type, may call a helper (cached)."""
+
     def tracepoint_categories(self) -> list[str]:
         """All categories of tracefs events, sorted."""
 

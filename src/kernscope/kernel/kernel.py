@@ -100,6 +100,9 @@ class Kernel:
     def has_feature(self, name: str) -> bool:
         return self.features.has(name)
 
+    def has_helper(self, program_type: int, attach_type: int, number: int) -> bool:
+        return self.features.has_helper(program_type, attach_type, number)
+
     @property
     def tracefs(self) -> "Tracefs":
         if self._tracefs is None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from kernscope.kernel.kernel import Kernel
 
-__all__: list[str] = []
+__all__ = ["call_helper"]
 
 
 def _insn(opcode: int, dst: int = 0, src: int = 0, off: int = 0, imm: int = 0) -> bytes:
@@ -257,7 +257,7 @@ def cpu_v4(_: "Kernel") -> None:
 
 def override_return(_: "Kernel") -> None:
     _event_source("kprobe")
-    _call_helper(58, ProgramType.KPROBE)
+    call_helper(58, ProgramType.KPROBE)
 
 
 def compat(_: "Kernel") -> None:
@@ -268,7 +268,7 @@ def compat(_: "Kernel") -> None:
 
 def helper(number: int, type: int = ProgramType.RAW_TRACEPOINT) -> "Callable[[Kernel], None]":
     """A probe for a helper function in programs of this type."""
-    return lambda _: _call_helper(number, type)
+    return lambda _: call_helper(number, type)
 
 
 def module_btf(_: "Kernel") -> None:
@@ -277,10 +277,10 @@ def module_btf(_: "Kernel") -> None:
         raise _missing("types of modules in /sys/kernel/btf")
 
 
-def _call_helper(number: int, type: int) -> None:
+def call_helper(number: int, type: int, attach_type: int = 0) -> None:
     """Calls it without arguments: a verifier that knows it complains about them, another one about it."""
     try:
-        _load(type, _insn(0x85, imm=number) + _EXIT).close()
+        _load(type, _insn(0x85, imm=number) + _EXIT, attach_type).close()
     except KernelError as error:
         log = getattr(error, "log", "")
         if not log or "invalid func" in log or "unknown func" in log or "cannot use helper" in log:

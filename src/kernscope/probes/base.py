@@ -174,6 +174,9 @@ class ProbeKind:
     on_demand = False
     """Whether it only runs when it is asked for (`--test`, `--bench`), and what its action returns is its result."""
 
+    limited_helpers = False
+    """Whether its programs may call so few of the kernel's helpers that each has to be asked for."""
+
     has_packets = False
     """Whether its events are packets (see `kernscope.probes.packet`)."""
     headers: "tuple[Header, ...]" = ()

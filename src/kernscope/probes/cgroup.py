@@ -65,6 +65,8 @@ class _Packets(_Attaches, SocketBufferKind):
 class _Sockets(_Attaches):
     """Hooks about a socket, in the process whose it is."""
 
+    limited_helpers = True
+
     def shape(self, kernel: "KernelFacts", targets: Sequence[Target]) -> ProgramShape:
         return attach_each(targets, self.program_type, _hook_number(targets))
 

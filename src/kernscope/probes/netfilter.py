@@ -7,8 +7,9 @@ from kernscope.diagnostics import error, suggest
 from kernscope.tables.bpf import AttachType, ProgramType
 from kernscope.tables.helpers import HELPER_IDS
 from kernscope.tables.packets import ETHERTYPE_IP, ETHERTYPE_IP6, ICMP, ICMP6, IP, IP6, TCP, UDP
+from kernscope.types import Pointer, Struct, StructField
 
-from .base import EventReader, ProgramShape, Report, Target, has_wildcard, match_names
+from .base import EventReader, KnownPointer, ProgramShape, Report, Target, has_wildcard, match_names
 from .packet import PacketKind, attach_each
 from .verdicts import Verdicts
 
@@ -39,6 +40,16 @@ ALIASES = {
 
 _DROP, _ACCEPT = 0, 1
 """NF_DROP and NF_ACCEPT."""
+
+_CONTEXT = Struct(
+    "bpf_nf_ctx",
+    16,
+    {
+        name: StructField(name, Pointer(Struct(f"struct {tag}", 0, {})), offset, type_text=f"struct {tag} *")
+        for name, tag, offset in (("state", "nf_hook_state", 0), ("skb", "sk_buff", 8))
+    },
+)
+"""struct bpf_nf_ctx of include/net/netfilter/nf_bpf_link.h."""
 
 _OUTGOING = (HOOKS["output"], HOOKS["postrouting"])
 
@@ -109,6 +120,26 @@ class _Netfilter(PacketKind):
 
     def shape(self, kernel: "KernelFacts", targets: Sequence[Target]) -> ProgramShape:
         return attach_each(targets, ProgramType.NETFILTER, AttachType.NETFILTER)
+
+    def args(self, kernel: "KernelFacts", target: Target) -> Struct:
+        return _CONTEXT
+
+    def load_arg(self, reader: EventReader, event: object, field: StructField, target: Target) -> "Value":
+        b = reader.builder
+        return b.opaque(b.load(8, reader.context, field.offset, pointer_result=True))
+
+    def known_pointer(
+        self, reader: EventReader, event: object, field: StructField, target: Target
+    ) -> KnownPointer | None:
+        from kernscope.btf import Kind
+
+        btf = reader.kernel.btf()
+        found = btf.find(Kind.STRUCT, field.type_text.split()[1])
+        if found is None:
+            return None
+        return KnownPointer(
+            reader.builder.load(8, reader.context, field.offset, pointer_result=True), btf, found.id
+        )
 
     # --- the context, struct bpf_nf_ctx { const struct nf_hook_state *state; struct sk_buff *skb; } ----------
 

@@ -44,7 +44,7 @@ class PacketKind(ProbeKind):
     """Base of the kinds whose events are packets."""
 
     of_processes = False
-    has_packets = True
+    has_packets = limited_helpers = True
     reads_parts = True
 
     # --- what a kind says ----------------------------------------------------------------------------------
