@@ -37,7 +37,7 @@ SOURCE = r"""
     ".ifndef _.stapsdt.base\n.pushsection .stapsdt.base, \"aG\", \"progbits\", .stapsdt.base, comdat\n" \
     ".weak _.stapsdt.base\n.hidden _.stapsdt.base\n_.stapsdt.base: .space 1\n" \
     ".size _.stapsdt.base, 1\n.popsection\n.endif\n" :: __VA_ARGS__)
-#define HERE __attribute__((noinline, noclone))
+#define HERE __attribute__((noipa))
 
 volatile unsigned short app_watched_semaphore __attribute__((section(".probes")));
 int app_counter = -9;
