@@ -50,6 +50,25 @@ def test_open_files_of_a_process() -> None:
     assert [int(line) for line in found] == wanted and len(wanted) >= 23
 
 
+def test_paths_of_open_files() -> None:
+    program = 'iter:task_file { printf("%d %s\\n", ctx.fd, path(ctx.file.f_path)); }'
+    with Steered("files = [open(name) for name in ('/dev/null', '/proc/version', '/bin/sh')]") as work:
+        names = os.listdir(f"/proc/{work.pid}/fd")
+        wanted = {fd: os.readlink(f"/proc/{work.pid}/fd/{fd}") for fd in names}
+        found = dict(line.split(" ", 1) for line in lines("-p", str(work.pid), "-e", program))
+    assert found == wanted and os.path.realpath("/bin/sh") in found.values()
+
+
+def test_paths_of_mappings() -> None:
+    """Most have no file: there a pointer on the way is NULL."""
+    program = "iter:task_vma { @[path(ctx.vma.vm_file.f_path, 200)] = count(); }"
+    with Steered() as work:
+        found = {line[2:].partition("]")[0] for line in lines("-p", str(work.pid), "-e", program)}
+        maps = Path(f"/proc/{work.pid}/maps").read_text().splitlines()
+    wanted = {line.split()[5] if len(line.split()) > 5 else "" for line in maps}
+    assert found - {""} == {name for name in wanted if name.startswith("/")} and "" in found
+
+
 def test_mappings_of_a_process() -> None:
     with Steered() as work:
         program = 'iter:task_vma { printf("%lx-%lx\\n", ctx.vma.vm_start, ctx.vma.vm_end); }'

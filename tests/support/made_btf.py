@@ -234,7 +234,8 @@ def made_kernel() -> Btf:
 def _add_iterators(m: BtfMaker, task: int, uint32: int, uint64: int) -> None:
     """`iter:task` and `iter:task_file` as the kernel has them, a function without a context, and one of a map."""
 
-    file = m.pointer(m.struct("file", 64, [("f_flags", uint32, 0)]))
+    path = m.struct("path", 16, [("mnt", uint64, 0), ("dentry", uint64, 64)])
+    file = m.pointer(m.struct("file", 64, [("f_flags", uint32, 0), ("f_path", path, 128)]))
     meta = m.pointer(m.struct("bpf_iter_meta", 24, [("session_id", uint64, 64), ("seq_num", uint64, 128)]))
 
     def member(name: str, to: int) -> int:

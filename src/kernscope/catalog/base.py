@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kernscope.diagnostics import Diagnostic, Span
     from kernscope.kernel.interface import KernelFacts
     from kernscope.probes import Target
-    from kernscope.ssa import Builder, Value
+    from kernscope.ssa import Block, Builder, Value
     from kernscope.syntax.ast import Assign, Call, Expr, Identifier, MapRef
     from kernscope.tables.packets import Header
     from kernscope.types import Struct
@@ -97,6 +97,9 @@ class CheckContext(Protocol):
 
     def map_value(self, name: str) -> Type | None:
         """What the map of a name holds, as far as that is known now."""
+
+    def begins_known(self, expr: "Expr") -> bool:
+        """Whether an expression is a member of a member … of `args`, or of a `ctx` with a type."""
 
     def keep(self, node: "Expr", what: object) -> None:
         """Leave something for lowering, which gets it back from `kept`."""
@@ -190,6 +193,11 @@ class LowerContext(Protocol):
     def interface(self) -> "Value":
         """Index of the packet's network interface."""
 
+    def known_place(self, expr: "Expr", null: "Block") -> "Value":
+        """The address of an expression that `begins_known`, as a pointer of which the verifier knows what it leads to;
+        `null` is jumped to where one of the pointers on the way is NULL.
+        """
+
     def load_positional(self, index: int) -> "Value":
         """`arg0`, `arg1`, … of the event, as a 64-bit word."""
 
@@ -272,6 +280,9 @@ class Builtin:
     type: Type | None = None
     part: object = None
     """What a kind reads for it before the first action of a program, in the kind's own terms (see `reads_parts`)."""
+    is_context = False
+    """Whether it is the program's context, whose members the verifier knows."""
+    needs_registers = False
     by_target = False
     """Whether its type depends on the target (`type_for`): an action is then checked once for each type."""
 
@@ -309,6 +320,8 @@ class Function:
         """Whether its code asks which of these targets an event is of."""
         return False
 
+    needs_registers = False
+    """Whether it reads registers that not every way of attaching a probe has."""
     ends_program = False
     """Whether it sets the flag that keeps programs which start later from doing anything."""
     decides = False

@@ -194,6 +194,7 @@ class _Ctx(Builtin):
     name = "ctx"
     doc = "Address of the program's context; in iterators, what they give: `ctx.task`."
     type: Type | None = Pointer(UINT64, "ctx")
+    is_context = True
     by_target = True
 
     def type_for(self, kernel: "KernelFacts", target: "Target") -> Type | None:

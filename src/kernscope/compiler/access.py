@@ -9,7 +9,7 @@ from kernscope.sema import Clause
 from kernscope.sema.constants import ConstantReader
 from kernscope.sema.rules import is_scalar
 from kernscope.sema.type_space import TypeSpace
-from kernscope.ssa import Cond, Value
+from kernscope.ssa import Block, Cond, Value
 from kernscope.syntax.ast import (
     Cast,
     Expr,
@@ -60,6 +60,7 @@ class Access(Memory, ConstantReader):
     """Emits the reading of parts of values."""
 
     clause: Clause
+    context: Value
     space: TypeSpace
     config: dict[str, int | str | bool]
 
@@ -317,6 +318,40 @@ class Access(Memory, ConstantReader):
             return None
         value = self.b.load(8, pointer.value, offset, pointer_result=True)
         return KnownPointer(value, pointer.btf, struct)
+
+    def known_place(self, node: Expr, null: Block) -> Value:
+        """The address of a member, as a pointer of which the verifier knows what it leads to."""
+        pointer, offset = self._tested_place(node, null)
+        return self.b.ptr_add(pointer, offset)
+
+    def _tested_place(self, node: Expr, null: Block) -> tuple[Value, int]:
+        """A pointer, and how many bytes behind it a member lies. All pointers on the way are tested."""
+        if isinstance(self.type_of(node), Pointer):
+            return self._tested_pointer(node, null), 0
+        assert isinstance(node, FieldAccess)
+        field, base = self.clause.kept[node], node.base
+        assert isinstance(field, StructField)
+        pointer, offset = self._tested_place(base, null)
+        return pointer, offset + field.offset
+
+    def _tested_pointer(self, node: Expr, null: Block) -> Value:
+        b = self.b
+        if not isinstance(node, FieldAccess):
+            return self.context
+        if _is_args(node):
+            known = self.known_argument(node.name)
+            assert known is not None
+            value = known.value
+        else:
+            field = self.clause.kept[node]
+            assert isinstance(field, StructField)
+            pointer, offset = self._tested_place(node.base, null)
+            value = b.load(8, pointer, offset + field.offset, pointer_result=True)
+        there = b.block("not_null")
+        b.branch_cmp(Cond.NE, value, 0, there, null)
+        b.seal(there)
+        b.position(there)
+        return value
 
     def _args_field(self, node: FieldAccess) -> Value:
         value, t = self.load_arg(node.name), self.type_of(node)

@@ -276,8 +276,14 @@ class ProbeKind:
         """
         raise NotImplementedError
 
-    def refine(self, target: Target, kernel: "KernelFacts", *, needs_args: bool) -> Target:
-        """The target as a cheaper kind serves it, now that it is known whether the action reads `args`."""
+    def may_resolve_paths(self, kernel: "KernelFacts", target: Target) -> bool:
+        """Whether the kernel lets its programs call bpf_d_path()."""
+        return False
+
+    def refine(
+        self, target: Target, kernel: "KernelFacts", *, needs_args: bool, needs_registers: bool
+    ) -> Target:
+        """The target as a cheaper kind serves it, now that it is known whether the action reads `args`, or any registers."""
         return target
 
     def group(self, target: Target, *, needs_args: bool, needs_probe: bool) -> tuple[object, ...]:

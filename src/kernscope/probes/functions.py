@@ -143,6 +143,15 @@ def _word(reader: EventReader, parameter: "Parameter", t: Type) -> "Value":
     return b.ext(value, t.bits, t.signed) if isinstance(t, Integer) and t.bits < 64 else value
 
 
+_WITH_PATHS = frozenset(
+    """
+    security_file_permission security_inode_getattr security_file_open security_path_truncate vfs_truncate
+    vfs_fallocate dentry_open vfs_getattr filp_close
+    """.split()
+)
+"""Where the kernel allows bpf_d_path() (btf_allowlist_d_path of kernel/trace/bpf_trace.c)."""
+
+
 class _Function(TypedFunctionKind):
     """`fentry` and `fexit`."""
 
@@ -170,6 +179,9 @@ class _Function(TypedFunctionKind):
         from .function_targets import describe
 
         return describe(kernel, name, with_result=self.at_return)
+
+    def may_resolve_paths(self, kernel: "KernelFacts", target: Target) -> bool:
+        return target.key[1] in _WITH_PATHS
 
     def func_address(self, reader: EventReader, event: object, target: Target) -> "Value":
         return reader.builder.call(HELPER_IDS["get_func_ip"], reader.context)

@@ -112,6 +112,9 @@ class _Iterator(ProbeKind):
         # Read as any memory of the kernel: what it leads to may be NULL, or of no type that the verifier follows.
         return Pointer(struct, "kernel") if struct is not None else None
 
+    def may_resolve_paths(self, kernel: "KernelFacts", target: Target) -> bool:
+        return True
+
     def shape(self, kernel: "KernelFacts", targets: Sequence[Target]) -> ProgramShape:
         name = str(targets[0].key[0])
         attach = tuple(Attach(self.providers[0], t.name, t.key) for t in targets)

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from kernscope.catalog.aggregations import AGGREGATIONS
+from kernscope.catalog.builtins import find_builtin
 from kernscope.diagnostics import Diagnostic, ExpandedSpan, error
 from kernscope.probes import Target
-from kernscope.syntax.ast import Assign, Expr, Node, RecordExpr, TypeExpr
+from kernscope.syntax.ast import Assign, Expr, FieldAccess, Identifier, Node, RecordExpr, TypeExpr
 from kernscope.types import (
     UINT64,
     Aggregate,
@@ -100,6 +101,17 @@ class ClauseContext(ConstantReader):
         """What a map holds, as far as that is known now."""
         info = self.maps.get(name)
         return info.value if info is not None else None
+
+    def begins_known(self, expr: Expr) -> bool:
+        if not isinstance(expr, FieldAccess):
+            return False
+        root: Expr = expr
+        while isinstance(root, FieldAccess):
+            root = root.base
+        if not isinstance(root, Identifier):
+            return False
+        builtin = find_builtin(root.name)
+        return builtin.is_context if builtin is not None else root.name == "args"
 
     def keep(self, node: Expr, what: object) -> None:
         self.clause.kept[node] = what

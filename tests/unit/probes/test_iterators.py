@@ -69,6 +69,22 @@ def test_without_types_of_the_kernel() -> None:
     assert [code for code, _ in findings("iter:task { }", FakeKernel(without=["btf"]))] == ["no-kernel-types"]
 
 
+@pytest.mark.parametrize(
+    ("program", "code"),
+    [
+        ("iter:task_file { print(path(ctx.file.f_path)); }", None),
+        ("iter:task_file { print(path(ctx.file.f_path, 64)); }", None),
+        ("iter:task_file { print(path(ctx.file)); }", "type-mismatch"),
+        ("iter:task_file { $f = ctx.file; print(path($f.f_path)); }", "type-mismatch"),
+        ("iter:task_file { print(path(ctx.file.f_path, 0)); }", "constant-needed"),
+        ("iter:task_file { print(path(ctx.file.f_path, ctx.fd)); }", "constant-needed"),
+        ("begin { print(path(curtask)); }", "not-available-here"),
+    ],
+)
+def test_path(program: str, code: str | None) -> None:
+    assert [found for found, _ in findings(program)] == ([code] if code else [])
+
+
 def test_listing() -> None:
     kind = kind_named("iter")
     assert kind is not None

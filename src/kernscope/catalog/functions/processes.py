@@ -226,6 +226,7 @@ class _Signal(Function):
 
 class _Reg(Function):
     name = "reg"
+    needs_registers = True
     usage = ('reg("NAME")',)
     doc = 'A register at the event, for probes that have them: `reg("ip")`.'
     arity = (1, 1)
@@ -292,9 +293,6 @@ FUNCTIONS = (
     _Signal("signal", "send_signal", "Send a signal to the current process. Unsafe."),
     _Signal("signal_thread", "send_signal_thread", "Send a signal to the current thread. Unsafe."),
     _Reg(),
-    _Elsewhere(
-        "path", "PATH, SIZE", (1, 2), "`fentry`, `fexit` and `iter`", "The full path of a `struct path`."
-    ),
     _Elsewhere(
         "socket_cookie", "SOCK", (1, 1), "`fentry` and `fexit`", "The number that the kernel gives a socket."
     ),
