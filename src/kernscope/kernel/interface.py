@@ -248,18 +248,6 @@ class KernelAccess(KernelFacts, Protocol):
     ) -> "list[Link]":
         """Run `program` when an address is accessed (`mode`: HW_BREAKPOINT_*), in one process or everywhere."""
 
-    def attach_watchpoint(
-        self,
-        program: "Program",
-        address: int,
-        length: int,
-        mode: int,
-        *,
-        process: int = 0,
-        target: str = "",
-    ) -> "list[Link]":
-        """Run `program` when an address is accessed (`mode`: HW_BREAKPOINT_*), in one process or everywhere."""
-
     def detach(self, links: "Sequence[Link]", *, background: bool = False) -> None:
         """Close links together: their waits for the kernel are shared; see `link.detach_together`."""
 

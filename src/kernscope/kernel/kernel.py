@@ -332,20 +332,6 @@ class Kernel:
 
         return attach_watchpoint(program, address, length, mode, process=process, target=target)
 
-    def attach_watchpoint(
-        self,
-        program: Program,
-        address: int,
-        length: int,
-        mode: int,
-        *,
-        process: int = 0,
-        target: str = "",
-    ) -> list[Link]:
-        from kernscope.kernel.watchpoint import attach_watchpoint
-
-        return attach_watchpoint(program, address, length, mode, process=process, target=target)
-
     def start_command(self, arguments: "Sequence[str]") -> "Command":
         from kernscope.kernel.process import start
 
