@@ -23,6 +23,8 @@ from kernscope.elf.errors import ElfError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kernscope.elf.file import ElfFile
 
 __all__ = ["UnwindTable", "read_unwind_table"]
@@ -68,13 +70,16 @@ class _Common:
         self.state: tuple[int, int, int] | None = None
 
 
-def read_unwind_table(elf: "ElfFile") -> UnwindTable:
-    """The table of a file; empty where it has no `.eh_frame`. Raises ElfError where the section makes no sense."""
+def read_unwind_table(elf: "ElfFile", stop: "Callable[[], bool]" = lambda: False) -> UnwindTable:
+    """The table of a file; empty where it has no `.eh_frame`.
+
+    Raises ElfError where the section makes no sense, or when `stop`, asked now and then, says so.
+    """
     section = elf.section(".eh_frame")
     content = bytes(elf.content(".eh_frame"))
     if section is None or not content:
         return UnwindTable(0, array("Q"))
-    found = _Reader(content, section.address).functions()
+    found = _Reader(content, section.address).functions(stop)
     return _table(found)
 
 
@@ -111,7 +116,7 @@ class _Reader:
         self.pointers = PointerReader(content, address)
         self.commons: dict[int, _Common | None] = {}
 
-    def functions(self) -> "list[tuple[int, int, list[tuple[int, int]]]]":
+    def functions(self, stop: "Callable[[], bool]") -> "list[tuple[int, int, list[tuple[int, int]]]]":
         """(start, end, [(address, rule)]) of every function."""
         content, found = self.content, []
         size, at = len(content), 0
@@ -131,6 +136,8 @@ class _Reader:
                 one = self._function(at, end, at - back)
                 if one is not None:
                     found.append(one)
+                if not len(found) % 1024 and stop():
+                    raise ElfError("reading it was given up")
             at = end
         return found
 

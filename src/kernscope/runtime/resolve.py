@@ -61,13 +61,18 @@ class Resolving:
             from kernscope.runtime.unwind_tables import UnwindTables
 
             self._unwind_tables = UnwindTables(self._maps)
-        self._unwind_tables.describe(pid, page)
+        self._unwind_tables.want(pid, page)
         self.user.remember(pid)
         told = self._maps.get(PYTHON_MAP)
         if told is not None:
             runtime = self.python.find(pid)
             if runtime is not None:
                 told.update(pack("=I", pid), runtime.packed())
+
+    def close(self) -> None:
+        """Before the maps are closed: nobody works on them any more."""
+        if self._unwind_tables is not None:
+            self._unwind_tables.close()
 
     @property
     def python(self) -> "PythonProcesses":

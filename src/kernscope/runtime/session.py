@@ -340,7 +340,8 @@ class Session:
 
     def describe_process(self, pid: int, page: int) -> None:
         """Let programs know what a process has mapped, see `Resolving.describe`."""
-        self._resolving.describe(pid, page)
+        if self._state == "running":  # afterwards it is of no use
+            self._resolving.describe(pid, page)
 
     def learn_python_code(self, pid: int, address: int) -> None:
         """Read what a function of CPython is called, while its process lives."""
@@ -524,7 +525,7 @@ class Session:
             return
         live = self._live
         views: list[Callable[[], object]] = [view.freeze for view in self.maps.values()]
-        steps = [live.detach, *views, self._counters.freeze, *live.close_steps()]
+        steps = [live.detach, *views, self._counters.freeze, self._resolving.close, *live.close_steps()]
         steps += [sink.close for sink in self._sinks]
         steps += [waiter.close, self._watched.close, self._signal_watch.close]
         close_all(steps)

@@ -4,6 +4,7 @@ Programs ask for a process when they meet it, or an address of it that they do n
 for all processes, and kept in the user's cache folder by the file's build id.
 """
 
+from _thread import allocate_lock, start_new_thread  # `threading` costs 5 ms to import
 from array import array
 from struct import Struct
 
@@ -23,6 +24,8 @@ from kernscope.tables.unwinding import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kernscope.kernel.map import Map
 
 __all__ = ["UnwindTables"]
@@ -46,7 +49,11 @@ class _Placed:
 
 
 class UnwindTables:
-    """Works on the maps of a session, by name."""
+    """Works on the maps of a session, by name.
+
+    A thread of its own does the work: the table of a large library takes seconds to read for the first time, and the
+    session has to go on meanwhile.
+    """
 
     def __init__(self, maps: "dict[str, Map]") -> None:
         self._processes, self._asked = maps[PROCESSES_MAP], maps[ASKED_MAP]
@@ -55,13 +62,52 @@ class UnwindTables:
         self._files: dict[object, _Placed | None] = {}
         self.full = False
         """Whether there was no room for the table of a file."""
+        self._wanted: list[tuple[int, int]] = []
+        self._lock = allocate_lock()
+        self._working = allocate_lock()
+        self._closed = False
+
+    def want(self, pid: int, page: int) -> None:
+        """Have a process described, soon; `page` is what a program has asked for (0: everything)."""
+        with self._lock:
+            self._wanted.append((pid, page))
+            idle = not self._working.locked()
+            if idle:
+                self._working.acquire()
+        if idle:
+            try:
+                start_new_thread(self._work, ())
+            except RuntimeError:  # no more threads
+                self._work()
+
+    def finish(self, seconds: float) -> bool:
+        """Wait until all that is wanted has been done; False if that takes longer."""
+        done = self._working.acquire(timeout=seconds)
+        if done:
+            self._working.release()
+        return done
+
+    def close(self) -> None:
+        """Stop working; the maps are not touched any more when this returns."""
+        self._closed = True
+        self.finish(-1)
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._wanted or self._closed:
+                    self._wanted.clear()
+                    self._working.release()
+                    return
+                pid, page = self._wanted.pop(0)
+            try:  # noqa: SIM105  (contextlib costs start-up time)
+                self.describe(pid, page)
+            except (OSError, ElfError):
+                pass  # gone meanwhile, or not to be had: its stacks stay incomplete
 
     def describe(self, pid: int, page: int) -> None:
-        """Tell the programs what a process has mapped; `page` is what a program has asked for (0: everything)."""
-        try:
-            mappings = read_mappings(pid)
-        except OSError:
-            return  # gone: its last stacks stay incomplete
+        """Tell the programs what a process has mapped."""
+        mappings = read_mappings(pid)
         entries = []
         for mapping in mappings[:MOST_MAPPINGS]:
             placed = self._placed(pid, mapping)
@@ -73,6 +119,8 @@ class UnwindTables:
                     first, rows = placed.first, placed.rows
             entries.append(_MAPPING.pack(mapping.start, mapping.end, bias & (1 << 64) - 1, first, rows))
         header = _HEADER.pack(len(entries), 0, ANY_EXEC_ID, 0)
+        if self._closed:
+            return
         try:
             self._processes.update(_PID.pack(pid), (header + b"".join(entries)).ljust(PROCESS_BYTES, b"\0"))
         except OSError:
@@ -100,9 +148,9 @@ class UnwindTables:
         else:
             data = read_mapped_file(pid, mapping)
         elf = ElfFile(data)
-        table = _table(elf)
+        table = _table(elf, lambda: self._closed)
         count = len(table.rows)
-        if not count:
+        if not count or self._closed:
             return None
         if self._used + count > MOST_ROWS:
             self.full = True
@@ -118,8 +166,8 @@ def _masked(mappings: list[Mapping]) -> list[Mapping]:
     return [Mapping(m.start & mask, m.end & mask, m.offset, m.device, m.inode, m.path) for m in mappings]
 
 
-def _table(elf: ElfFile) -> UnwindTable:
-    """The unwind table of a file, from the cache where it has been read before."""
+def _table(elf: ElfFile, stop: "Callable[[], bool]") -> UnwindTable:
+    """The unwind table of a file, from the cache where it has been read before. `stop`: it is not wanted any more."""
     build_id = elf.build_id()
     name = f"unwind-{_CACHE_VERSION}-{build_id}"
     if build_id:
@@ -128,7 +176,7 @@ def _table(elf: ElfFile) -> UnwindTable:
             rows = array("Q")
             rows.frombytes(kept[8:])
             return UnwindTable(_PF_BASE.unpack_from(kept)[0], rows)
-    table = read_unwind_table(elf)
+    table = read_unwind_table(elf, stop)
     if build_id and table.rows:
         write_cached(name, _PF_BASE.pack(table.base) + table.rows.tobytes())
     return table

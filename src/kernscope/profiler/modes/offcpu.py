@@ -1,0 +1,113 @@
+"""`profile offcpu`: how long threads are not running, by the stack with which they stopped, and what they waited for.
+
+At `sched_switch` the thread that stops is still current, so that its stacks can be taken; what it waits for is told by
+its state and by the kernel functions it is in. The time ends when it runs again. A thread that was only displaced by
+another one, or has been woken and waits for a processor, waits for the run queue: that is counted apart from blocking.
+"""
+
+from __future__ import annotations
+
+from kernscope.profiler.modes.base import CONFIG, Mode, Options, add
+from kernscope.profiler.profile import Frame, Profile
+from kernscope.selection import slashed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from kernscope.profiler.modes.base import Maps
+    from kernscope.profiler.stacks import Stacks
+
+__all__ = ["MODE", "cause"]
+
+_RUN_QUEUE = "[waiting for a processor]"
+
+CAUSES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("[page fault]", ("exc_page_fault", "handle_mm_fault", "do_user_addr_fault", "filemap_fault")),
+    ("[disk]", ("io_schedule", "blk_", "submit_bio", "folio_wait_bit", "wait_on_page_bit", "jbd2_", "ext4_", "xfs_")),
+    ("[lock]", ("futex_wait", "do_futex", "__mutex_lock", "rwsem_down", "down_read", "down_write", "rt_mutex")),
+    ("[sleep]", ("hrtimer_nanosleep", "do_nanosleep", "schedule_hrtimeout", "msleep", "usleep_range")),
+    ("[network]", ("sk_wait_data", "inet_csk_accept", "tcp_", "udp_", "unix_stream", "unix_dgram", "sock_", "skb_")),
+    ("[pipe]", ("pipe_read", "pipe_write", "anon_pipe_read", "anon_pipe_write", "wait_for_partner")),
+    ("[waiting for several files]", ("ep_poll", "do_epoll_wait", "do_poll", "do_select", "do_sys_poll")),
+    ("[child process]", ("do_wait", "kernel_wait4", "kernel_waitid")),
+    ("[terminal]", ("n_tty_read", "tty_")),
+    ("[signal]", ("do_signal_stop", "do_sigtimedwait", "sigsuspend")),
+)
+"""What a thread waits for → how the kernel functions begin that tell it; the one nearest to the leaf decides."""
+
+
+def cause(kernel: list[str]) -> str:
+    """What a thread waits for, by the kernel functions of its stack, the leaf first; empty where none tells it."""
+    for function in kernel:
+        for name, beginnings in CAUSES:
+            if function.startswith(beginnings):
+                return name
+    return ""
+
+
+class _OffCpu(Mode):
+    name = "offcpu"
+    unit = "nanoseconds"
+
+    def program(self, options: Options) -> str:
+        chosen = options.filter
+        conditions = " && ".join(part for part in ("tid != 0", chosen.predicate()) if part)
+        longer = f"$blocked + $queued >= {options.minimum_ns}"
+        waker = "kstack(raw), ustack(raw), pid, comm" if options.wakers else ""
+        wakers = (
+            f"rawtracepoint:sched_waking {{\n    $woken = args.p->pid;\n"
+            f"    if (@since[$woken] != 0) {{ @waker[$woken] = ({waker}); }}\n}}\n"
+            if options.wakers
+            else ""
+        )
+        return (
+            CONFIG
+            + chosen.clauses()
+            + wakers
+            + f"rawtracepoint:sched_switch {slashed(conditions)}{{\n"
+            "    @stopped[tid] = (pid, tid, comm, kstack(raw), ustack(raw));\n"
+            # preempted: it could go on at once, if it had a processor
+            "    $runs = args.preempt || args.prev_state == 0;\n"
+            "    @since[tid] = nsecs;\n"
+            "    if ($runs) { @ready[tid] = nsecs; }\n"
+            "}\n"
+            "rawtracepoint:sched_waking {\n"
+            "    $woken = args.p->pid;\n"
+            "    if (@since[$woken] != 0 && @ready[$woken] == 0) { @ready[$woken] = nsecs; }\n"
+            "}\n"
+            "rawtracepoint:sched_switch {\n"
+            "    $next = args.next->pid;\n"
+            "    $since = @since[$next];\n"
+            "    if ($since != 0) {\n"
+            "        $ready = @ready[$next];\n"
+            "        $queued = $ready != 0 ? nsecs - $ready : (uint64)0;\n"
+            "        $blocked = nsecs - $since - $queued;\n"
+            f"        if ({longer}) {{\n"
+            "            if ($blocked > 0) {\n"
+            "                @blocked[@stopped[$next]] = sum($blocked);\n"
+            "                @waits[@stopped[$next]] = count();\n"
+            "            }\n"
+            "            if ($queued > 0) { @queued[@stopped[$next]] = sum($queued); }\n"
+            "        }\n"
+            "        delete(@since, $next);\n"
+            "        delete(@ready, $next);\n"
+            "    }\n"
+            "}\n"
+        )
+
+    def collect(self, maps: Maps, stacks: Stacks, profile: Profile) -> None:
+        waits = dict(maps["@waits"])
+        for key, ns in maps["@blocked"].items():
+            assert isinstance(key, tuple) and isinstance(ns, int)
+            frames = stacks.frames(key[0], str(key[3]), str(key[4]))
+            reason = cause([frame.name for frame in reversed(frames) if frame.kind == "kernel"])
+            if reason:
+                frames.append(Frame(reason, "mark"))
+            count = waits.get(key, 1)
+            add(profile, profile.stack(frames), key, ns, count if isinstance(count, int) else 1)
+        for key, ns in maps["@queued"].items():
+            assert isinstance(key, tuple) and isinstance(ns, int)
+            frames = [*stacks.frames(key[0], str(key[3]), str(key[4])), Frame(_RUN_QUEUE, "mark")]
+            add(profile, profile.stack(frames), key, ns)
+
+
+MODE = _OffCpu()
