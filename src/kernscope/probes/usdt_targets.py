@@ -152,7 +152,8 @@ def _no_probe(
         return error("unknown-probe", f"`{file.path}` has no static probes", point.span)
     names = sorted({note.name for note in notes})
     full = [f"{note.provider}:{note.name}" for note in notes]
-    near = suggest(wanted, full if ":" in wanted else names) or suggest(name, names)
+    elsewhere = [text for text in full if provider != _ANY and text.endswith(f":{name}")]
+    near = elsewhere[0] if elsewhere else suggest(wanted, full if ":" in wanted else names)
     return error(
         "unknown-probe",
         f"`{file.path}` has no static probe `{wanted}`",

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from made_elf import made_elf, usdt_note
 
 from kernscope.elf import ElfError, ElfFile
 from kernscope.elf.usdt import has_usdt_notes, read_usdt_notes
@@ -122,55 +123,33 @@ def test_arm64(text: str, base: str, index: str, scale: int, offset: int, in_mem
 # --- files -------------------------------------------------------------------------------------------------
 
 
-def _note(address: int, base: int, semaphore: int, texts: bytes, owner: bytes = b"stapsdt\0") -> bytes:
-    content = struct.pack("<QQQ", address, base, semaphore) + texts
-    padding = -len(content) % 4
-    return struct.pack("<III", len(owner), len(content), 3) + owner + content + bytes(padding)
-
-
-def _elf(notes: bytes, *, base_address: int) -> bytes:
-    """A file with the sections that the reader looks at, and nothing else."""
-    names = b"\0.note.stapsdt\0.stapsdt.base\0.shstrtab\0"
-    offset = 64
-    headers = [
-        struct.pack("<IIQQQQIIQQ", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
-        struct.pack("<IIQQQQIIQQ", 1, 7, 0, 0, offset, len(notes), 0, 0, 4, 0),
-        struct.pack("<IIQQQQIIQQ", 15, 8, 0, base_address, 0, 1, 0, 0, 1, 0),
-        struct.pack("<IIQQQQIIQQ", 29, 3, 0, 0, offset + len(notes), len(names), 0, 0, 1, 0),
-    ]
-    table = offset + len(notes) + len(names)
-    head = struct.pack(
-        "<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", 3, 62, 1, 0, 0, table, 0, 64, 0, 0, 64, 4, 3
-    )
-    return head + notes + names + b"".join(headers)
-
-
 def test_prelinked_addresses_are_moved_as_the_marker_was() -> None:
-    notes = _note(0x1200, 0x2000, 0x3008, b"prov\0name\0-4@%edi\0")
-    (found,) = read_usdt_notes(ElfFile(_elf(notes, base_address=0x12000)))
+    note = usdt_note("prov", "name", 0x1200, "-4@%edi", base=0x2000, semaphore=0x3008)
+    (found,) = read_usdt_notes(ElfFile(made_elf(note, base_address=0x12000)))
     assert (found.provider, found.name, found.arguments) == ("prov", "name", "-4@%edi")
     assert (found.address, found.semaphore) == (0x11200, 0x13008)
 
 
 def test_without_a_semaphore_it_stays_zero() -> None:
-    (found,) = read_usdt_notes(ElfFile(_elf(_note(0x1200, 0x2000, 0, b"p\0n\0\0"), base_address=0x12000)))
+    note = usdt_note("p", "n", 0x1200, base=0x2000)
+    (found,) = read_usdt_notes(ElfFile(made_elf(note, base_address=0x12000)))
     assert (found.address, found.semaphore) == (0x11200, 0)
 
 
 def test_damaged_notes_are_left_out() -> None:
-    good = _note(0x1200, 0, 0, b"p\0n\0\0")
+    good = usdt_note("p", "n", 0x1200)
     for bad in (
-        _note(1, 0, 0, b"p\0n\0\0", owner=b"others\0\0"),
-        _note(1, 0, 0, b"only one text"),
-        _note(1, 0, 0, b"p\0\0\0"),
+        usdt_note("p", "other", 1, owner=b"others\0\0"),
+        usdt_note("p", "", 1),
+        struct.pack("<III", 8, 24 + 8, 3) + b"stapsdt\0" + bytes(24) + b"one text",
         struct.pack("<III", 8, 4, 3) + b"stapsdt\0abcd",
     ):
-        found = read_usdt_notes(ElfFile(_elf(bad + good, base_address=0)))
+        found = read_usdt_notes(ElfFile(made_elf(bad + good)))
         assert [note.name for note in found] == ["n"], bad
-    cut = read_usdt_notes(ElfFile(_elf(good + struct.pack("<III", 8, 1 << 30, 3), base_address=0)))
+    cut = read_usdt_notes(ElfFile(made_elf(good + struct.pack("<III", 8, 1 << 30, 3))))
     assert len(cut) == 1
     with pytest.raises(ElfError):
-        read_usdt_notes(ElfFile(_elf(good, base_address=0)[:64]))
+        read_usdt_notes(ElfFile(made_elf(good)[:64]))
 
 
 SOURCE = r"""
