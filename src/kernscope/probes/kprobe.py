@@ -2,8 +2,8 @@
 
 Whole functions go to a `kprobe_multi` link, one for all targets of an action: it attaches and detaches once, however
 many they are, and can be put wherever ftrace can, which is also the kernel's condition for single probes. Places
-inside functions, and kernels without such links, take one perf event each; on a kernel without kprobes whole functions
-go to `fentry`, see `kprobe_by_fentry`. How targets are read is in `kprobe_targets`.
+inside functions, actions that read any register, and kernels without such links take one perf event each. On a kernel
+without kprobes whole functions go to `fentry`, see `kprobe_by_fentry`. How targets are read is in `kprobe_targets`.
 """
 
 from collections.abc import Sequence
@@ -64,7 +64,15 @@ def _in_order(targets: Sequence[Target]) -> list[Target]:
 
 
 class _Multi(_Attached):
-    """One link for all functions of an action; the event's cookie is the target's place among them."""
+    """One link for all functions of an action; the event's cookie is the target's place among them.
+
+    Since Linux 6.14 it has only the registers that functions are called with (`struct ftrace_regs`).
+    """
+
+    def refine(
+        self, target: Target, kernel: "KernelFacts", *, needs_args: bool, needs_registers: bool
+    ) -> Target:
+        return Target(_SINGLE[self.at_return], target.name, target.key) if needs_registers else target
 
     def group(self, target: Target, *, needs_args: bool, needs_probe: bool) -> tuple[object, ...]:
         return self.providers
@@ -97,7 +105,7 @@ class _Single(_Attached):
     def shape(self, kernel: "KernelFacts", targets: Sequence[Target]) -> ProgramShape:
         targets = _in_order(targets)
         attach = tuple(
-            Attach(self.providers[0], t.name, (_symbol(t), t.key[1], self._cookie(i)))
+            Attach(self.providers[0], t.name, (_symbol(t), t.key[1], self._cookie(i)), named=bool(t.key[3]))
             for i, t in enumerate(targets)
         )
         return ProgramShape(

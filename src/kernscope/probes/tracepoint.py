@@ -58,7 +58,9 @@ class _PerfTracepoint(ProbeKind):
     most_hidden_frames = 1
     providers = ("perf_tracepoint",)
 
-    def refine(self, target: Target, kernel: "KernelFacts", *, needs_args: bool) -> Target:
+    def refine(
+        self, target: Target, kernel: "KernelFacts", *, needs_args: bool, needs_registers: bool
+    ) -> Target:
         if needs_args or not (kernel.has_feature("raw_tracepoint") and kernel.has_feature("btf")):
             return target
         if kernel.btf().raw_tracepoint(str(target.key[1])) is None:

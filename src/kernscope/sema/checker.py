@@ -155,7 +155,7 @@ class Checker(ExpressionChecker):
     def _split(self, probe: Probe, index: int, targets: list[Target]) -> None:
         used: set[str] = set()
         by_target: set[Builtin] = set()
-        needs_probe = False
+        needs_probe = needs_registers = False
         for node in walk(probe):
             if (
                 isinstance(node, FieldAccess)
@@ -167,9 +167,13 @@ class Checker(ExpressionChecker):
                 builtin = find_builtin(node.name)
                 entry = builtin or (FUNCTIONS.get(node.name) if isinstance(node, Call) else None)
                 needs_probe |= entry is not None and entry.needs_probe(targets)
+                needs_registers |= entry is not None and entry.needs_registers
                 if builtin is not None and builtin.by_target:
                     by_target.add(builtin)
-        targets = [t.kind.refine(t, self.kernel, needs_args=bool(used)) for t in targets]
+        targets = [
+            t.kind.refine(t, self.kernel, needs_args=bool(used), needs_registers=needs_registers)
+            for t in targets
+        ]
         if not used and not by_target:
             if targets:
                 clause = Clause(probe, index, targets, None)

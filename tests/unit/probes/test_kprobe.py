@@ -172,18 +172,20 @@ def registers(**values: int) -> bytes:
 
 def test_arguments_results_and_registers() -> None:
     text = """
-    kprobe:vfs_read { print((arg0, arg1, arg2, arg3, arg4, arg5, reg("ip"))); }
+    kprobe:vfs_read { print((arg0, arg1, arg2, arg3, arg4, arg5)); }
+    kprobe:vfs_write { print(reg("bx")); }
     kretprobe:vfs_read { print((retval, (int32)retval)); }
     """
     result = run(
         text,
         VmKernel(features=FEATURES),
         events=[
-            ("kprobe_multi", registers(di=1, si=2, dx=3, cx=4, r8=5, r9=1 << 63, ip=7)),
+            ("kprobe_multi", registers(di=1, si=2, dx=3, cx=4, r8=5, r9=1 << 63)),
+            ("kprobe_single", registers(bx=7)),
             ("kretprobe_multi", registers(ax=(1 << 64) - 2)),
         ],
     )
-    assert result.text == f"(1, 2, 3, 4, 5, {1 << 63}, 7)\n({(1 << 64) - 2}, -2)\n"
+    assert result.text == f"(1, 2, 3, 4, 5, {1 << 63})\n7\n({(1 << 64) - 2}, -2)\n"
 
 
 @pytest.mark.parametrize("cookie", [0, 1])
