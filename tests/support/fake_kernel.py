@@ -86,6 +86,8 @@ ffffffff81300000 T _etext
 ffffffff82000000 D jiffies
 ffffffffc0000000 t nf_hook\t[nf_tables]
 ffffffffc0000100 t vfs_read\t[nf_tables]
+ffffffffc0001000 t bpf_prog_6deef7357e7b4530_sys_enter\t[bpf]
+ffffffffc0002000 t ftrace_trampoline\t[__builtin__ftrace]
 """
 """Of /proc/kallsyms."""
 

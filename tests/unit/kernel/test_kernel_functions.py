@@ -29,6 +29,7 @@ def test_without_the_list_what_must_not_be_traced_is_left_out() -> None:
     found = functions(traceable=None)
     assert "exc_page_fault" not in found.names()  # of .noinstr.text
     assert {"vfs_read", "vfs_write", "twice", "nf_hook"} <= set(found.names())
+    assert found.modules() == ["vmlinux", "nf_tables"]  # programs and trampolines are in none
 
 
 def test_without_the_list_types_say_what_is_a_function() -> None:
