@@ -35,6 +35,8 @@ _MAPPING = Struct("=QQQII")
 _PID = Struct("=I")
 _KEY = Struct("=Q")
 _VDSO = "[vdso]"
+_KERNEL_HALF = 1 << 63
+"""The program's searches take the sign of a difference for its order: addresses have to be below."""
 _PF_BASE = Struct("<Q")
 _CACHE_VERSION = 1
 
@@ -107,7 +109,8 @@ class UnwindTables:
 
     def describe(self, pid: int, page: int) -> None:
         """Tell the programs what a process has mapped."""
-        mappings = read_mappings(pid)
+        # Without [vsyscall], which lies in the kernel's half: nothing calls from there.
+        mappings = [mapping for mapping in read_mappings(pid) if mapping.start < _KERNEL_HALF]
         entries = []
         for mapping in mappings[:MOST_MAPPINGS]:
             placed = self._placed(pid, mapping)
