@@ -189,8 +189,8 @@ class KernelFunctions:
                 of_modules.setdefault(module.strip(b"[] ").decode(), set()).add(name)
             else:
                 found[name] = int(where, 16)
-        for name in [name for name in of_modules if name == "bpf" or name.startswith("__builtin__")]:
-            del of_modules[name]  # programs and trampolines that the kernel made itself
+        for made in [m for m in of_modules if m == "bpf" or m.startswith("__builtin__")]:
+            del of_modules[made]  # programs and trampolines that the kernel made itself
         btf = self._btf()
         known = btf.function_names() if btf is not None else found.keys()
         traced = _TextParts(found)
