@@ -242,8 +242,8 @@ def test_args_of_interfaces() -> None:
             f"xdp:lo /udp->dest == {port}/ {{ @x[args.ingress_ifindex, args.rx_queue_index] = count(); }}"
         )
         if KERNEL.has_feature("tcx"):
-            program += f" tc:lo:ingress /udp->dest == {port}/ "
-                "{ @t[args.len, args.protocol, args.ifindex] = count(); }"
+            members = "args.len, args.protocol, args.ifindex"
+            program += f" tc:lo:ingress /udp->dest == {port}/ {{ @t[{members}] = count(); }}"
         with ks.run(program) as session:
             receiver.send(3, b"123")
             assert receiver.take(3) == 3
