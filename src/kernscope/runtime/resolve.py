@@ -6,9 +6,12 @@ from kernscope.bundle.globals_layout import STACKS_MAP
 from kernscope.kernel.errors import NotSupportedError
 from kernscope.output.symbolic import SymbolFacts
 from kernscope.tables.cpython import PYTHON_MAP
+from kernscope.tables.unwinding import ROWS_MAP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kernscope.kernel.interface import KernelAccess
     from kernscope.kernel.map import Map
     from kernscope.runtime.unwind_tables import UnwindTables
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
     from kernscope.symbols.python import PythonCode, PythonProcesses
 
 __all__ = ["Resolving", "connect"]
+
+PREPARE_SECONDS = 2.0
+"""How long a start waits at most for unwind tables to be read."""
 
 
 class Resolving:
@@ -55,6 +61,20 @@ class Resolving:
         if any(name.startswith(STACKS_MAP) for name in self._maps):
             self.user.remember(pid)
 
+    def prepare(self, pids: "Sequence[int]") -> None:
+        """Before programs that walk stacks are attached: describe what runs already, all processes without `pids`.
+
+        Files that are met for the first time take long to read: what is not ready soon is done meanwhile.
+        """
+        if ROWS_MAP not in self._maps:
+            return
+        import os
+
+        for pid in pids or [int(name) for name in os.listdir("/proc") if name.isdecimal()]:
+            self.describe(pid, 0)
+        if self._unwind_tables is not None:
+            self._unwind_tables.finish(PREPARE_SECONDS)
+
     def describe(self, pid: int, page: int) -> None:
         """A program has met a process, or a page of its code, of which it knows nothing: tell it, and remember."""
         if self._unwind_tables is None:
@@ -67,7 +87,10 @@ class Resolving:
         if told is not None:
             runtime = self.python.find(pid)
             if runtime is not None:
-                told.update(pack("=I", pid), runtime.packed())
+                try:
+                    told.update(pack("=I", pid), runtime.packed())
+                except OSError:
+                    told.clear()  # more of them than there is room for: those that still run will be met again
 
     def close(self) -> None:
         """Before the maps are closed: nobody works on them any more."""
