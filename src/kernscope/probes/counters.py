@@ -135,14 +135,13 @@ class _Counter(ProbeKind):
 
 
 def _number(text: str) -> int:
-    """A count as numbers are written in programs (`1e6`, `10_000`); -1 for what is none."""
+    """A count as numbers are written in programs (`1e6`, `10_000`, `1ms` of a clock); -1 for what is none."""
     from kernscope.syntax.literals import NumberError, read_number  # few programs count
 
     try:
-        value, suffix = read_number(text)
+        return read_number(text)[0]
     except NumberError:
         return -1
-    return -1 if suffix else value
 
 
 SOFTWARE = _Counter(
