@@ -2,13 +2,16 @@
 
 import errno
 import os
+import signal
 import sys
 from pathlib import Path
+from typing import Any, Self
 
+import kernscope as api
 from kernscope.kernel.syscall import Buffer, bpf_result
 from kernscope.tables.bpf import Command
 
-__all__ = ["alive", "held"]
+__all__ = ["Killed", "alive", "held"]
 
 _BY_ID = {"prog": Command.PROG_GET_FD_BY_ID, "link": Command.LINK_GET_FD_BY_ID}
 
@@ -35,3 +38,35 @@ def alive(kind: str, identity: int) -> bool:
     if fd >= 0:
         os.close(fd)
     return fd != -errno.ENOENT
+
+
+class Killed:
+    """A process of its own that traces, for tests of its sudden end: entered when all is attached, killed when left.
+
+    `objects` are the programs and links that it holds. It is forked, which takes no time to start.
+    """
+
+    def __init__(self, program: str, **options: Any) -> None:
+        self._program, self._options = program, options
+        self.objects: list[tuple[str, int]] = []
+        self._pid = 0
+
+    def __enter__(self) -> Self:
+        ready, told = os.pipe()
+        self._pid = os.fork()
+        if not self._pid:
+            try:
+                with api.run(self._program, **self._options) as session:
+                    os.write(told, b".")
+                    session.wait()
+            finally:
+                os._exit(1)
+        os.close(told)
+        with open(ready, "rb") as file:
+            assert file.read(1), "the tracer did not start"
+        self.objects = held(self._pid)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)

@@ -1,15 +1,14 @@
 """`lsm` on the running kernel: hooks are seen, their verdicts hold for whom they are meant, and end with the tracer."""
 
 import errno
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from command_line import Tracer, eventually, kernscope, needs_tracing
-from kernel_objects import alive, held
+from command_line import eventually, kernscope, needs_tracing
+from kernel_objects import Killed, alive
 
 import kernscope as api
 from kernscope.kernel import Kernel
@@ -113,13 +112,10 @@ def test_time_to_live(secret: Path) -> None:
 
 @has_hooks
 def test_killed(secret: Path) -> None:
-    with Tracer("--enforce", "-e", DENY) as tracer:
+    with Killed(DENY, settings={"enforce": True}) as tracer:
         assert opens(secret) == [errno.EACCES]
-        objects = held(tracer.process.pid)
-        tracer.process.send_signal(signal.SIGKILL)
-        tracer.process.wait(timeout=60)
     assert eventually(lambda: opens(secret) == [0])
-    assert eventually(lambda: not any(alive(*one) for one in objects))
+    assert eventually(lambda: not any(alive(*one) for one in tracer.objects))
 
 
 @has_hooks

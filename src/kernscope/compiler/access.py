@@ -7,9 +7,10 @@ add to the offset of the place that is read.
 from kernscope.probes.base import KnownPointer
 from kernscope.sema import Clause
 from kernscope.sema.constants import ConstantReader
+from kernscope.sema.model import Variable as VariableInfo
 from kernscope.sema.rules import is_scalar
 from kernscope.sema.type_space import TypeSpace
-from kernscope.ssa import Block, Cond, Value
+from kernscope.ssa import Block, Cond, Function, Value
 from kernscope.syntax.ast import (
     Cast,
     Expr,
@@ -63,6 +64,8 @@ class Access(Memory, ConstantReader):
     context: Value
     space: TypeSpace
     config: dict[str, int | str | bool]
+    known_variables: "dict[VariableInfo, tuple[Function, KnownPointer]]"
+    """Variables that hold pointers which the verifier knows, and the function in which it does."""
 
     def value(self, expr: Expr) -> Value:
         raise NotImplementedError
@@ -298,15 +301,28 @@ class Access(Memory, ConstantReader):
     def _known_place(self, node: FieldAccess) -> tuple[KnownPointer, int] | None:
         """The pointer, and how many bytes behind it the member lies."""
         field, base = self.clause.kept.get(node), node.base
-        if not isinstance(field, StructField) or not isinstance(base, FieldAccess):
+        if not isinstance(field, StructField):
             return None
         if isinstance(self.type_of(base), Pointer):
-            pointer = self._known_pointer(base)
+            pointer = self.known_pointer(base)
             return (pointer, field.offset) if pointer is not None else None
-        outer = self._known_place(base) if not _is_args(base) else None
+        outer = self._known_place(base) if isinstance(base, FieldAccess) and not _is_args(base) else None
         return (outer[0], outer[1] + field.offset) if outer is not None else None
 
-    def _known_pointer(self, node: FieldAccess) -> KnownPointer | None:
+    def known_pointer(self, node: Expr) -> KnownPointer | None:
+        """The pointer that an expression is, if the verifier knows it. A cast changes what we take it for, and not what
+        it is; a variable is one that is set once, where it is declared.
+        """
+        t = self.type_of(node)
+        if not isinstance(t, Pointer) or t.space != "kernel" or self.config.get("warn_reads"):
+            return None
+        if isinstance(node, Cast):
+            return self.known_pointer(node.operand)
+        if isinstance(node, Variable):
+            function, known = self.known_variables.get(self.clause.variables[node], (None, None))
+            return known if function is self.state.function else None
+        if not isinstance(node, FieldAccess):
+            return None
         if _is_args(node):
             return self.known_argument(node.name)
         found = self._known_place(node)

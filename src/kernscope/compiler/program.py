@@ -119,7 +119,7 @@ class _Program(Statements):
         b.ret(default)
 
     def _emit_clause(self, section: _Section) -> None:
-        self.clause, self.targets = section.clause, section.targets
+        self.clause, self.targets, self.known_variables = section.clause, section.targets, {}
         mark = self.mark()
         self.open_setup()
         self.place_variables()

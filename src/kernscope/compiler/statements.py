@@ -6,7 +6,7 @@ from kernscope.bundle import UserMap
 from kernscope.catalog.aggregations import AGGREGATIONS
 from kernscope.catalog.base import LowerContext
 from kernscope.catalog.functions import FUNCTIONS
-from kernscope.sema.model import Inlined
+from kernscope.sema.model import Clause, Inlined
 from kernscope.sema.model import Variable as VariableInfo
 from kernscope.sema.rules import is_scalar
 from kernscope.ssa import Block as SsaBlock
@@ -72,6 +72,9 @@ class Statements(RecordSender):
     loops: list[_Loop]
     decisions: set[int]
     """What the program returns for the verdicts in it."""
+    _counted: Clause | None = None
+    _settings: dict[VariableInfo, int]
+    """How often each variable of the clause `_counted` is set."""
     result_from_loop = False
     """Whether its result may come out of a loop over a map, and so out of memory."""
 
@@ -200,11 +203,32 @@ class Statements(RecordSender):
         t = variable.type
         assert t is not None
         if is_scalar(t):
-            self.write_variable(variable, self.narrow(self.number(value), variable.declared))
+            known = self.known_pointer(value) if self._is_set_once(variable) else None
+            if known is not None:
+                self.known_variables[variable] = self.state.function, known
+                self.write_variable(variable, self.b.opaque(known.value))
+            else:
+                self.write_variable(variable, self.narrow(self.number(value), variable.declared))
             return
         aside = self.place(t)  # the value may use the variable that it is assigned to
         self.into(value, aside, t)
         self.copy(self._variable_place(variable), aside, t.size)
+
+    def _is_set_once(self, variable: VariableInfo) -> bool:
+        """Whether the assignment that declares a variable is the only one."""
+        clause = self.clause
+        if self._counted is not clause:
+            self._counted, self._settings = clause, {}
+            for node in walk(clause.block):
+                key: object = node
+                if isinstance(node, Assign | Update):
+                    key = node.target
+                elif not isinstance(node, Let | ForRange | ForEach):
+                    continue
+                found = clause.variables.get(key)
+                if found is not None:
+                    self._settings[found] = self._settings.get(found, 0) + 1
+        return self._settings.get(variable) == 1
 
     def _variable_place(self, variable: VariableInfo) -> Value:
         """The address of a variable that does not fit a register."""

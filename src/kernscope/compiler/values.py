@@ -103,6 +103,7 @@ class Values(Access):
         self.restless: set[VariableInfo] = set()
         """Variables that blocks within expressions assign: what was read of them before must not change with them."""
         self.probe_numbers: dict[str, int] = {}
+        self.known_variables = {}
         self.parts: frozenset[object] = frozenset()
 
     @property
