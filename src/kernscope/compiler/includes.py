@@ -2,16 +2,17 @@
 
 `"name.h"` is looked up beside the file that names it, in the current folder, and in the folders of `-I`;
 `<name.h>` in those folders and then in /usr/include. A header that the program or its command line chose must be
-there and must be readable; one of the system that is not there, or has what our parser does not know (functions,
-conditions on the compiler), is left out, and only the `#define`s of others are taken: the kernel describes its own
-types, so most programs need such a header for nothing.
+there and must be readable. Of one of the system, all that can be read is taken (functions and conditions on the
+compiler cannot), and its types are used where the kernel does not describe them; one that is not there is left out:
+the kernel describes its own types, so most programs need such a header for nothing. What they do need, names that
+only the kernel's internal headers define, is in `kernscope.tables.header_names`.
 """
 
 from collections.abc import Callable, Sequence
 
 from kernscope import syntax
 from kernscope.diagnostics import CompileError, Diagnostic, Source, Span, error
-from kernscope.syntax.ast import CDefinition, Define, Directive, Program
+from kernscope.syntax.ast import CDefinition, Define, Directive, HeaderTypes, Program
 
 __all__ = ["SYSTEM_DIRS", "with_includes"]
 
@@ -48,6 +49,9 @@ class _Reader:
         self.dirs, self.read = list(include_dirs), read
         self.found: list[Diagnostic] = []
         self.seen: set[str] = set()
+        self.has_kernel_names = False
+        self.chosen = True
+        """Whether what is read now was chosen by the program, or by a header of the system."""
 
     def expanded(self, nodes: list[CDefinition]) -> list[CDefinition]:
         """The definitions, with headers in the place of `#include`."""
@@ -59,8 +63,11 @@ class _Reader:
             text = node.text.strip()
             name = text[1:-1]
             if len(text) < 3 or text[0] + text[-1] not in ('""', "<>"):
-                self._refuse('a header\'s name stands in quotes: `#include "name.h"`', node.span)
+                if self.chosen:
+                    self._refuse('a header\'s name stands in quotes: `#include "name.h"`', node.span)
             else:
+                if text[0] == "<":
+                    result += self._kernel_names(name, node.span)
                 result += self.header(name, quoted=text[0] == '"', span=node.span)
         return result
 
@@ -77,7 +84,7 @@ class _Reader:
             content = self._content(f"{folder}/{name}")
             if content is not None:
                 return self._parsed(f"{folder}/{name}", content, span, must=False)
-        if quoted:
+        if quoted and self.chosen:
             self._refuse(
                 f"there is no header `{name}`", span, f"looked for: {', '.join(f'`{p}`' for p in chosen)}"
             )
@@ -105,16 +112,34 @@ class _Reader:
         if identity in self.seen:
             return []
         self.seen.add(identity)
+        source = Source(path, content.decode("utf-8", "surrogateescape"), span)
+        if not (must and self.chosen):
+            return self._of_system(source, span)
         try:
-            header = syntax.parse(Source(path, content.decode("utf-8", "surrogateescape"), span))
+            return self.expanded(syntax.parse(source).c_definitions)
         except CompileError as problem:
-            if must:
-                self.found += problem.diagnostics
+            self.found += problem.diagnostics
             return []
-        if must:
-            return self.expanded(header.c_definitions)
-        # Its types are the kernel's, which describes them itself, and better.
-        return self.expanded([n for n in header.c_definitions if isinstance(n, Define | Directive)])
+
+    def _of_system(self, source: Source, span: Span) -> list[CDefinition]:
+        from kernscope.syntax.parse_header import parse_header
+
+        definitions = parse_header(source)
+        lines: list[CDefinition] = [node for node in definitions if isinstance(node, Define | Directive)]
+        types = [node for node in definitions if not isinstance(node, Define | Directive)]
+        outer, self.chosen = self.chosen, False
+        names = self.expanded(lines)
+        self.chosen = outer
+        return [*names, *([HeaderTypes(source.name, types, span)] if types else [])]
+
+    def _kernel_names(self, name: str, span: Span) -> list[CDefinition]:
+        """Names that the kernel's internal headers define, which are seldom there."""
+        if self.has_kernel_names or not name.startswith(("linux/", "net/", "asm/")):
+            return []
+        from kernscope.tables.header_names import HEADER_NAMES
+
+        self.has_kernel_names = True
+        return [Define(known, None, str(value), span) for known, value in HEADER_NAMES.items()]
 
     def _refuse(self, message: str, span: Span, note: str = "") -> None:
         self.found.append(

@@ -94,7 +94,7 @@ SETTINGS: dict[str, Setting] = {
     "perf_rb_pages": Setting(0, "size of the event buffer in pages; 0 chooses"),
     "print_maps_on_exit": Setting(True, "print all maps at the end"),
     "python_frames": Setting(
-        False, "show functions of CPython (3.11 and newer) in `ustack`; needs `unwind = \"tables\"`"
+        False, 'show functions of CPython (3.11 and newer) in `ustack`; needs `unwind = "tables"`'
     ),
     "show_debug_info": Setting(True, "files and lines in stacks"),
     "stack_mode": Setting(

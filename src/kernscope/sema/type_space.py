@@ -10,6 +10,7 @@ from kernscope.syntax.ast import (
     CField,
     CStruct,
     Expr,
+    HeaderTypes,
     IntLiteral,
     Typedef,
     TypeExpr,
@@ -48,6 +49,8 @@ class TypeSpace:
         """Names of enum values: the program's own, and those of the kernel that were asked for."""
         self.targets: Sequence[Target] = ()
         """The targets of the action that is checked: a program's debug information has types, too."""
+        self._headers: dict[str, CDefinition] = {}
+        """Types of system headers that nothing has asked for yet, by `struct name` and the like."""
         self._no_kernel_types: NotSupportedError | None = None
         self._anonymous = 0
         self._broken: set[str] = set()
@@ -86,6 +89,8 @@ class TypeSpace:
             found = kernel.enumerator(name) if kernel is not None else None
             if found is not None:
                 self.enumerators[name] = found
+        if found is None and self._from_header(f"enumerator {name}"):
+            found = self.enumerators.get(name)
         return found
 
     def struct(self, tag: str, name: str) -> Struct | None:
@@ -95,6 +100,8 @@ class TypeSpace:
         if found is None:
             kernel = self.kernel_types()
             found = kernel.struct(tag, name) if kernel is not None else None
+        if found is None and self._from_header(f"{tag} {name}"):
+            found = self.structs.get(f"{tag} {name}")
         return found
 
     def completed(self, t: Struct) -> Struct | None:
@@ -124,6 +131,30 @@ class TypeSpace:
                 t = self._field_type(definition.type, definition.name)
                 if t is not None:
                     self.typedefs[definition.name] = t
+            elif isinstance(definition, HeaderTypes):
+                self._note_header(definition.definitions)
+
+    def _note_header(self, definitions: Sequence[CDefinition]) -> None:
+        for node in definitions:
+            if isinstance(node, CStruct) and node.name and node.fields is not None:
+                self._headers[f"{node.kind} {node.name}"] = node
+            elif isinstance(node, Typedef):
+                self._headers[node.name] = node
+            elif isinstance(node, CEnum):
+                if node.name:
+                    self._headers[f"enum {node.name}"] = node
+                for member in node.members:
+                    self._headers[f"enumerator {member.name}"] = node
+
+    def _from_header(self, key: str) -> bool:
+        """Define what a system header says of a name that neither the program nor the kernel knows."""
+        node = self._headers.pop(key, None)
+        if node is None:
+            return False
+        report, self.report = self.report, lambda finding: None
+        self.define([node])
+        self.report = report
+        return True
 
     def _name(self, tag: str, name: str | None, hint: str) -> str:
         if name:
@@ -258,6 +289,8 @@ class TypeSpace:
             if found is None:
                 kernel = self.kernel_types()
                 found = kernel.enum(node.name) if kernel is not None else None
+            if found is None and self._from_header(f"enum {node.name}"):
+                found = self.enums.get(f"enum {node.name}")
         else:
             found = self.named(node.name)
         if found is None:
@@ -275,9 +308,13 @@ class TypeSpace:
         if found is not None:
             return found
         kernel = self.kernel_types()
-        if kernel is None:
-            return None
-        return kernel.typedef(name) or kernel.struct("struct", name) or kernel.struct("union", name)
+        if kernel is not None:
+            found = kernel.typedef(name) or kernel.struct("struct", name) or kernel.struct("union", name)
+        if found is None and self._headers:
+            if self._from_header(name):
+                return self.typedefs.get(name)
+            return self.struct("struct", name) or self.struct("union", name)
+        return found
 
     def _tagged(self, node: TypeExpr, *, mention: bool) -> Struct | None:
         name = f"{node.tag} {node.name}"

@@ -20,6 +20,7 @@ __all__ = [
     "ConfigEntry",
     "Define",
     "Directive",
+    "HeaderTypes",
     "Import",
     "Macro",
     "MacroParam",
@@ -50,6 +51,18 @@ class Import(Statement):
 
     def __init__(self, path: str, span: Span = NO_SPAN) -> None:
         self.path = path
+        self.span = span
+
+
+class HeaderTypes(CDefinition):
+    """The types of a header of the system: used where neither the program nor the kernel defines a type of the name."""
+
+    __match_args__ = ("path",)
+    __slots__ = ("definitions", "path")
+
+    def __init__(self, path: str, definitions: list[CDefinition], span: Span = NO_SPAN) -> None:
+        self.path = path
+        self.definitions = definitions
         self.span = span
 
 

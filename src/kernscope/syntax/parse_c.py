@@ -54,15 +54,20 @@ class CParser(StatementParser):
     # Preprocessor lines
 
     def _line_end(self, offset: int) -> int:
-        """The offset of the line's end, continuation lines included."""
+        """The offset of the line's end, continuation lines and comments that go on behind it included."""
         text = self.source.text
         while True:
             end = text.find("\n", offset)
             if end < 0:
                 return len(text)
-            if text[end - 1] != "\\":
+            comment = text.find("/*", offset, end)
+            if comment >= 0 and '"' not in text[offset:comment] and "//" not in text[offset:comment]:
+                closed = text.find("*/", comment + 2)
+                offset = closed + 2 if closed >= 0 else len(text)
+            elif text[end - 1] != "\\":
                 return end
-            offset = end + 1
+            else:
+                offset = end + 1
 
     def _split_directive(self, offset: int) -> tuple[str, str, int]:
         """Name, rest and end of the preprocessor line at `offset`."""

@@ -294,6 +294,7 @@ def _typedef(node: d.Typedef, indent: str) -> str:
 
 _C_DEFINITIONS: dict[type[Node], Callable[[Any, str], str]] = {
     d.Directive: lambda node, indent: f"#{node.name} {node.text}".rstrip(),
+    d.HeaderTypes: lambda node, indent: f"// the types of {node.path}",
     d.Define: _define,
     d.CStruct: _struct,
     d.CEnum: _enum,

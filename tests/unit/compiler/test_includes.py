@@ -7,7 +7,8 @@ import pytest
 from kernscope.compiler.includes import with_includes
 from kernscope.diagnostics import CompileError, Source
 from kernscope.syntax import parse
-from kernscope.syntax.ast import CEnum, CStruct, Define
+from kernscope.syntax.ast import CEnum, CStruct, Define, HeaderTypes
+from kernscope.syntax.parse_header import parse_header
 
 
 def _names(
@@ -19,7 +20,7 @@ def _names(
         return files[path].encode()
 
     whole = with_includes(parse(Source(name, text)), dirs, includes, read)
-    assert all(isinstance(node, Define | CStruct | CEnum) for node in whole.c_definitions)
+    assert all(isinstance(node, Define | CStruct | CEnum | HeaderTypes) for node in whole.c_definitions)
     return [str(node.name) for node in whole.c_definitions if isinstance(node, Define | CStruct | CEnum)]
 
 
@@ -49,6 +50,50 @@ def test_where_headers_are_looked_up() -> None:
 def test_headers_of_the_command_line_come_first() -> None:
     files = {"/i/a.h": "#define A 1\n", "b.h": "#define B 1\n"}
     assert _names("#define C 1\nbegin { }", files, ["/i"], ["a.h", "b.h"]) == ["A", "B", "C"]
+
+
+HEADER = """
+#ifndef GUARD
+#define GUARD
+#define LIMIT 5
+extern int errno;
+struct first { int a; char b[LIMIT]; };
+static inline struct first make(int x) { struct first f = { .a = x, }; if (x) { f.a = '{'; } return f; }
+struct first many[3] = { { 1 }, { 2 } };
+#if __has_include(<nothing.h>) && __GNUC__ >= 4
+struct never { int x; };
+#endif
+struct odd { int (*call[2])(void); _Alignas(8) int y; };
+int function(struct first *f, int (*g)(void)) __attribute__((pure));
+typedef struct { unsigned short x; } pair_t;
+typedef int (*handler)(int, "\\"");
+enum { RED = 2, GREEN };
+union both { struct first f; long l; } __attribute__((packed));
+#endif
+"""
+
+
+def test_headers_that_were_not_written_for_us() -> None:
+    found = [node for node in parse_header(Source("h.h", HEADER)) if not isinstance(node, Define)]
+    names = [getattr(node, "name", None) for node in found]
+    assert [name for name in names if name in ("first", "pair_t", "both", "never")] == [
+        "first",
+        "pair_t",
+        "both",
+    ]
+    assert any(isinstance(node, CEnum) for node in found)
+
+
+@pytest.mark.parametrize(
+    "text", ["struct {", "typedef", "}", "(((", '"', "#if", "enum x", "struct a b c;", "#define"]
+)
+def test_headers_that_are_no_c(text: str) -> None:
+    parse_header(Source("h.h", text))
+
+
+def test_names_of_the_kernel_that_no_header_here_has() -> None:
+    assert {"AF_INET", "TASK_RUNNING"} <= set(_names("#include <net/sock.h>\nbegin { }", {}))
+    assert "AF_INET" not in _names("#include <own.h>\nbegin { }", {})
 
 
 def test_headers_of_the_system_may_be_missing_or_unreadable() -> None:
