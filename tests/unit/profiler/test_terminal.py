@@ -1,0 +1,67 @@
+"""Profiles on a terminal."""
+
+from kernscope.output.quantities import display_width
+from kernscope.profiler.profile import Frame, Profile, Sample
+from kernscope.profiler.terminal import flame_lines, summary_lines
+
+
+def example(name: str = "b") -> Profile:
+    profile = Profile("cpu", "samples", period_ns=10_101_010, command="work")
+    profile.duration_ns = 2_000_000_000
+    main, a, b = (
+        Frame("main", "native", "/bin/work"),
+        Frame("a", "python", "a.py", "a.py", 7),
+        Frame(name, "kernel"),
+    )
+    for stack, value in (((main, a), 30), ((main, a, b), 50), ((main, b), 20)):
+        profile.add(Sample(profile.stack(stack), 1, 1, "work", value, value))
+    return profile
+
+
+def test_summary() -> None:
+    assert summary_lines(example()) == [
+        "cpu, work: 2.0 s, 100 samples, 99 Hz",
+        "",
+        "     OWN   TOTAL    AMOUNT  FUNCTION",
+        "  70.0 %  70.0 %        70  b  (kernel)",
+        "  30.0 %  80.0 %        30  a  (a.py:7)",
+        "   0.0 % 100.0 %         0  main  (/bin/work)",
+    ]
+
+
+def test_summary_says_what_is_left_out() -> None:
+    assert summary_lines(example(), top=1)[-1] == "… and 2 more"
+    assert len(summary_lines(example(), height=6)) <= 6
+
+
+def test_summary_fits_the_width() -> None:
+    assert all(display_width(line) <= 30 for line in summary_lines(example("名" * 40), width=30))
+
+
+def test_names_cannot_control_the_terminal() -> None:
+    profile = example("evil\x1b[2J\n")
+    for line in (*summary_lines(profile), *flame_lines(profile, colour=False)):
+        assert line.isprintable()
+
+
+def test_flame_has_the_root_at_the_bottom() -> None:
+    lines = flame_lines(example(), width=40, colour=False)
+    assert lines == [
+        "[b                 ]",
+        "[a                             ][b     ]",
+        "[main                                  ]",
+        "[all                                   ]",
+        "cpu, work: 2.0 s, 100 samples, 99 Hz",
+    ]
+
+
+def test_flame_in_colour_has_the_same_width() -> None:
+    import re
+
+    for line in flame_lines(example("名前"), width=40)[:-1]:
+        assert display_width(re.sub(r"\x1b\[[0-9;]*m", "", line)) <= 40
+
+
+def test_an_empty_profile() -> None:
+    assert len(summary_lines(Profile("cpu", "samples"))) == 3
+    assert len(flame_lines(Profile("cpu", "samples"))) == 2
