@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from command_line import Tracer, eventually, kernscope, needs_tracing
@@ -104,15 +105,14 @@ def test_addresses_lengths_and_interfaces(target: str) -> None:
         f"{target} /udp->dest == PORT/ {{ @[ntop(ip->saddr), ntop(ip->daddr), ip->protocol, ip->tot_len, pktlen, "
         "ifname, ifindex] = count(); }"
     )
-    with Receiver() as receiver:
-        with ks.run(program.replace("PORT", str(receiver.port))) as session:
-            receiver.send(2, b"hello")
-            assert receiver.take(2) == 2
-            assert eventually(lambda: sum(session.maps["@"].snapshot().values()) == 2)
-            with_frame = 14 if target.startswith(("xdp", "tc")) else 0
-            assert session.maps["@"].snapshot() == {
-                ("127.0.0.1", "127.0.0.1", 17, 33, 33 + with_frame, "lo", socket.if_nametoindex("lo")): 2
-            }
+    with Receiver() as receiver, ks.run(program.replace("PORT", str(receiver.port))) as session:
+        receiver.send(2, b"hello")
+        assert receiver.take(2) == 2
+        assert eventually(lambda: sum(session.maps["@"].snapshot().values()) == 2)
+        with_frame = 14 if target.startswith(("xdp", "tc")) else 0
+        assert session.maps["@"].snapshot() == {
+            ("127.0.0.1", "127.0.0.1", 17, 33, 33 + with_frame, "lo", socket.if_nametoindex("lo")): 2
+        }
 
 
 def test_ipv6_by_netfilter() -> None:
@@ -308,7 +308,7 @@ def test_sockets_of_a_control_group() -> None:
             assert key[1:] == (port + 2, 6) and session.maps["@connected"].snapshot()[key] == 4
             assert eventually(lambda: session.maps["@closed"].value == 8)
     finally:
-        eventually(lambda: not open(f"{group}/cgroup.procs").read())
+        eventually(lambda: not Path(group, "cgroup.procs").read_text())
         os.rmdir(group)
 
 
@@ -334,14 +334,13 @@ def test_targets_that_are_not_there(target: str, parts: tuple[str, ...]) -> None
 
 
 def test_an_interface_that_is_down() -> None:
-    with own_network(up=False):
-        with Tracer("-e", "xdp:lo { @ = count(); }") as tracer:
-            assert "warning[interface-down]: the network interface `lo` is down" in tracer.err
-            set_up("lo")
-            with Receiver() as receiver:
-                receiver.send(5)
-                assert receiver.take(5) == 5
-            assert tracer.stop().code == 0
+    with own_network(up=False), Tracer("-e", "xdp:lo { @ = count(); }") as tracer:
+        assert "warning[interface-down]: the network interface `lo` is down" in tracer.err
+        set_up("lo")
+        with Receiver() as receiver:
+            receiver.send(5)
+            assert receiver.take(5) == 5
+        assert tracer.stop().code == 0
 
 
 def test_an_interface_that_is_taken() -> None:

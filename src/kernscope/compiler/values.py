@@ -210,6 +210,7 @@ class Values(Access):
     def builtin_into(self, node: Identifier, destination: Value, t: Type) -> bool:
         """Let a built-in that is kept in memory write itself to where it is wanted."""
         entry = find_builtin(node.name)
+        self.b.at(node.span)
         return entry is not None and entry.lower_into(self.lowering, destination, t.size)
 
     def _written_in_place(self, expr: Expr, destination: Value, t: Type) -> bool:

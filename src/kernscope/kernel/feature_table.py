@@ -88,7 +88,7 @@ _TABLE = (
     Feature("xdp", "packets at the driver (XDP)", _p.xdp, "CONFIG_NET, CAP_NET_ADMIN"),
     Feature("tc", "packets at the traffic classifier (tc)", _p.tc, "CONFIG_NET_CLS_BPF, CAP_NET_ADMIN"),
     Feature("tcx", "tc by link (tcx)", _p.tcx, "Linux 6.6, CAP_NET_ADMIN", "tc"),
-    Feature("netfilter", "packets at netfilter", _p.netfilter, "Linux 6.4 with CONFIG_NETFILTER_BPF_LINK"),
+    Feature("netfilter", "netfilter hooks by link", _p.netfilter, "Linux 6.4 with CONFIG_NETFILTER_BPF_LINK"),
     Feature("test_run", "test runs of raw tracepoint programs", _p.test_run, "Linux 5.10"),
     Feature("mmapable_array", "memory-mapped arrays", _p.mmapable_array, "Linux 5.5", "system calls"),
     Feature("batch", "whole maps in one system call", _p.batch, "Linux 5.6", "one system call per element"),
