@@ -29,7 +29,8 @@ def load_vmlinux_btf() -> Btf:
         data = _map_or_read(VMLINUX_BTF)
     except OSError as error:
         raise NotSupportedError(
-            "btf", f"a kernel with CONFIG_DEBUG_INFO_BTF ({VMLINUX_BTF}: {error.strerror})"
+            "reading the kernel's types (BTF)",
+            f"a kernel with CONFIG_DEBUG_INFO_BTF ({VMLINUX_BTF}: {error.strerror})",
         ) from None
     name = f"{_PREFIX}{kernel_build_id() or f'{fingerprint(data):08x}'}"
     index = _cached_index(name, data)
