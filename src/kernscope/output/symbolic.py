@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         offset: int
         path: str
         file_address: int
+        start: int
 
     class PythonCode(Protocol):
         """What is needed of `kernscope.symbols.PythonCode`."""

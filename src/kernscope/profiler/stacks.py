@@ -74,4 +74,7 @@ class Stacks:
         if symbol is None:
             return Frame(UNKNOWN, "native", address=address)
         kind = "jit" if symbol.path.startswith("/tmp/perf-") else "native"
-        return Frame(symbol.name or UNKNOWN, kind, symbol.path, address=symbol.file_address)
+        name = symbol.name
+        if not name and symbol.start:  # a function without a name is told by where it begins
+            name = f"{symbol.path.rpartition('/')[2]}+{symbol.start:#x}"
+        return Frame(name or UNKNOWN, kind, symbol.path, address=symbol.file_address)

@@ -7,6 +7,7 @@ What is known of it stays when it ends; a new process with its number is told ap
 from bisect import bisect_right
 
 from kernscope.elf import ElfError, ElfFile, SymbolTable
+from kernscope.elf.eh_header import FunctionStarts
 from kernscope.kernel.mappings import Mapping, read_mapped_file, read_mappings, read_memory, start_time
 
 TYPE_CHECKING = False
@@ -25,22 +26,25 @@ MOST_ADDRESSES = 1 << 18
 class UserSymbol:
     """A place in a file that a process has mapped: `name` is empty where the file has no symbol for it.
 
-    `file_address` is the address that the file's own symbol table uses.
+    `file_address` is the address that the file's own symbol table uses. `start` is where the function begins that it
+    is in, where only that is known of it, else 0.
     """
 
-    __slots__ = ("file_address", "name", "offset", "path")
+    __slots__ = ("file_address", "name", "offset", "path", "start")
 
-    def __init__(self, name: str, offset: int, path: str, file_address: int) -> None:
+    def __init__(self, name: str, offset: int, path: str, file_address: int, start: int = 0) -> None:
         self.name, self.offset, self.path, self.file_address = name, offset, path, file_address
+        self.start = start
 
 
 class _Object:
     """One mapped file."""
 
-    __slots__ = ("build_id", "elf", "symbols")
+    __slots__ = ("build_id", "elf", "starts", "symbols")
 
     def __init__(self, elf: ElfFile) -> None:
         self.elf = elf
+        self.starts = FunctionStarts(elf)
         self.symbols: SymbolTable = elf.symbols()
         self.build_id = elf.build_id()
 
@@ -130,7 +134,8 @@ class UserSymbols:
             from kernscope.symbols.demangle import demangle
 
             name = demangle(name)
-        return UserSymbol(name, into, mapping.path, file_address)
+        start = 0 if name else found.starts.start_of(file_address) or 0
+        return UserSymbol(name, into, mapping.path, file_address, start)
 
     def _object(self, pid: int, mapping: Mapping) -> _Object | None:
         key = (mapping.device, mapping.inode, mapping.path)
