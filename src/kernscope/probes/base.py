@@ -276,6 +276,9 @@ class ProbeKind:
         """
         raise NotImplementedError
 
+    may_ask_sockets = False
+    """Whether its programs can hand sockets that they know to helpers."""
+
     def may_resolve_paths(self, kernel: "KernelFacts", target: Target) -> bool:
         """Whether the kernel lets its programs call bpf_d_path()."""
         return False

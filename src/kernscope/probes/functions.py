@@ -155,7 +155,7 @@ _WITH_PATHS = frozenset(
 class _Function(TypedFunctionKind):
     """`fentry` and `fexit`."""
 
-    has_func = True
+    has_func = may_ask_sockets = True
     hidden_frames, most_hidden_frames = 2, 3
 
     def __init__(self, providers: tuple[str, ...], at_return: bool, doc: str) -> None:

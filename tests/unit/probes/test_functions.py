@@ -263,3 +263,12 @@ def test_what_a_cast_makes_of_a_pointer_is_read_as_the_verifier_sees_it() -> Non
 )
 def test_variables_that_may_hold_something_else_do_not(action: str) -> None:
     assert reads_of(action) >= 1
+
+
+def test_socket_cookies_are_of_sockets_that_the_verifier_knows() -> None:
+    assert [c for c, _ in findings("fentry:vfs_read { print(socket_cookie(args.file)); }")] == [
+        "type-mismatch"
+    ]
+    assert [c for c, _ in findings("interval:s:1 { print(socket_cookie(1)); }")] == ["not-available-here"]
+    text = "fentry:vfs_read { $s = (struct sock *)args.file; print(socket_cookie($s)); }"
+    assert [c for c, _ in findings("struct sock { int x; } " + text)] == ["type-mismatch"]

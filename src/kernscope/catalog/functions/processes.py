@@ -294,9 +294,6 @@ FUNCTIONS = (
     _Signal("signal_thread", "send_signal_thread", "Send a signal to the current thread. Unsafe."),
     _Reg(),
     _Elsewhere(
-        "socket_cookie", "SOCK", (1, 1), "`fentry` and `fexit`", "The number that the kernel gives a socket."
-    ),
-    _Elsewhere(
         "skboutput", "FILE, SKB, LENGTH, OFFSET", (4, 4), "`fentry` and `fexit`", "Write a packet to a file."
     ),
     _Elsewhere("unwatch", "ADDRESS", (1, 1), "`watchpoint`", "Remove a watchpoint."),
