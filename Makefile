@@ -1,4 +1,4 @@
-.PHONY: run test setup check bench fuzz test-vm docs
+.PHONY: run test setup check bench fuzz test-vm kernels docs
 
 run:
 	./run
@@ -30,6 +30,11 @@ fuzz: setup
 KERNELS =
 test-vm: setup
 	.venv/bin/python tests/vm/virtual_machine.py $(KERNELS)
+
+# What works on which kernel: docs/kernels.json, and the page from it.
+kernels: setup
+	.venv/bin/python tools/kernel_matrix.py $(KERNELS)
+	.venv/bin/python tools/generate_docs.py
 
 # The pages that are generated from the tables.
 docs: setup

@@ -82,7 +82,7 @@ class Tracer:
                 return
             if self._process.poll() is not None:
                 break
-            time.sleep(0.01)
+            time.sleep(0.002)
         said = self.stderr.read_text(errors="replace").strip()[-400:]
         raise RunError(f"tracer did not attach (exit {self._process.poll()}): {said}")
 

@@ -7,12 +7,22 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from compiled import code_size, compile_time
 from process import RunError, measure, tracing, workload
 from result import Budget, Row
 from tools import Tool, Workloads
 
-__all__ = ["ROWS", "Setup"]
+__all__ = [
+    "FASTEST",
+    "Job",
+    "Setup",
+    "burst",
+    "check_count",
+    "count_all",
+    "cpus",
+    "interleave",
+    "per_call",
+    "start_up",
+]
 
 COUNT = "tracepoint:syscalls:sys_enter_* { @[probe] = count(); }"
 COUNT_A_SECOND = COUNT + " interval:s:1 { exit(); }"
@@ -155,7 +165,7 @@ def per_call(setup: Setup) -> list[Row]:
         row.notes.append("left out, needs a C compiler")
         return [row]
     count = 500_000 if setup.quick else 2_000_000
-    calls = [workloads.calls, str(count), "20", "1" if _cpus() > 1 else "0"]
+    calls = [workloads.calls, str(count), "20", "1" if cpus() > 1 else "0"]
 
     def bare() -> float:
         return float(workload(calls)[FASTEST])
@@ -164,7 +174,7 @@ def per_call(setup: Setup) -> list[Row]:
         with tracing(command, setup.folder) as tracer:
             took = float(workload(calls)[FASTEST])
             tracer.stop()
-            _check_count(tracer.stdout.read_text(errors="replace"), counted, count)
+            check_count(tracer.stdout.read_text(errors="replace"), counted, count)
         return took
 
     slow = setup.rounds(3, 1)
@@ -191,16 +201,16 @@ def per_call(setup: Setup) -> list[Row]:
     return [row, exact]
 
 
-def _cpus() -> int:
+def cpus() -> int:
     return len(
         [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("processor")]
     )
 
 
-def _check_count(output: str, key: str, at_least: int) -> None:
+def check_count(output: str, key: str, at_least: int) -> None:
     for line in output.splitlines():
         name, _, value = line.rpartition(": ")
-        if name.endswith(f"{key}]"):
+        if name == key or name.endswith(f"{key}]"):
             if int(value) < at_least:
                 raise RunError(f"counted {value} of {at_least} calls")
             return
@@ -269,13 +279,3 @@ def _untraced_burst(command: str, count: int, rates: dict[str, list[float]]) -> 
     made, wall_ns = workload([command, str(count), BURST_PATH])
     rates.setdefault("baseline", []).append(int(wall_ns) / int(made) / 1e3)
     return 0.0
-
-
-ROWS: dict[str, Callable[[Setup], list[Row]]] = {
-    "start": start_up,
-    "per-call": per_call,
-    "burst": burst,
-    "compile": compile_time,
-    "code-size": code_size,
-    "count-all": count_all,
-}

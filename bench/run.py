@@ -12,13 +12,28 @@ import platform
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+from attach import attach_times
+from compiled import code_size, compile_time
+from events import event_costs
 from result import Row, as_json, markdown
-from rows import ROWS, Setup
+from rows import Setup, burst, count_all, per_call, start_up
 from tools import Tool, bpftrace, build_workloads, hand_written_c, kernscope
 
 __all__ = ["main"]
+
+ROWS: dict[str, Callable[[Setup], list[Row]]] = {
+    "start": start_up,
+    "per-call": per_call,
+    "burst": burst,
+    "compile": compile_time,
+    "code-size": code_size,
+    "events": event_costs,
+    "attach": attach_times,
+    "count-all": count_all,
+}
 
 
 def prepare(folder: Path, quick: bool) -> tuple[Setup, list[str]]:

@@ -29,6 +29,7 @@ class Workloads(NamedTuple):
 
     calls: str
     burst: str
+    probed: str
     loader: str
     folder: Path
 
@@ -65,20 +66,26 @@ def build_workloads(folder: Path) -> Workloads | str:
     compiler = shutil.which("cc")
     if compiler is None:
         return "workloads: left out, there is no C compiler (cc)"
-    for name in ("calls", "burst"):
-        subprocess.run([compiler, "-O2", "-o", str(folder / name), str(C / f"{name}.c")], check=True)
-    return Workloads(str(folder / "calls"), str(folder / "burst"), "", folder)
+    for name in ("calls", "burst", "probed"):
+        subprocess.run(
+            [compiler, "-O2", "-fno-omit-frame-pointer", "-o", str(folder / name), str(C / f"{name}.c")],
+            check=True,
+        )
+    return Workloads(str(folder / "calls"), str(folder / "burst"), str(folder / "probed"), "", folder)
 
 
-def bpf_object(name: str, folder: Path) -> Path | str:
-    """Compile NAME.bpf.c of c/ or c/pairs/ with clang -O2 for BPF; the object, or why there is none."""
+def bpf_object(name: str, folder: Path, to: str = "", defines: tuple[str, ...] = ()) -> Path | str:
+    """Compile NAME.bpf.c of c/ or c/pairs/ with clang -O2 for BPF; the object, or why there is none.
+
+    `to` is the object's name, when it is another one; `defines` are macros, `NAME=value`.
+    """
     source = C / f"{name}.bpf.c"
     if not source.exists():
         source = C / "pairs" / source.name
     clang = shutil.which("clang")
     if clang is None:
         return "hand-written C: left out, clang is not installed"
-    target = folder / f"{name}.bpf.o"
+    target = folder / f"{to or name}.bpf.o"
     # Debian keeps asm/ headers in the architecture's folder, which clang does not search for BPF.
     include = f"-I/usr/include/{os.uname().machine}-linux-gnu"
     command = [
@@ -88,6 +95,7 @@ def bpf_object(name: str, folder: Path) -> Path | str:
         "-target",
         "bpf",
         include,
+        *(f"-D{macro}" for macro in defines),
         "-c",
         str(source),
         "-o",

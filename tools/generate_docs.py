@@ -15,12 +15,14 @@ from kernscope.catalog.functions import FUNCTIONS
 from kernscope.catalog.functions import PLANNED as PLANNED_NAMES
 from kernscope.cli import COMMANDS, command_named
 from kernscope.diagnostics.codes import code_names, explain, title
+from kernscope.kernel.feature_table import FEATURES
 from kernscope.probes import KINDS
 from kernscope.sema.config import SETTINGS
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.append(str(ROOT / "tests" / "support"))
+sys.path += [str(ROOT / "tests" / "support"), str(ROOT / "tools")]
 
+import kernel_matrix  # noqa: E402 - what was seen on other kernels
 from program_cases import Case, read_folder  # noqa: E402 - how the rows of the conformance table are written
 
 __all__ = ["pages", "stale"]
@@ -132,6 +134,37 @@ def conformance() -> str:
     return "\n".join([table(("", *_STATUS.values()), numbers), *parts])
 
 
+def kernels() -> str:
+    """One row per program; an error is told below the table, where it is long."""
+    columns = kernel_matrix.read()
+    told: list[str] = []
+
+    def cell(why: str | None) -> str:
+        if not why:
+            return "" if why is None else "works"
+        if why not in told:
+            told.append(why)
+        return f"[{told.index(why) + 1}]"
+
+    rows = [
+        (code(case.probe), *(cell(column["probes"].get(case.probe)) for column in columns.values()))
+        for case in kernel_matrix.CASES
+    ]
+    releases = ", ".join(f"`{column['release']}`" for column in columns.values())
+    notes = "\n".join(f"{number}. {why}" for number, why in enumerate(told, 1))
+    return f"{table(('probe', *columns), rows)}\n{notes}\n\nThe kernels were {releases}.\n"
+
+
+def kernel_features() -> str:
+    columns = kernel_matrix.read()
+    rows = []
+    for feature in FEATURES.values():
+        found = [column["features"].get(feature.name) for column in columns.values()]
+        cells = ["" if works is None else "yes" if works else "no" for works in found]
+        rows.append((feature.title, *cells, feature.instead))
+    return table(("", *columns, "without it"), rows)
+
+
 def command_help(name: str) -> str:
     return f"```text\n{command_named(name).help()}```\n"
 
@@ -145,6 +178,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "planned": planned,
     "errors": errors,
     "conformance": conformance,
+    "kernels": kernels,
+    "kernel features": kernel_features,
 } | {f"help {name}": (lambda name=name: command_help(name)) for name in COMMANDS}
 
 

@@ -85,7 +85,7 @@ def attach_iterator(program: Program, name: str, *, process: int = 0, target: st
     except AttachError as error:
         if error.errno == errno.ESRCH:
             raise AttachError(errno.ESRCH, error.command, target, f"there is no process {process}") from None
-        if error.errno == errno.EINVAL and process:
+        if error.errno in (errno.EINVAL, errno.E2BIG) and process:
             hint = "this kernel cannot iterate over one process (Linux 6.1 can): leave out `-p`, and test `ctx.task`"
             raise AttachError(errno.EINVAL, error.command, target, hint) from None
         raise
