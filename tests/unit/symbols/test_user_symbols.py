@@ -35,11 +35,11 @@ def test_a_process_that_ended_stays_known() -> None:
     symbols = UserSymbols()
     with subprocess.Popen(["/bin/sleep", "60"], stdout=subprocess.PIPE) as child:
         with open(f"/proc/{child.pid}/maps") as maps:
-            while "libc" not in (text := maps.read()):
+            code: list[str] = []
+            while not code:  # until the C library is mapped, and its code executable
                 maps.seek(0)
-        start = next(
-            int(line.split("-")[0], 16) for line in text.splitlines() if "r-xp" in line and "libc" in line
-        )
+                code = [line for line in maps.read().splitlines() if "r-xp" in line and "libc" in line]
+        start = int(code[0].split("-")[0], 16)
         before = symbols.lookup(child.pid, start + 0x100)
         child.kill()
     assert before is not None
