@@ -47,7 +47,7 @@ class JsonSink(Sink):
     def __init__(
         self, out: object, *, buffering: str = "full", quiet: bool = False, warnings: bool = True
     ) -> None:
-        self.writer = Writer(out)
+        self.writer: Writer = Writer(out)
         self._warnings = warnings
         self._single = buffering != "full"
         self._quiet = quiet

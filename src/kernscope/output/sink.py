@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
+    from kernscope.output.writer import Writer
+
 __all__ = ["EventSink", "Plan", "Sink"]
 
 
@@ -61,6 +63,9 @@ class Sink:
     """
 
     error: OSError | None = None
+
+    writer: Writer | None = None
+    """What it writes with, if it does: the session ends when its reader goes away."""
 
     def open(self, plan: Plan) -> None:
         """Called once, before anything else."""

@@ -67,7 +67,7 @@ class TextSink(Sink):
     ) -> None:
         self._warnings = warnings
         self.terminal = _is_terminal(out) if terminal is None else terminal
-        self.writer = Writer(out)
+        self.writer: Writer = Writer(out)
         self._messages = None if messages is None else Writer(messages)
         self._single = buffering != "full"
         self._end = end_lines.encode()

@@ -25,6 +25,20 @@ class Writer:
         self.unwritten: list[bytes] = []
         self.unwritten_bytes = 0
 
+    @property
+    def pipe_fd(self) -> int:
+        """The descriptor, if it is a pipe's, whose reader may go away; -1 otherwise."""
+        import stat
+
+        try:
+            return self._fd if self._fd >= 0 and stat.S_ISFIFO(os.fstat(self._fd).st_mode) else -1
+        except OSError:  # closed: the first write will tell
+            return -1
+
+    def reader_gone(self) -> None:
+        """Nobody reads the pipe any more: as if a write had told so."""
+        self.error = self.error or BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
     def write(self, data: bytes) -> None:
         """Write all of `data`, waiting where a slow reader makes that necessary."""
         if not data:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from kernscope.kernel.interface import KernelAccess
     from kernscope.kernel.process import Command
+    from kernscope.output.writer import Writer
     from kernscope.runtime.live import AttachFunction
 
 __all__ = ["Session"]
@@ -98,6 +99,7 @@ class Session:
             bundle.probes, bundle.strings, kernel.user_name, lambda: kernel.boot_offset_ns
         )
         self._queue: list[Event] = []
+        self._pipes: list[tuple[int, Writer]] = []
         self._sinks: list[Sink] = list(sinks) or [EventSink(self._queue.append)]
         self._queueing = not sinks
         self._watched = Watched(command, pid)
@@ -372,6 +374,9 @@ class Session:
         plan = Plan(bundle, self.facts)
         for sink in self._sinks:
             sink.open(plan)
+            if sink.writer is not None and (pipe := sink.writer.pipe_fd) >= 0:
+                self._waiter.add_pipe(pipe)
+                self._pipes.append((pipe, sink.writer))
         live.load()
 
     # --- run ---------------------------------------------------------------------------------------------
@@ -388,6 +393,10 @@ class Session:
         handled = self._round()
         # Where records come all the time, the loop still has to see that the command has ended.
         ready = self._waiter.wait(self._patience(limit) if handled == 0 and not iterating else 0.0)
+        for pipe, writer in self._pipes:
+            if pipe in ready:
+                writer.reader_gone()
+                self.flush()
         if self._signals:
             self._run_signal_probes()
         if self._watched.ended(ready):

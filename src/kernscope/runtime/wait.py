@@ -32,6 +32,13 @@ class Waiter:
     def add(self, fd: int) -> None:
         self._poll.register(fd, select.EPOLLIN)
 
+    def add_pipe(self, fd: int) -> None:
+        """Wake up when the reader of this pipe goes away."""
+        try:  # noqa: SIM105 - contextlib takes long to import
+            self._poll.register(fd, 0)  # asked for nothing, epoll tells of errors and of hanging up
+        except FileExistsError:
+            pass  # several sinks may write to one pipe
+
     def wake(self) -> None:
         if self._wake >= 0:
             os.eventfd_write(self._wake, 1)

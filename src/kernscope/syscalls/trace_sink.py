@@ -21,7 +21,7 @@ class TraceSink(EventSink):
         super().__init__(self._event)
         self._trace = trace
         self._collector = WarningCollector()
-        self._writer = Writer(out)
+        self.writer: Writer = Writer(out)
         self._pending: list[str] = []
         self._offset_ns = clock_offset_ns()
         self._lines = LineWriter(self._offset_ns)
@@ -30,7 +30,7 @@ class TraceSink(EventSink):
     @property
     def error(self) -> OSError | None:  # type: ignore[override]
         """Why output ended, if it did."""
-        return self._writer.error
+        return self.writer.error
 
     @property
     def warnings(self) -> list[str]:
@@ -49,7 +49,7 @@ class TraceSink(EventSink):
     def flush(self) -> None:
         pending, self._pending = self._pending, []
         if pending:
-            self._writer.write(("\n".join(pending) + "\n").encode("utf-8", "surrogateescape"))
+            self.writer.write(("\n".join(pending) + "\n").encode("utf-8", "surrogateescape"))
 
     def close(self) -> None:
         self.flush()
