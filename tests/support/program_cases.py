@@ -11,6 +11,7 @@
       arguments: 1 two -- --name=3        put after it
       environment: NAME=value             set while it runs
       file a.bt: begin { }                a file in the folder where it runs; `\\n` in it starts a new line
+      built: marks.c -O1 -g               a C program of tests/support/programs that gcc builds there, as ./marks
       needs: kprobe                       a kind of probe without which it cannot run
       compare: sorted                     how outputs of two tools are compared, see `comparable`
       note: …                             a remark on something that works
@@ -33,9 +34,12 @@ __all__ = ["Case", "Outcome", "comparable", "read_file", "read_folder", "run"]
 
 _HEAD = re.compile(r"(\S.*?): (\S.*)")
 _FIELD = re.compile(
-    r"  (options|arguments|environment|exit|needs|compare|note|differs|missing|file [\w./-]+): (.*)"
+    r"  (options|arguments|environment|exit|built|needs|compare|note|differs|missing|file [\w./-]+): (.*)"
 )
 _SECONDS = 60
+
+PROGRAMS = Path(__file__).parent / "programs"
+"""C programs that cases run."""
 
 
 class Outcome(NamedTuple):
@@ -86,7 +90,9 @@ class Case:
     def key(self) -> str:
         """The same for cases that do the same."""
         set_outside = self.fields.get("environment", "")
-        files = (f"{name}: {text}" for name, text in self.files.items())
+        files = [f"{name}: {text}" for name, text in self.files.items()]
+        if "built" in self.fields:
+            files.append(f"built: {self.fields['built']}")
         return "\n".join([*([set_outside] if set_outside else []), shlex.join(self.arguments), *files])
 
     @property
@@ -151,6 +157,10 @@ def run(tool: Sequence[str], case: Case) -> Outcome:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
             path.chmod(0o755)
+        if "built" in case.fields:
+            source, *options = case.fields["built"].split()
+            command = ["gcc", *options, "-w", "-o", source.removesuffix(".c"), PROGRAMS / source]
+            subprocess.run(command, cwd=folder, check=True, timeout=_SECONDS)
         try:
             done = subprocess.run(
                 [*tool, *case.arguments],
