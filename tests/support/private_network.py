@@ -6,7 +6,7 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -60,10 +60,8 @@ class Receiver:
     def send(self, count: int = 1, content: bytes = b"hello") -> None:
         """Send, whatever becomes of it: a dropped packet may be reported as EPERM."""
         for _ in range(count):
-            try:
+            with suppress(PermissionError):
                 self.sender.sendto(content, self.address[:2])
-            except PermissionError:
-                pass
 
     def take(self, most: int, seconds: float = 10) -> int:
         """How many of `most` packets come; waits for no longer than `seconds` for each."""

@@ -3,13 +3,11 @@
 `value` gives a scalar's SSA value, normalised to its type, or the address of the stored form of anything else.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from kernscope.catalog.base import LowerContext, StringSource
 from kernscope.catalog.builtins import find_builtin
 from kernscope.catalog.functions import FUNCTIONS
-from kernscope.probes import Target
-from kernscope.probes.base import KnownPointer
 from kernscope.sema.model import Inlined
 from kernscope.sema.model import Variable as VariableInfo
 from kernscope.sema.rules import arithmetic, is_scalar
@@ -57,14 +55,13 @@ from kernscope.types import (
     Type,
 )
 
-from .access import Access
+from .event import EventAccess
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from kernscope.kernel.interface import KernelFacts
-    from kernscope.tables.packets import Header
 
     from .storage import Storage
 
@@ -80,7 +77,7 @@ _COMPARE = {
 }
 
 
-class Values(Access):
+class Values(EventAccess):
     """Emits expressions of one clause at a time."""
 
     def __init__(
@@ -95,16 +92,11 @@ class Values(Access):
         super().__init__(kernel, storage, scratch_map)
         self.parameters, self.config = parameters, config
         self.space, self.enumerators = space, space.enumerators
-        self.targets: Sequence[Target]
-        self.event: object = None
-        self.context: Value
         self.places: dict[VariableInfo, Callable[[], Value]] = {}
         """Variables kept in memory → their address in the current function."""
         self.restless: set[VariableInfo] = set()
         """Variables that blocks within expressions assign: what was read of them before must not change with them."""
-        self.probe_numbers: dict[str, int] = {}
         self.known_variables = {}
-        self.parts: frozenset[object] = frozenset()
 
     @property
     def lowering(self) -> LowerContext:
@@ -121,62 +113,6 @@ class Values(Access):
 
     def member_offset(self, struct: str, path: str) -> int:
         return self.kernel.btf().struct_member(struct, path).byte_offset
-
-    def probe_number(self) -> Value:
-        return self.targets[0].kind.probe_number(self, self.event, self.targets, self.probe_numbers)
-
-    def has_header(self, header: "Header") -> Value:
-        return self.targets[0].kind.has_header(self, self.event, header)
-
-    def packet_length(self) -> Value:
-        return self.targets[0].kind.packet_length(self)
-
-    def interface(self) -> Value:
-        return self.targets[0].kind.interface(self, self.targets[0])
-
-    def header_place(self, t: Type) -> Value:
-        return self.targets[0].kind.header_place(self, self.event, str(t))
-
-    def func_name(self) -> Value:
-        demangled = bool(self.config.get("cpp_demangle", True))
-        text = self.lowering.constant_text
-        texts = {t.name: text(t.kind.function_name(t, demangled)) for t in self.targets}
-        return self.by_target(texts)
-
-    def by_target(self, words: Mapping[str, int]) -> Value:
-        b = self.b
-        if len(set(words.values())) == 1:
-            return b.const(next(iter(words.values())))
-        first = min(self.probe_numbers[name] for name in words)
-        table = [0] * (max(self.probe_numbers[name] for name in words) - first + 1)
-        for name, word in words.items():
-            table[self.probe_numbers[name] - first] = word
-        content = b"".join(word.to_bytes(8, "little", signed=word < 0) for word in table)
-        address = b.map_value("globals", self.constant_table(content))
-        index = b.sub(self.probe_number(), first)
-        return b.load(8, b.ptr_add(address, b.shl(index, 3)))
-
-    def entry_address(self) -> Value:
-        return self.targets[0].kind.entry_address(self, self.event, self.targets[0])
-
-    def load_arg(self, name: str) -> Value:
-        assert self.clause.args is not None
-        target = self.targets[0]
-        return target.kind.load_arg(self, self.event, self.clause.args.fields[name], target)
-
-    def known_argument(self, name: str) -> KnownPointer | None:
-        assert self.clause.args is not None
-        target = self.targets[0]
-        return target.kind.known_pointer(self, self.event, self.clause.args.fields[name], target)
-
-    def load_positional(self, index: int) -> Value:
-        return self.targets[0].kind.load_positional(self, self.event, index, self.targets[0])
-
-    def load_retval(self) -> Value:
-        return self.targets[0].kind.load_retval(self, self.event, self.targets[0])
-
-    def func_address(self) -> Value:
-        return self.targets[0].kind.func_address(self, self.event, self.targets[0])
 
     # --- the two ways to evaluate --------------------------------------------------------------------------
 
