@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["STRING_BYTES", "arguments_text", "error_text", "result_text"]
+__all__ = ["STRING_BYTES", "arguments_text", "error_text", "read_strings", "result_text"]
 
 STRING_BYTES = 256
 """How much of a string or path is read, its NUL included."""
@@ -27,6 +27,8 @@ SOCKADDR_BYTES = 112
 PEER_SOCKADDR_BYTES = 28
 """How much of an address that the kernel wrote is read: struct sockaddr_in6. Its length is known only by
 pointer."""
+
+_TEXTS = STRINGS | {"buf"}
 
 _REMEMBERED = 1024
 AT_FDCWD = -100
@@ -169,6 +171,30 @@ def arguments_text(
         texts.append(text)
         decided.append(text)
     return texts
+
+
+def read_strings(
+    call: Call, values: Sequence[int], memory: Sequence[object], result: int | None
+) -> dict[str, str | None]:
+    """What was read of those arguments that are texts and could be read, by name; None for NULL."""
+    found: dict[str, str | None] = {}
+    contents = iter(memory)
+    for argument, value in zip(call.arguments, values):
+        if not argument.in_memory:
+            continue
+        content = next(contents, b"")
+        if argument.kind in _TEXTS and not value:
+            found[argument.name] = None
+            continue
+        if argument.kind not in _TEXTS or _content_text(
+            call, argument, value, content, values, result
+        ) == _pointer(value):
+            continue
+        if isinstance(content, bytes):
+            length = _length(call, argument, values, result)
+            content = content[:length].decode("utf-8", "surrogateescape")
+        found[argument.name] = str(content)
+    return found
 
 
 def _flag_given(wanted: frozenset[str], decided: Sequence[str]) -> bool:

@@ -19,6 +19,7 @@ from kernscope.syscalls.decode import (
     SOCKADDR_BYTES,
     STRING_BYTES,
     arguments_text,
+    read_strings,
     result_text,
 )
 from kernscope.tables.errno_names import MAX_ERRNO, errno_name
@@ -90,6 +91,8 @@ class SyscallEvent:
     """
 
     __slots__ = (
+        "_call",
+        "_memory",
         "comm",
         "duration_ns",
         "name",
@@ -120,6 +123,7 @@ class SyscallEvent:
         if call.name not in NO_RETURN:
             assert isinstance(result, int)
             self.result = result
+        self._call, self._memory = call, memory
         self.names = tuple(argument.name for argument in call.arguments)
         self.values = tuple(values)
         self.texts = arguments_text(call, values, memory, self.result)
@@ -129,6 +133,18 @@ class SyscallEvent:
     def error(self) -> str:
         """Name of the error (`ENOENT`), empty where the call succeeded."""
         return errno_name(-self.result) if self.result is not None and -MAX_ERRNO <= self.result < 0 else ""
+
+    @property
+    def strings(self) -> dict[str, str | None]:
+        """By argument: the texts among them as they are, without quotes or escapes; None for NULL. What is no UTF-8 has
+        the form of `surrogateescape`. Of those in `cut` only the beginning was read.
+        """
+        return read_strings(self._call, self.values, self._memory, self.result)
+
+    @property
+    def cut(self) -> list[str]:
+        """Names of the arguments whose texts went on."""
+        return [name for name, text in zip(self.names, self.texts) if text.endswith('"...')]
 
     @property
     def call_text(self) -> str:

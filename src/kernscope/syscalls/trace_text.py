@@ -48,7 +48,8 @@ def json_line(event: SyscallEvent, boot_offset_ns: int) -> str:
     """One JSON object: raw values beside decoded ones, times in nanoseconds since 1970."""
     import json
 
-    arguments = dict(zip(event.names, event.texts))
+    arguments = dict(zip(event.names, event.texts)) | event.strings
+    cut = event.cut
     return json.dumps(
         {
             "time_ns": event.start_ns + boot_offset_ns,
@@ -58,6 +59,7 @@ def json_line(event: SyscallEvent, boot_offset_ns: int) -> str:
             "syscall": event.name,
             "args": arguments,
             "raw_args": list(event.values),
+            **({"cut": cut} if cut else {}),
             "result": event.result,
             "error": event.error or None,
             "duration_ns": event.duration_ns if event.result is not None else None,

@@ -156,6 +156,21 @@ def test_json_line_is_lossless() -> None:
     assert parsed["args"]["dfd"] == "AT_FDCWD" and parsed["raw_args"][0] == -100
 
 
+def test_texts_in_json_are_as_they_are() -> None:
+    def line(address: int, path: str) -> dict[str, object]:
+        values = (257, 1000, 5, 77, 77, "sh", 3, 4, -100, address, 0, 0, path)
+        parsed: dict[str, object] = json.loads(json_line(traced("openat").event(values), 0))
+        return parsed
+
+    for path in ("/etc/passwd", 'a"b\\c\n', b"caf\xe9".decode("utf-8", "surrogateescape"), "NULL"):
+        found = line(1, path)
+        assert found["args"] == {"dfd": "AT_FDCWD", "filename": path, "flags": "O_RDONLY"}
+        assert "cut" not in found
+    assert line(0, "")["args"]["filename"] is None  # type: ignore[index]
+    long = line(1, "x" * 255)
+    assert long["cut"] == ["filename"] and long["args"]["filename"] == "x" * 255  # type: ignore[index]
+
+
 class Out:
     def __init__(self) -> None:
         self.data = b""
