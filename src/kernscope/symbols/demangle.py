@@ -90,16 +90,7 @@ def plain_forms(text: str) -> list[str]:
     `int ns::twice<int>(int)` is also `int ns::twice<int>` and `ns::twice`.
     """
     forms = [text]
-    depth, end = 0, len(text)
-    for i, c in enumerate(text):
-        if c == "<" and not text.startswith("operator", max(0, i - 8)):
-            depth += 1
-        elif c == ">" and depth and text[i - 1] != "-":
-            depth -= 1
-        elif c == "(" and not depth and not text.startswith("(anonymous", i):
-            end = i
-            break
-    head = text[:end]
+    head = text[: _parameters(text)]
     if head != text:
         forms.append(head)
     bare = _without_templates(head).removesuffix("::").replace("::::", "::")
@@ -108,6 +99,22 @@ def plain_forms(text: str) -> list[str]:
     if bare and bare not in forms:
         forms.append(bare)
     return forms
+
+
+def _parameters(text: str) -> int:
+    """Where the list of parameters begins; the end of the text where there is none."""
+    depth = 0
+    operator = text.find("operator")
+    start = max(0, operator + len("operator") + 2) if operator >= 0 else 0  # `operator()`, `operator<<`
+    for i in range(start, len(text)):
+        c = text[i]
+        if c == "<" and not start:
+            depth += 1
+        elif c == ">" and depth and text[i - 1] != "-":
+            depth -= 1
+        elif c == "(" and not depth and not text.startswith("(anonymous", i):
+            return i
+    return len(text)
 
 
 def _without_templates(text: str) -> str:
