@@ -101,6 +101,7 @@ def _show(profile: "kernscope.profiler.Profile", arguments: Arguments, files: li
             "",
             *lines[2:],
         ]
+    lines += kernscope.profiler.table_lines(profile, width=width)
     code = write_result("".join(f"{line}\n" for line in lines))
     for note in profile.notes:
         complain(f"note: {kernscope.escape_text(note)}")
@@ -179,5 +180,5 @@ COMMAND = Command(
         ("cpu --flame -- python3 script.py", "a Python program from start to end, drawn in the terminal"),
         ("cpu -p 4711 -f collapsed", "one process until Ctrl-C, a line per stack"),
     ],
-    epilogue="modes: cpu (what runs on the processors).",
+    epilogue="modes:\n" + "\n".join(f"  {name:<9}{what}" for name, what in kernscope.profiler.MODES.items()),
 )  # fmt: skip

@@ -29,6 +29,7 @@ __all__ = [
     "mode_named",
     "read_profile",
     "summary_lines",
+    "table_lines",
     "write",
 ]
 
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from kernscope.profiler.modes import MODES, mode_named
     from kernscope.profiler.modes.base import Mode, Options
     from kernscope.profiler.profile import Frame, Node, Profile, Sample
-    from kernscope.profiler.terminal import flame_lines, summary_lines
+    from kernscope.profiler.terminal import flame_lines, summary_lines, table_lines
     from kernscope.selection import Filter, FilterError
 
 _HOMES = {
@@ -64,6 +65,7 @@ _HOMES = {
     "mode_named": "kernscope.profiler.modes",
     "read_profile": "kernscope.profiler.formats.json_file",
     "summary_lines": "kernscope.profiler.terminal",
+    "table_lines": "kernscope.profiler.terminal",
     "write": "kernscope.profiler.formats",
 }
 

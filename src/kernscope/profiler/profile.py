@@ -38,9 +38,9 @@ class Frame:
         return (self.name, self.kind, self.module, self.file, self.line, self.address)
 
     @property
-    def known(self) -> bool:
-        """Whether it has a name."""
-        return self.name != "[unknown]"
+    def function(self) -> tuple[str, str, str]:
+        """What tells its function from others."""
+        return (self.name, self.kind, self.module)
 
     def __repr__(self) -> str:
         return f"Frame({self.name!r}, {self.kind!r}, {self.module!r})"
@@ -88,6 +88,7 @@ class Profile:
         frames: all frames, each once; `stacks`: tuples of indices into them, the root first.
         start_ns: CLOCK_REALTIME; duration_ns.
         lost: samples that found no room. `notes`: sentences that a reader has to know.
+        tables: further results of the mode, each a title and its lines.
         command: what was profiled, in words.
     """
 
@@ -95,6 +96,7 @@ class Profile:
         self.mode, self.unit, self.period_ns, self.command = mode, unit, period_ns, command
         self.start_ns = self.duration_ns = self.lost = 0
         self.notes: list[str] = []
+        self.tables: list[tuple[str, list[str]]] = []
         self.frames: list[Frame] = []
         self.stacks: list[tuple[int, ...]] = []
         self.samples: list[Sample] = []
@@ -137,21 +139,26 @@ class Profile:
     def functions(self) -> list[tuple[Frame, int, int]]:
         """(frame, own value, value with everything it called) of each function, by own value, highest first.
 
-        A function is told by its name, kind and module: its addresses and lines are taken together.
+        A function is told by its name, kind and module: its addresses and lines are taken together. Marks are no
+        functions: what they stand for belongs to the function that they lie on.
         """
+        return self._ranked([f for f in self.frames if f.kind != "mark"])
+
+    def marks(self) -> list[tuple[Frame, int, int]]:
+        """The same for marks: what was waited for, why stacks end early."""
+        return self._ranked([f for f in self.frames if f.kind == "mark"])
+
+    def _ranked(self, chosen: list[Frame]) -> list[tuple[Frame, int, int]]:
         own: dict[tuple[str, str, str], int] = {}
         whole: dict[tuple[str, str, str], int] = {}
-        first: dict[tuple[str, str, str], Frame] = {}
+        first = {frame.function: frame for frame in reversed(chosen)}
         for sample in self.samples:
-            stack = self.frames_of(sample)
-            keys = [(frame.name, frame.kind, frame.module) for frame in stack]
-            for key, frame in zip(keys, stack, strict=True):
-                first.setdefault(key, frame)
+            keys = [frame.function for frame in self.frames_of(sample) if frame.function in first]
             for key in set(keys):  # a recursive function has each sample once
                 whole[key] = whole.get(key, 0) + sample.value
             if keys:
                 own[keys[-1]] = own.get(keys[-1], 0) + sample.value
-        ranked = sorted(first, key=lambda key: (-own.get(key, 0), -whole[key], key))
+        ranked = sorted(whole, key=lambda key: (-own.get(key, 0), -whole[key], key))
         return [(first[key], own.get(key, 0), whole[key]) for key in ranked]
 
     def tree(self, by: Callable[[Sample], Sequence[str]] | None = None, *, inverted: bool = False) -> Node:
@@ -184,10 +191,9 @@ class Node:
         node = self
         node.value += value
         for frame in frames:
-            key = (frame.name, frame.kind, frame.module)
-            child = node.children.get(key)
+            child = node.children.get(frame.function)
             if child is None:
-                child = node.children[key] = Node(frame)
+                child = node.children[frame.function] = Node(frame)
             node = child
             node.value += value
         node.own += value

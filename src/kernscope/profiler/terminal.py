@@ -13,9 +13,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kernscope.profiler.profile import Node, Profile
+    from kernscope.profiler.profile import Frame, Node, Profile
 
-__all__ = ["amount", "flame_lines", "summary_lines"]
+__all__ = ["amount", "flame_lines", "summary_lines", "table_lines"]
 
 _PERCENT_COLUMNS = 8
 _LEAST_COLUMNS = 1
@@ -66,24 +66,50 @@ def head(profile: Profile) -> str:
 def summary_lines(profile: Profile, *, top: int = 20, width: int = 0, height: int = 0) -> list[str]:
     """The functions with most, line by line: own share, share with what they called, amount, name and file.
 
-    No line is wider than `width`, and no more than `height` lines come back, where these are not 0.
+    Above them what was waited for and the like, in modes that tell. No line is wider than `width`, and no more than
+    `height` lines come back, where these are not 0.
     """
-    functions, total = profile.functions(), profile.total
-    room = max(1, height - 4) if height else len(functions)
-    shown = functions[: min(top or len(functions), room)]
+    functions = profile.functions()
+    marks = [entry for entry in profile.marks() if not entry[0].name.startswith("[incomplete")]
     lines = [safe(head(profile)), ""]
-    lines.append(f"{'OWN':>{_PERCENT_COLUMNS}}{'TOTAL':>{_PERCENT_COLUMNS}}{'AMOUNT':>10}  FUNCTION")
-    for frame, own, whole in shown:
-        place = f"{frame.file}:{frame.line}" if frame.kind == "python" else frame.module
-        if frame.kind == "kernel":
-            place = "kernel"
-        name = safe(frame.name) + (f"  ({safe(place)})" if place else "")
-        lines.append(
-            f"{_percent(own, total):>{_PERCENT_COLUMNS}}{_percent(whole, total):>{_PERCENT_COLUMNS}}"
-            f"{amount(profile, own):>10}  {name}"
-        )
+    if marks:
+        lines += [_heading("KIND"), *(_row(profile, *entry) for entry in marks[:_MOST_MARKS]), ""]
+    room = max(1, height - len(lines) - 2) if height else len(functions)
+    shown = functions[: min(top or len(functions), room)]
+    lines += [_heading("FUNCTION"), *(_row(profile, *entry) for entry in shown)]
     if len(functions) > len(shown):
         lines.append(f"… and {count(len(functions) - len(shown))} more")
+    if height:
+        lines = lines[:height]
+    return [fit(line, width) for line in lines] if width else lines
+
+
+_MOST_MARKS = 10
+
+
+def _heading(last: str) -> str:
+    return f"{'OWN':>{_PERCENT_COLUMNS}}{'TOTAL':>{_PERCENT_COLUMNS}}{'AMOUNT':>10}  {last}"
+
+
+def _row(profile: Profile, frame: Frame, own: int, whole: int) -> str:
+    total = profile.total
+    place = frame.module.rpartition("/")[2]
+    if frame.kind == "python" and place:
+        place += f":{frame.line}"
+    if frame.kind == "kernel":
+        place = "kernel"
+    name = safe(frame.name) + (f"  ({safe(place)})" if place else "")
+    return (
+        f"{_percent(own, total):>{_PERCENT_COLUMNS}}{_percent(whole, total):>{_PERCENT_COLUMNS}}"
+        f"{amount(profile, own):>10}  {name}"
+    )
+
+
+def table_lines(profile: Profile, *, width: int = 0) -> list[str]:
+    """What the mode has to show besides stacks, such as histograms, line by line."""
+    lines: list[str] = []
+    for title, rows in profile.tables:
+        lines += ["", safe(title), *map(safe, rows)]
     return [fit(line, width) for line in lines] if width else lines
 
 

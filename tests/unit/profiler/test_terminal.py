@@ -25,7 +25,7 @@ def test_summary() -> None:
         "     OWN   TOTAL    AMOUNT  FUNCTION",
         "  70.0 %  70.0 %        70  b  (kernel)",
         "  30.0 %  80.0 %        30  a  (a.py:7)",
-        "   0.0 % 100.0 %         0  main  (/bin/work)",
+        "   0.0 % 100.0 %         0  main  (work)",
     ]
 
 

@@ -17,6 +17,10 @@ __all__ = ["MODES", "mode_named"]
 MODES: dict[str, str] = {
     "cpu": "what runs on the processors",
     "offcpu": "what waits, for how long, and for what",
+    "syscalls": "time in system calls, by call and by who made it",
+    "io": "requests to disks: how long they take, how large they are, who made them",
+    "faults": "page faults: who touches memory for the first time, or has to read it from a disk",
+    "alloc": "memory that is asked for, and what of it was never given back",
 }
 """Name → what it shows. Each lives in the module of its name, with its `MODE`."""
 

@@ -7,13 +7,14 @@ from kernscope.selection import Filter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from kernscope.output.histogram import Histogram
     from kernscope.profiler.stacks import Stacks
 
     Maps = Mapping[str, Mapping[object, object]]
 
-__all__ = ["CONFIG", "STACK_KEYS", "Mode", "Options", "add"]
+__all__ = ["CONFIG", "STACK_KEYS", "Mode", "Options", "add", "durations"]
 
 STACK_KEYS = 65_536
 """Different stacks that a run can tell apart; what does not fit is counted and reported."""
@@ -46,11 +47,17 @@ class Options:
         self.frequency, self.wakers, self.minimum_ns = frequency, wakers, minimum_ns
 
 
+MOST_TABLES = 6
+"""Histograms that a mode shows; those with most events."""
+
+
 class Mode:
     """One entry: its `name` on the command line, the `unit` of its values, and the two halves below."""
 
     name = ""
     unit = "samples"
+    warning = ""
+    """What a user has to know before it runs, such as how much it slows down what it looks at."""
 
     def program(self, options: Options) -> str:
         """The text of the program that collects."""
@@ -66,3 +73,18 @@ def add(profile: Profile, stack: int, key: tuple[object, ...], value: int, count
     pid, tid, comm = key[:3]
     assert isinstance(pid, int) and isinstance(tid, int)
     profile.add(Sample(stack, pid, tid, str(comm), value, count))
+
+
+def durations(
+    histograms: Mapping[object, object], label: Callable[[object], str]
+) -> list[tuple[str, list[str]]]:
+    """Histograms of nanoseconds as tables, those with most events first; `label` names a map's key."""
+    found: list[tuple[int, str, Histogram]] = []
+    for key, histogram in histograms.items():
+        total: int = histogram.total  # type: ignore[attr-defined]
+        found.append((total, label(key), histogram))  # type: ignore[arg-type]
+    found.sort(key=lambda entry: (-entry[0], entry[1]))
+    return [
+        (f"{name}: {total:,} times, by nanoseconds", str(histogram).splitlines())
+        for total, name, histogram in found[:MOST_TABLES]
+    ]

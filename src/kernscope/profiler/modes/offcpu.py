@@ -22,10 +22,19 @@ _RUN_QUEUE = "[waiting for a processor]"
 
 CAUSES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("[page fault]", ("exc_page_fault", "handle_mm_fault", "do_user_addr_fault", "filemap_fault")),
-    ("[disk]", ("io_schedule", "blk_", "submit_bio", "folio_wait_bit", "wait_on_page_bit", "jbd2_", "ext4_", "xfs_")),
-    ("[lock]", ("futex_wait", "do_futex", "__mutex_lock", "rwsem_down", "down_read", "down_write", "rt_mutex")),
+    (
+        "[disk]",
+        ("io_schedule", "blk_", "submit_bio", "folio_wait_bit", "wait_on_page_bit", "jbd2_", "ext4_", "xfs_"),
+    ),
+    (
+        "[lock]",
+        ("futex_wait", "do_futex", "__mutex_lock", "rwsem_down", "down_read", "down_write", "rt_mutex"),
+    ),
     ("[sleep]", ("hrtimer_nanosleep", "do_nanosleep", "schedule_hrtimeout", "msleep", "usleep_range")),
-    ("[network]", ("sk_wait_data", "inet_csk_accept", "tcp_", "udp_", "unix_stream", "unix_dgram", "sock_", "skb_")),
+    (
+        "[network]",
+        ("sk_wait_data", "inet_csk_accept", "tcp_", "udp_", "unix_stream", "unix_dgram", "sock_", "skb_"),
+    ),
     ("[pipe]", ("pipe_read", "pipe_write", "anon_pipe_read", "anon_pipe_write", "wait_for_partner")),
     ("[waiting for several files]", ("ep_poll", "do_epoll_wait", "do_poll", "do_select", "do_sys_poll")),
     ("[child process]", ("do_wait", "kernel_wait4", "kernel_waitid")),
@@ -33,6 +42,19 @@ CAUSES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("[signal]", ("do_signal_stop", "do_sigtimedwait", "sigsuspend")),
 )
 """What a thread waits for → how the kernel functions begin that tell it; the one nearest to the leaf decides."""
+
+
+_SCHEDULER = frozenset(
+    "__schedule schedule schedule_preempt_disabled preempt_schedule_irq preempt_schedule_common "
+    "__cond_resched schedule_timeout".split()
+)
+"""What every thread that stops is in: it tells nothing."""
+
+
+def _without_scheduler(frames: list[Frame]) -> list[Frame]:
+    while frames and frames[-1].kind == "kernel" and frames[-1].name in _SCHEDULER:
+        frames.pop()
+    return frames
 
 
 def cause(kernel: list[str]) -> str:
@@ -60,10 +82,7 @@ class _OffCpu(Mode):
             else ""
         )
         return (
-            CONFIG
-            + chosen.clauses()
-            + wakers
-            + f"rawtracepoint:sched_switch {slashed(conditions)}{{\n"
+            CONFIG + chosen.clauses() + wakers + f"rawtracepoint:sched_switch {slashed(conditions)}{{\n"
             "    @stopped[tid] = (pid, tid, comm, kstack(raw), ustack(raw));\n"
             # preempted: it could go on at once, if it had a processor
             "    $runs = args.preempt || args.prev_state == 0;\n"
@@ -98,7 +117,7 @@ class _OffCpu(Mode):
         waits = dict(maps["@waits"])
         for key, ns in maps["@blocked"].items():
             assert isinstance(key, tuple) and isinstance(ns, int)
-            frames = stacks.frames(key[0], str(key[3]), str(key[4]))
+            frames = _without_scheduler(stacks.frames(key[0], str(key[3]), str(key[4])))
             reason = cause([frame.name for frame in reversed(frames) if frame.kind == "kernel"])
             if reason:
                 frames.append(Frame(reason, "mark"))
@@ -106,7 +125,8 @@ class _OffCpu(Mode):
             add(profile, profile.stack(frames), key, ns, count if isinstance(count, int) else 1)
         for key, ns in maps["@queued"].items():
             assert isinstance(key, tuple) and isinstance(ns, int)
-            frames = [*stacks.frames(key[0], str(key[3]), str(key[4])), Frame(_RUN_QUEUE, "mark")]
+            frames = _without_scheduler(stacks.frames(key[0], str(key[3]), str(key[4])))
+            frames.append(Frame(_RUN_QUEUE, "mark"))
             add(profile, profile.stack(frames), key, ns)
 
 

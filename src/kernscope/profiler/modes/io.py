@@ -1,0 +1,82 @@
+"""`profile io`: requests to block devices: time, size and number, by device, kind and who made them.
+
+The stack is that of the thread that handed the request to the device. For what was only written to memory and goes to
+the disk later, that is a thread of the kernel.
+"""
+
+from __future__ import annotations
+
+from kernscope.profiler.modes.base import CONFIG, Mode, Options, add, durations
+from kernscope.profiler.profile import Frame, Profile
+from kernscope.selection import slashed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from kernscope.profiler.modes.base import Maps
+    from kernscope.profiler.stacks import Stacks
+
+__all__ = ["MODE"]
+
+_MINOR_BITS = 20
+"""Of a device number inside the kernel (include/linux/kdev_t.h)."""
+
+
+class _Io(Mode):
+    name = "io"
+    unit = "nanoseconds"
+
+    def program(self, options: Options) -> str:
+        chosen = options.filter
+        return (
+            CONFIG + chosen.clauses() + f"tracepoint:block:block_rq_issue {slashed(chosen.predicate())}{{\n"
+            "    @issued[args.dev, args.sector] = nsecs;\n"
+            "    @who[args.dev, args.sector] = (pid, tid, comm, kstack(raw), ustack(raw));\n"
+            "    @bytes[args.dev, args.sector] = args.bytes;\n"
+            "}\n"
+            "tracepoint:block:block_rq_complete /@issued[args.dev, args.sector] != 0/ {\n"
+            "    $ns = nsecs - @issued[args.dev, args.sector];\n"
+            f"    if ($ns >= {options.minimum_ns}) {{\n"
+            "        @time[@who[args.dev, args.sector], args.dev, args.rwbs] = stats($ns);\n"
+            "        @durations[args.dev, args.rwbs] = hist($ns);\n"
+            "        @sizes[args.dev, args.rwbs] = hist(@bytes[args.dev, args.sector]);\n"
+            "    }\n"
+            "    delete(@issued, (args.dev, args.sector));\n"
+            "    delete(@who, (args.dev, args.sector));\n"
+            "    delete(@bytes, (args.dev, args.sector));\n"
+            "}\n"
+        )
+
+    def collect(self, maps: Maps, stacks: Stacks, profile: Profile) -> None:
+        for key, stats in maps["@time"].items():
+            assert isinstance(key, tuple)
+            who, device, kind = key
+            frames = [*stacks.frames(who[0], str(who[3]), str(who[4])), Frame(_place(device, kind), "mark")]
+            add(profile, profile.stack(frames), who, stats.total, stats.count)  # type: ignore[attr-defined]
+        profile.tables += durations(maps["@durations"], lambda key: _place(*key))  # type: ignore[misc]
+        sizes = durations(maps["@sizes"], lambda key: _place(*key))  # type: ignore[misc]
+        profile.tables += [(title.replace("nanoseconds", "bytes"), lines) for title, lines in sizes]
+
+
+def _place(device: int, kind: str) -> str:
+    """`[sda write]`; the numbers of devices that have no name here."""
+    major, minor = device >> _MINOR_BITS, device & (1 << _MINOR_BITS) - 1
+    return f"[{device_name(major, minor)} {_kind(kind)}]"
+
+
+def _kind(rwbs: str) -> str:
+    """The first letter of what the tracepoint calls a request (include/trace/events/block.h, blk_fill_rwbs)."""
+    words = {"R": "read", "W": "write", "D": "discard", "F": "flush", "N": "other"}
+    return words.get(rwbs[:1], rwbs)
+
+
+def device_name(major: int, minor: int) -> str:
+    """The name of a block device, from /sys/dev/block."""
+    import os
+
+    try:
+        return os.path.basename(os.readlink(f"/sys/dev/block/{major}:{minor}"))
+    except OSError:
+        return f"{major}:{minor}"
+
+
+MODE = _Io()
