@@ -6,7 +6,7 @@ from kernscope.cli.options import Option, positive, seconds
 __all__ = ["DEBUG_STAGES", "SECTIONS"]
 
 _BUFFERING = ("full", "line", "none")
-_FEATURES = ("kprobe_multi", "kprobe_session", "uprobe_multi")
+_FEATURES = ("kprobe_multi", "kprobe_session", "uprobe_multi", "steady_syscalls")
 
 DEBUG_STAGES: dict[str, tuple[str, ...]] = {
     "ast": ("ast",),

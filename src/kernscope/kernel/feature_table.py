@@ -54,6 +54,9 @@ _TABLE = (
     Feature("btf", "kernel types (BTF)", _p.btf, "CONFIG_DEBUG_INFO_BTF",
             "programs that use no kernel structures", main=True),
     Feature("raw_tracepoint", "raw tracepoints", _p.raw_tracepoint, "Linux 4.17, " + _BPF, main=True),
+    Feature("steady_syscalls", "system calls by raw tracepoints, none missed", _p.steady_syscalls,
+            "a kernel that does not preempt their programs: before Linux 6.13, or with preempt=none or voluntary",
+            "one perf event for all system calls"),
     Feature("ringbuf", "ring buffer", _p.ringbuf, "Linux 5.8, " + _BPF, main=True),
     Feature("tracefs", "tracepoint formats (tracefs)", _p.tracefs, "CONFIG_TRACING, and CAP_SYS_ADMIN or "
             "`mount -t tracefs tracefs /sys/kernel/tracing`", main=True),

@@ -5,7 +5,7 @@ import os
 from struct import pack
 
 from kernscope.btf import Kind
-from kernscope.kernel import facts, perf
+from kernscope.kernel import facts, perf, preemption
 from kernscope.kernel.errors import KernelError, NotSupportedError
 from kernscope.kernel.link import attach_function, link_create, raw_tracepoint_open
 from kernscope.kernel.map import array_create, map_create
@@ -68,6 +68,18 @@ def btf(kernel: "Kernel") -> None:
 def raw_tracepoint(_: "Kernel") -> None:
     with _load(ProgramType.RAW_TRACEPOINT) as program:
         raw_tracepoint_open(program, "sys_enter").close()
+
+
+def steady_syscalls(kernel: "Kernel") -> None:
+    """Since Linux 6.13 tracepoints of system calls may fault, so that their programs run with preemption. While one is
+    preempted, the kernel skips it for every other thread of that CPU (kernel/trace/bpf_trace.c, __bpf_trace_run).
+    """
+    mode = preemption.mode()
+    if mode in ("none", "voluntary"):
+        return
+    extension = kernel.btf().find_composite("tracepoint_ext")
+    if extension is not None and kernel.btf().member(extension, "faultable") is not None:
+        raise _missing(f"programs on system calls that are not preempted (this kernel's preemption: {mode})")
 
 
 def ringbuf(_: "Kernel") -> None:

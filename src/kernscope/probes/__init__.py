@@ -16,7 +16,7 @@ from .lsm import LSM
 from .lsm import SERVERS as LSM_SERVERS
 from .netfilter import NETFILTER
 from .rawtracepoint import RAWTRACEPOINT
-from .syscalls import SYSCALL_ENTER, SYSCALL_EXIT
+from .syscalls import SYSCALL_ENTER, SYSCALL_ENTER_EVENT, SYSCALL_EXIT, SYSCALL_EXIT_EVENT
 from .tc import TC
 from .timer import INTERVAL, PROFILE
 from .tracepoint import BARE_TRACEPOINT, PERF_TRACEPOINT, TRACEPOINT
@@ -81,6 +81,8 @@ _ATTACHED: dict[str, ProbeKind] = {
         PERF_TRACEPOINT,
         SYSCALL_ENTER,
         SYSCALL_EXIT,
+        SYSCALL_ENTER_EVENT,
+        SYSCALL_EXIT_EVENT,
     )
 }
 _BY_PROVIDER: dict[str, ProbeKind] = {name: kind for kind in KINDS for name in kind.providers}

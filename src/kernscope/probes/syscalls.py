@@ -6,7 +6,8 @@ events for 32-bit compat system calls (kernel/trace/trace_syscalls.c ignores tho
 perf event each, whose attach and detach wait for RCU grace periods.
 
 The program is BTF-typed where the kernel has that (registers are then read directly), else a plain raw tracepoint
-program that reads them with bpf_probe_read_kernel().
+program that reads them with bpf_probe_read_kernel(). Where the kernel preempts such programs, one perf event on
+`raw_syscalls` takes their place: whoever runs while a raw tracepoint's program is preempted would not be seen.
 """
 
 from collections.abc import Sequence
@@ -27,7 +28,14 @@ if TYPE_CHECKING:
     from kernscope.kernel.program import Program
     from kernscope.ssa import Block, Builder, Value
 
-__all__ = ["SYSCALL_ENTER", "SYSCALL_EXIT", "kind_for", "number_of"]
+__all__ = [
+    "SYSCALL_ENTER",
+    "SYSCALL_ENTER_EVENT",
+    "SYSCALL_EXIT",
+    "SYSCALL_EXIT_EVENT",
+    "kind_for",
+    "number_of",
+]
 
 ANY = -1
 """The number that stands for `raw_syscalls`: every system call, even one that does not exist."""
@@ -38,13 +46,19 @@ NUMBER_DOMAIN = 512
 _NUMBER_FIELDS = ("__syscall_nr", "id")
 """What the tracepoints of `syscalls` and of `raw_syscalls` call the number."""
 
+_RECORD_NUMBER, _RECORD_ARGUMENTS = 8, 16
+"""Where the records of `raw_syscalls` have the number, and the arguments or the result (their format files)."""
+
 _FEW = 5
 """Up to so many numbers are compared one by one; more are looked up in a table of bits."""
 
 
-def kind_for(name: str) -> "_Syscalls":
+def kind_for(name: str, kernel: "KernelFacts") -> "_Syscalls":
     """The kind that serves a tracepoint of this name."""
-    return SYSCALL_ENTER if name.startswith("sys_enter") else SYSCALL_EXIT
+    entry = name.startswith("sys_enter")
+    if kernel.has_feature("steady_syscalls"):
+        return SYSCALL_ENTER if entry else SYSCALL_EXIT
+    return SYSCALL_ENTER_EVENT if entry else SYSCALL_EXIT_EVENT
 
 
 def number_of(kernel: "KernelFacts", category: str, name: str) -> int | None:
@@ -200,15 +214,17 @@ class _Syscalls(ProbeKind):
         # `raw_syscalls:sys_enter` has `args`, an array; system calls have one 8-byte slot per argument from 16 on
         if isinstance(field.type, Array):
             return self._argument_array(reader, event, field.type)
-        index = (field.offset - 16) // 8
+        return self._narrow(b, self._argument(reader, event, (field.offset - 16) // 8), field)
+
+    def _argument(self, reader: EventReader, event: _Event, index: int) -> "Value":
         register = reader.kernel.arch.syscall_arguments[index]
-        return self._narrow(b, self._register(reader, event.typed, event.registers, register), field)
+        return self._register(reader, event.typed, event.registers, register)
 
     def _argument_array(self, reader: EventReader, event: _Event, array: Array) -> "Value":
         b = reader.builder
         address = b.frame_addr(b.frame(array.size))
-        for i, register in enumerate(reader.kernel.arch.syscall_arguments):
-            b.store(8, address, self._register(reader, event.typed, event.registers, register), 8 * i)
+        for i in range(len(reader.kernel.arch.syscall_arguments)):
+            b.store(8, address, self._argument(reader, event, i), 8 * i)
         return address
 
     @staticmethod
@@ -252,5 +268,33 @@ class _Syscalls(ProbeKind):
         return [kernel.attach_raw_tracepoint(program, str(attach.target[0]))]
 
 
-SYSCALL_ENTER = _Syscalls(True)
-SYSCALL_EXIT = _Syscalls(False)
+class _SyscallEvents(_Syscalls):
+    """The same by perf events on `raw_syscalls:sys_enter` and `sys_exit`, whose records have number and arguments."""
+
+    hidden_frames, most_hidden_frames = 0, 1
+
+    def __init__(self, entry: bool) -> None:
+        super().__init__(entry)
+        self.providers = (f"{self.providers[0]}_event",)
+
+    def shape(self, kernel: "KernelFacts", targets: Sequence[Target]) -> ProgramShape:
+        text = super().shape(kernel, targets).attach[0].probe
+        attach = Attach(self.providers[0], text, ("raw_syscalls", self.raw_name))
+        return ProgramShape(self.raw_name, ProgramType.TRACEPOINT, (attach,))
+
+    def begin_program(self, reader: EventReader, leave: "Block") -> _Event:
+        b = reader.builder
+        number = b.load(8, reader.context, _RECORD_NUMBER)
+        result = None if self.entry else b.load(8, reader.context, _RECORD_ARGUMENTS)
+        return _Event(False, number, number, result)
+
+    def _argument(self, reader: EventReader, event: _Event, index: int) -> "Value":
+        return reader.builder.load(8, reader.context, _RECORD_ARGUMENTS + 8 * index)
+
+    def attach(self, kernel: "KernelAccess", attach: Attach, program: "Program") -> "list[Link]":
+        category, name = (str(part) for part in attach.target)
+        return [kernel.attach_tracepoint(program, category, name)]
+
+
+SYSCALL_ENTER, SYSCALL_EXIT = _Syscalls(True), _Syscalls(False)
+SYSCALL_ENTER_EVENT, SYSCALL_EXIT_EVENT = _SyscallEvents(True), _SyscallEvents(False)

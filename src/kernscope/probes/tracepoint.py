@@ -155,7 +155,7 @@ class _Tracepoint(ProbeKind):
         text = f"tracepoint:{category}:{name}"
         number = syscalls.number_of(kernel, category, name)
         if number is not None:
-            return Target(syscalls.kind_for(name), text, (category, name, number))
+            return Target(syscalls.kind_for(name, kernel), text, (category, name, number))
         return Target(PERF_TRACEPOINT, text, (category, name))
 
     def list_names(self, kernel: "KernelFacts") -> Sequence[str]:

@@ -189,3 +189,30 @@ def test_a_call_without_a_known_number_is_an_ordinary_tracepoint() -> None:
         "tracepoint:syscalls:sys_enter_no_such_call { print(args.fd); }", VmKernel(formats=formats)
     )
     assert bundle.programs[0].type == ProgramType.TRACEPOINT
+
+
+def test_events_where_the_kernel_preempts_programs() -> None:
+    """The records of raw_syscalls: 8 common bytes, the number, and six arguments or the result."""
+    text = (
+        "tracepoint:syscalls:sys_enter_openat { @[probe, args.dfd, str(args.filename), args.flags] = count(); }"
+        "tracepoint:syscalls:sys_exit_openat { @left[probe, args.ret] = count(); }"
+    )
+    entry = struct.pack("<8xq6Q", OPENAT, (1 << 64) - 100, PATH_AT, 0x80000, 0o644, 0, 0)
+    other = struct.pack("<8xq6Q", READ, 3, PATH_AT, 64, 0, 0, 0)
+    kernel = machine(OPENAT, without=("steady_syscalls",))
+    events = [
+        ("syscall_enter_event", entry),
+        ("syscall_enter_event", other),
+        ("syscall_exit_event", struct.pack("<8xqq", OPENAT, -2)),
+        ("syscall_exit_event", struct.pack("<8xqq", READ, 7)),
+    ]
+    assert run(text, kernel, events=events).maps == {
+        "@": {("tracepoint:syscalls:sys_enter_openat", -100, "/etc/hostname", 0x80000): 1},
+        "@left": {("tracepoint:syscalls:sys_exit_openat", -2): 1},
+    }
+    bundle = bundle_of(text, VmKernel(without=["steady_syscalls"]))
+    assert {program.type for program in bundle.programs} == {ProgramType.TRACEPOINT}
+    assert {program.attach[0].target for program in bundle.programs} == {
+        ("raw_syscalls", "sys_enter"),
+        ("raw_syscalls", "sys_exit"),
+    }
