@@ -208,3 +208,24 @@ def test_killed_while_it_iterates() -> None:
         tracer.kill()
     found = lines("-e", "iter:bpf_prog { @[ctx.prog.aux.name] = count(); }")
     assert not any("iter_ksym" in line for line in found)
+
+
+def test_the_tool_openfiles(tmp_path: Path) -> None:
+    (tmp_path / "some file").write_text("x" * 100)
+    with Steered(f"f = open({str(tmp_path / 'some file')!r}, 'rb', buffering=0); f.read(42)") as work:
+        fd = work.do("f.fileno()")
+        done = kernscope("tool", "openfiles", str(work.pid))
+        found = [line.split(None, 5) for line in done.stdout.splitlines()[1:] if line]
+    if Kernel().pid_namespace.is_initial:
+        assert [str(work.pid), str(fd), "r", "42", f"{tmp_path}/some file"] in [
+            [row[0], *row[2:]] for row in found
+        ]
+
+
+def test_the_tool_threads() -> None:
+    with Steered(_THREADS) as work:
+        done = kernscope("tool", "threads", str(work.pid))
+        found = [line.split() for line in done.stdout.splitlines()[1:] if line]
+        wanted = os.listdir(f"/proc/{work.pid}/task")
+    if Kernel().pid_namespace.is_initial:
+        assert sorted(row[1] for row in found) == sorted(wanted) and len(wanted) == 6
