@@ -1,18 +1,10 @@
 """`kernscope profile`: where the time goes, by stack."""
 
-import os
-
 import kernscope
 from kernscope.cli.command import Command
 from kernscope.cli.options import Arguments, Option, UsageError, positive, seconds
-from kernscope.cli.terminal import (
-    StopOnSignals,
-    complain,
-    is_terminal,
-    terminal_width,
-    use_color,
-    write_result,
-)
+from kernscope.cli.profile_files import compare, reshow, save_all, show, wanted_files
+from kernscope.cli.terminal import StopOnSignals, is_terminal
 
 __all__ = ["COMMAND"]
 
@@ -34,7 +26,7 @@ def _mode(arguments: Arguments) -> "kernscope.profiler.Mode":
     if rest:
         raise UsageError(f"`{rest[0]}` is one word too many; put a command to run after `--`")
     if name not in modes:
-        near = kernscope.suggest(name, modes)
+        near = kernscope.suggest(name, [*modes, *_FINISHED])
         raise UsageError(
             f"there is no mode `{name}`; "
             + (f"did you mean `{near}`?" if near else f"they are {', '.join(modes)}")
@@ -55,61 +47,11 @@ def _what(arguments: Arguments) -> str:
     return ", ".join(parts) or "the whole machine"
 
 
-def _files(arguments: Arguments) -> list[tuple[str, str]]:
-    """(file, format) of what is to be written; their names are checked before anything is collected."""
-    wanted = []
-    for path in arguments.texts("output"):
-        format = arguments.text("format")
-        if not format:
-            known = kernscope.profiler.format_for(path)
-            if known is None:
-                formats = kernscope.profiler.FORMATS.values()
-                raise UsageError(
-                    f"`{path}` does not say which format to write: end it in "
-                    f"{', '.join(entry.suffixes[0] for entry in formats)}, or give `--format`"
-                )
-            format = known.name
-        folder = os.path.dirname(path) or "."
-        if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
-            raise UsageError(f"cannot write `{path}`: there is no folder `{folder}` that can be written")
-        wanted.append((path, format))
-    return wanted
-
-
-def _save(profile: "kernscope.profiler.Profile", path: str, format: str) -> int:
-    content = kernscope.profiler.write(profile, format)
-    try:
-        with open(path, "wb") as file:
-            file.write(content)
-    except OSError as error:
-        complain(f"error: cannot write `{path}`: {error.strerror}")
-        return 3
-    complain(f"written: {path} ({format}, {len(content):,} bytes)")
-    return 0
-
-
-def _show(profile: "kernscope.profiler.Profile", arguments: Arguments, files: list[tuple[str, str]]) -> int:
-    format = arguments.text("format")
-    if format and not files:
-        return write_result(kernscope.profiler.write(profile, format).decode("utf-8", "surrogateescape"))
-    top = arguments.integer("top") or 20
-    width = terminal_width(1) if is_terminal() else 0
-    lines = kernscope.profiler.summary_lines(profile, top=top, width=width)
-    if arguments.flag("flame"):
-        lines = [
-            *kernscope.profiler.flame_lines(profile, width=terminal_width(1), colour=use_color()),
-            "",
-            *lines[2:],
-        ]
-    lines += kernscope.profiler.table_lines(profile, width=width)
-    code = write_result("".join(f"{line}\n" for line in lines))
-    for note in profile.notes:
-        complain(f"note: {kernscope.escape_text(note)}")
-    return code
-
-
 def _run(arguments: Arguments) -> int:
-    mode, files = _mode(arguments), _files(arguments)
+    finished = _FINISHED.get(arguments.words[0] if arguments.words else "")
+    if finished is not None:
+        return finished(arguments, list(arguments.words[1:]))
+    mode, files = _mode(arguments), wanted_files(arguments)
     if arguments.text("format") == "pprof" and not files and is_terminal():
         raise UsageError("pprof files are no text: name a file with `-o`")
     try:
@@ -150,13 +92,21 @@ def _run(arguments: Arguments) -> int:
     finally:
         if screen is not None:
             screen.clear()
-    code = _show(profile, arguments, files)
-    return max([code, *(_save(profile, path, format) for path, format in files)])
+    return max(show(profile, arguments, files), save_all(profile, files))
+
+
+_FINISHED = {"show": reshow, "diff": compare}
+"""What takes profiles instead of a mode."""
 
 
 COMMAND = Command(
     "profile",
-    ["MODE [OPTIONS]", "MODE [OPTIONS] -- COMMAND [ARGUMENT ...]"],
+    [
+        "MODE [OPTIONS]",
+        "MODE [OPTIONS] -- COMMAND [ARGUMENT ...]",
+        "show FILE [OPTIONS]",
+        "diff BEFORE AFTER [OPTIONS]",
+    ],
     "Where time goes, by stack: of the whole machine, a process, a control group, or a command and its\n"
     "children. Programs need no frame pointers; functions of Python are shown as such. On a terminal the\n"
     "functions with most are shown live until Ctrl-C.",
@@ -179,6 +129,7 @@ COMMAND = Command(
         ("cpu -d 10 -o flame.html", "ten seconds of the whole machine, as a flame graph for a browser"),
         ("cpu --flame -- python3 script.py", "a Python program from start to end, drawn in the terminal"),
         ("cpu -p 4711 -f collapsed", "one process until Ctrl-C, a line per stack"),
+        ("diff before.json after.json -o diff.html", "what has changed between two profiles (`-o NAME.json`)"),
     ],
     epilogue="modes:\n" + "\n".join(f"  {name:<9}{what}" for name, what in kernscope.profiler.MODES.items()),
 )  # fmt: skip

@@ -24,6 +24,8 @@ __all__ = [
     "Profile",
     "Sample",
     "Screen",
+    "diff_lines",
+    "diff_page",
     "flame_lines",
     "format_for",
     "mode_named",
@@ -37,7 +39,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kernscope.output.screen import Screen
     from kernscope.profiler.collect import Collector
+    from kernscope.profiler.diff import diff_lines
     from kernscope.profiler.formats import FORMATS, format_for, write
+    from kernscope.profiler.formats.html import diff_page
     from kernscope.profiler.formats.json_file import BadProfileFile
     from kernscope.profiler.formats.json_file import decode as read_profile
     from kernscope.profiler.modes import MODES, mode_named
@@ -60,6 +64,8 @@ _HOMES = {
     "Profile": "kernscope.profiler.profile",
     "Sample": "kernscope.profiler.profile",
     "Screen": "kernscope.output.screen",
+    "diff_lines": "kernscope.profiler.diff",
+    "diff_page": "kernscope.profiler.formats.html",
     "flame_lines": "kernscope.profiler.terminal",
     "format_for": "kernscope.profiler.formats",
     "mode_named": "kernscope.profiler.modes",

@@ -17,16 +17,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kernscope.profiler.profile import Profile
 
-__all__ = ["about", "encode", "page"]
+__all__ = ["about", "diff_page", "encode"]
 
 
 def encode(profile: Profile) -> bytes:
     """The page."""
-    return page(profile, None)
+    return _page(profile, None)
 
 
-def page(profile: Profile, before: Profile | None) -> bytes:
-    """The page of one profile, or of what has changed since the profile `before`."""
+def diff_page(before: Profile, after: Profile) -> bytes:
+    """The page of `after`, with colours that tell what has changed since `before`."""
+    return _page(after, before)
+
+
+def _page(profile: Profile, before: Profile | None) -> bytes:
     folder = files(__package__)
     parts = {
         "title": escape(_text(title(profile))),
