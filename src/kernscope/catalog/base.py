@@ -166,6 +166,9 @@ class LowerContext(Protocol):
     def read_bytes(self, address: "Value", space: str, destination: "Value", size: "int | Value") -> "Value":
         """Copy bytes from a pointer; returns 0, or a negative error."""
 
+    def raw_bytes(self, expr: "Expr", destination: "Value", size: int) -> None:
+        """Copy the first bytes of an array, also of one of characters, with all its NULs."""
+
     def place(self, t: Type) -> "Value":
         """Memory for a value of a type, not initialised, valid until the statement ends."""
 

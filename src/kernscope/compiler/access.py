@@ -112,7 +112,9 @@ class Access(Memory, ConstantReader):
                     return Place(self.value(expr.base), field.offset, _space(base))
                 return self.locate(expr.base).moved(field.offset)
         if isinstance(expr, Unary) and expr.op == "*":
-            return Place(self.value(expr.operand), 0, _space(self.type_of(expr.operand)))
+            space = self.clause.kept.get(expr)  # of a number
+            space = space if isinstance(space, str) else _space(self.type_of(expr.operand))
+            return Place(self.value(expr.operand), 0, space)
         if isinstance(expr, Index):
             base = self.type_of(expr.base)
             if isinstance(base, Pointer):
@@ -171,6 +173,18 @@ class Access(Memory, ConstantReader):
             self.copy(copy, self.value(base), t.size)
             return Place(copy, 0, "own")
         return self.locate(base)
+
+    def raw_bytes(self, expr: Expr, destination: Value, size: int) -> None:
+        """Copy the bytes of an array of characters, whatever they are; reading it as text would end at a NUL."""
+        t = self.type_of(expr)
+        assert isinstance(t, Array | String)
+        place = self._array_place(expr, t)
+        if place.space == "own":
+            address = self.b.ptr_add(place.address, place.offset)
+            for i in range(size):
+                self.b.store(1, destination, self.b.load(1, address, i), i)
+        else:
+            self.read_bytes(self.b.add(place.address, place.offset), place.space, destination, size)
 
     def _out_of_bounds(self, node: Expr, count: int) -> None:
         self.run_time_error(f"array index out of bounds: the array has {count} elements", node)

@@ -58,6 +58,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Checker"]
 
+_OF_PROBES = ("not-available-here", "no-verdict")
+"""What a kind of probe lacks matters in a function only where it is called."""
+
 _MOST_ROUNDS = 30
 """Types only ever widen, and each can widen only a few times; more rounds mean a defect here."""
 
@@ -92,6 +95,7 @@ class Checker(ExpressionChecker):
         self.clauses: list[Clause] = []
         self.target_count = 0
         self._target_errors: list[Diagnostic] = []
+        self._unused: list[Clause] = []  # bodies of functions that nothing calls, checked like actions
 
     # --- targets -----------------------------------------------------------------------------------------
 
@@ -205,6 +209,10 @@ class Checker(ExpressionChecker):
         self.space.define(self.program.c_definitions)
         self._target_errors += self.diagnostics
         self._declare_maps()
+        if self.clauses:
+            targets = self.clauses[0].targets
+            for f in self.program.subprogs:
+                self._unused.append(Clause(Probe([], None, f.body, f.span), -1, targets, None))
         self._check_until_stable()
         if any("early" in info.uses and info.value is None for info in self.maps.values()):
             self.undefined_are_zero = True
@@ -218,6 +226,10 @@ class Checker(ExpressionChecker):
             self.reported.clear()
             for clause in self.clauses:
                 self._check_clause(clause)
+            known = len(self.diagnostics)
+            for clause in self._unused:
+                self._check_clause(clause)
+            self.diagnostics[known:] = [d for d in self.diagnostics[known:] if d.code not in _OF_PROBES]
             if not self.changed:
                 break
 

@@ -94,6 +94,8 @@ def expand(program: Program, found: list[Diagnostic]) -> Program:
     try:
         probes = [expander.probe(probe, root) for probe in program.probes]
         map_decls = [expander.copy(decl, root) for decl in program.map_decls]
+        unused = [f for f in program.subprogs if f.name not in expander.used_functions]
+        unused = [expander.unused_function(function, root) for function in unused]
     except CompileError as too_large:
         found += too_large.diagnostics
         return program
@@ -103,7 +105,7 @@ def expand(program: Program, found: list[Diagnostic]) -> Program:
         program.c_definitions,
         program.macros,
         map_decls,
-        program.subprogs,
+        unused,
         probes,
         program.span,
     )
@@ -113,6 +115,7 @@ class _Expander:
     def __init__(self, macros: Macros, defines: Defines, found: list[Diagnostic]) -> None:
         self.macros, self.defines, self.found = macros, defines, found
         self.functions: dict[str, Subprog] = {}
+        self.used_functions: set[str] = set()
         self.nodes = 0
         self.expansions = 0
 
@@ -285,6 +288,7 @@ class _Expander:
             return None
         inner = _Scope(scope, None, place)
         inner.chain, inner.result = (*scope.chain, function.name), ""
+        self.used_functions.add(function.name)
         self.expansions += 1
         names = [n.name for n in walk(function.body) if isinstance(n, Variable | Let)]
         names += [n.var for n in walk(function.body) if isinstance(n, ForRange | ForEach)]
@@ -302,6 +306,28 @@ class _Expander:
             result = Variable(inner.result, self.span(returned.span, inner))
         body = self.copy(function.body, inner)
         return Inlined(Block([*statements, *body.statements], result, body.span), place)
+
+    def unused_function(self, function: Subprog, scope: _Scope) -> Subprog:
+        """A function that nothing calls, with the body that a call would give: it is checked, too."""
+        inner = _Scope(scope, None, function.span)
+        inner.chain, inner.result = (function.name,), ""
+        self.expansions += 1
+        for node in walk(function.body):
+            if isinstance(node, Variable | Let):
+                inner.variables[node.name] = self._own_name(node.name)
+            elif isinstance(node, ForRange | ForEach):
+                inner.variables[node.var] = self._own_name(node.var)
+        statements: list[Statement] = []
+        for parameter in function.params:
+            inner.variables[parameter.name] = self._own_name(parameter.name)
+            statements.append(Let(inner.variables[parameter.name], parameter.type, None, parameter.span))
+        returned = function.return_type
+        if returned is not None and (returned.name != "void" or returned.pointers):
+            inner.result = self._own_name("return")
+            statements.append(Let(inner.result, returned, None, returned.span))
+        body = self.copy(function.body, inner)
+        whole = Block([*statements, *body.statements], None, body.span)
+        return Subprog(function.name, function.params, function.return_type, whole, function.span)
 
     def function_return(self, node: Return, scope: _Scope) -> Statement:
         """`return value` in a function: the assignment of its result, then its end."""

@@ -243,16 +243,10 @@ class Members(Casts):
             return None
         if isinstance(t, Pointer):
             return self._target(t, node)
-        self.report(
-            error(
-                "type-mismatch",
-                f"`*` follows a pointer, this is `{t}`",
-                node.operand.span,
-                help=f"cast it first: `*(uint64 *){node.operand.span.text}`"
-                if isinstance(t, Integer)
-                else None,
-            )
-        )
+        if isinstance(t, Integer):  # as bpftrace has it: of a number of n bits, the n bits that lie there
+            self.keep(node, self._number_space(node.operand))
+            return t
+        self.report(error("type-mismatch", f"`*` follows a pointer, this is `{t}`", node.operand.span))
         return None
 
     def _address(self, node: Unary) -> Type | None:

@@ -242,6 +242,8 @@ class Parser(CParser):
         if slash < 0 or last[:1] in ("/", ".", "~") or not target.args:
             return position
         text = target.text[:slash]
+        if text.count('"') % 2:
+            return position  # the `/` stands in quotes
         parts = split_target(text)
         start = target.span.start
         targets[-1] = AttachPoint(

@@ -18,6 +18,11 @@ FINDINGS: list[tuple[str, list[tuple[str, str]]]] = [
     ("begin { for ($kv : @nope) { } }", [("undefined-map", "@nope")]),
     ("begin { clear(@m); print(len(@m)); } end { @m[1] = 1; }", []),
     ("begin { let $x = 5; let $x = 6; }", [("variable-declared-twice", "let $x = 6")]),
+    ("begin { let $x; print($x); }", [("undefined-variable", "$x")]),
+    ("begin { let $x; $p = &$x; $x = 5; print(*$p); }", []),
+    # functions that nothing calls
+    ("fn f($a : int64) : int64 { return $b; } begin { }", [("undefined-variable", "$b")]),
+    ("fn f($a : int64) : int64 { return $a; } fn g() : void { print(arg0); print(f(1)); } begin { }", []),
     # probes
     ("bgin { print(1); }", [("unknown-probe", "bgin")]),
     ("tracepoint:sched:sched_swich { print(1); }", [("unknown-probe", "tracepoint:sched:sched_swich")]),

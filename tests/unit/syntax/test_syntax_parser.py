@@ -341,3 +341,8 @@ END { clear(@names); }
 def test_a_target_in_the_else_of_a_predicate_is_an_error() -> None:
     with pytest.raises(CompileError):
         parse(Source("x", "uprobe:a:b /if (1) { 2 } else end:c { } }"))
+
+
+def test_slash_in_quotes_of_a_target_begins_no_predicate() -> None:
+    with pytest.raises(CompileError):
+        parse(Source("test", 'tracepoint:a_%d\\n", x); read /comm == "b; 2 } }"/\n{ print(1) }'))

@@ -3,8 +3,8 @@
 from kernscope.catalog.base import CheckContext, Function, LowerContext
 from kernscope.catalog.functions.checks import literal_text, wants_integer
 from kernscope.diagnostics import error
-from kernscope.syntax.ast import Call
-from kernscope.types import UINT8, Array, Integer, Pointer, Symbolic, Type
+from kernscope.syntax.ast import Call, FieldAccess
+from kernscope.types import UINT8, Array, Integer, Pointer, String, Symbolic, Type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -115,7 +115,8 @@ class _Macaddr(Function):
 
     def check(self, cx: CheckContext, call: Call) -> Type | None:
         t = cx.type_of(call.args[0])
-        array = isinstance(t, Array) and t.size >= _MAC_BYTES
+        member = isinstance(t, Array) or (isinstance(t, String) and isinstance(call.args[0], FieldAccess))
+        array = t is not None and member and t.size >= _MAC_BYTES
         if t is not None and not array and not isinstance(t, Pointer | Integer):
             cx.report(
                 error(
@@ -129,6 +130,11 @@ class _Macaddr(Function):
     def lower(self, lo: LowerContext, call: Call) -> "Value | None":
         b = lo.b
         t = lo.type_of(call.args[0])
+        if isinstance(t, String):
+            place = lo.place(MACADDR)
+            b.store(8, place, 0)
+            lo.raw_bytes(call.args[0], place, _MAC_BYTES)
+            return b.load(8, place)
         address = lo.value(call.args[0])
         if isinstance(t, Array):
             low, high = b.load(4, address), b.load(2, address, 4)
