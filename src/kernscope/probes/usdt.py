@@ -182,8 +182,8 @@ class _Usdt(ProbeKind):
     pointer_space = "user"
     syntax = ("usdt:FILE:NAME", "usdt:FILE:PROVIDER:NAME", "usdt:LIBRARY:NAME", "usdt:*:NAME")
     doc = (
-        "A static probe that a program's authors put into it, for instance `usdt:libc:memory_heap_new`; its arguments "
-        "are `arg0` to `arg9`."
+        "A static probe that a program's authors put into it, for instance `usdt:./server:request__start`; its "
+        "arguments are `arg0` to `arg9`."
     )
 
     def expand(self, point: "AttachPoint", kernel: "KernelFacts", report: Report) -> list[Target]:
