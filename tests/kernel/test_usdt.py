@@ -273,6 +273,13 @@ def test_in_other_namespaces(program: str, tmp_path: Path) -> None:
         assert counts(done.out) == {f"@[usdt:{folder}/inside:app:watched]": 6}, done.err
 
 
+def test_variables_of_the_program(program: str) -> None:
+    text = f"""usdt:{program}:second:step {{ @[*(int32 *)uaddr("app_counter")] = count(); }}"""
+    assert counts(traced(text, program, 3)) == {"@[-9]": 1, "@[-10]": 1, "@[-11]": 1}
+    done = kernscope("run", "-e", f"""usdt:{program}:app:step {{ print(uaddr("app_counter")); }}""")
+    assert done.returncode == 1 and "error[not-available-here]" in done.stderr  # two places
+
+
 def test_listing(program: str) -> None:
     names = [f"usdt:{program}:{name}" for name in ("app:fraction", "app:step", "app:watched", "second:step")]
     assert kernscope("list", f"usdt:{program}:*").stdout.split() == names

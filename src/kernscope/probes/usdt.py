@@ -76,6 +76,20 @@ class _Attached(ProbeKind):
         assert isinstance(opened, str) and isinstance(places, tuple)
         return program_types(kernel, opened, target.name.split(":")[1], places[0][0])
 
+    def user_symbol(self, kernel: "KernelFacts", target: Target, name: str) -> tuple[int, int] | None:
+        """Counted from the probe's place; where it has several, an address says nothing of where the file is mapped."""
+        _, _, _, places, _ = target.key
+        assert isinstance(places, tuple)
+        if len(places) > 1:
+            raise NotImplementedError
+        from .usdt_targets import symbol_in_file
+
+        return symbol_in_file(kernel, target, name)
+
+    def entry_address(self, reader: EventReader, event: object, target: Target) -> "Value":
+        arch = reader.kernel.arch
+        return reader.builder.load(8, reader.context, arch.register_offsets[arch.program_counter])
+
     def check_positional(
         self, kernel: "KernelFacts", targets: Sequence[Target], index: int, span: "Span", report: Report
     ) -> Type | None:

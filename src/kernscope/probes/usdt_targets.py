@@ -3,6 +3,7 @@
 from kernscope.diagnostics import Diagnostic, error, suggest
 from kernscope.elf import ElfError
 from kernscope.elf.usdt import UsdtNote, read_usdt_notes
+from kernscope.kernel.user_files import UserPath
 from kernscope.syntax.ast import AttachPoint
 
 from .base import ProbeKind, Report, Target, has_wildcard, match_names
@@ -15,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kernscope.kernel.interface import KernelFacts
 
-__all__ = ["describe", "expand", "list_matching"]
+__all__ = ["describe", "expand", "list_matching", "symbol_in_file"]
 
 _ANY = "*"
 
@@ -142,6 +143,15 @@ def describe(kernel: "KernelFacts", name: str) -> list[tuple[str, str]]:
                 integer = f"{'' if argument.signed else 'u'}int{8 * argument.size}"
                 texts.setdefault(i, {"4f": "float", "8f": "double"}.get(size.lstrip("-")) or integer)
     return [(text, f"arg{i}") for i, text in sorted(texts.items())]
+
+
+def symbol_in_file(kernel: "KernelFacts", target: Target, name: str) -> tuple[int, int] | None:
+    """How far behind the target's place a variable of its file lies, and its size; None if there is none."""
+    opened, _, _, places, _ = target.key
+    assert isinstance(places, tuple)
+    file = open_user_file(kernel, UserPath(str(opened), str(opened)))
+    found = file.functions().variables(name)
+    return (found[0].address - places[0][2], found[0].size) if found else None
 
 
 def _no_probe(
