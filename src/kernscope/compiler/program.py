@@ -158,6 +158,9 @@ def lower(checked: Checked, kernel: "KernelFacts", bundle: Bundle) -> list[Lower
     groups = _group(checked)
     numbers = _number_probes(groups, bundle)
     _find_shared(checked, groups, storage)
+    if checked.maps and not kernel.has_feature("steady_syscalls"):
+        # A program may even be interrupted by itself: kernels that preempt do so in probes of processes, too.
+        storage.shared.update(info.name for info in checked.maps.values())
     most_keys = checked.config["max_map_keys"]
     assert isinstance(most_keys, int)
     storage.place_maps(checked.maps, bundle.probes, most_keys)
