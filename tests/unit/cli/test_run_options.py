@@ -118,10 +118,10 @@ def test_info_is_set_as_bpftrace_sets_it(
 
 
 def test_listing(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+    asked: list[object] = []
 
-    def list_probes(pattern: str) -> list[str]:
-        asked.append(pattern)
+    def list_probes(pattern: str, pid: int) -> list[str]:
+        asked.append(pattern if not pid else (pattern, pid))
         return [] if "nope" in pattern else ["t:a"]
 
     monkeypatch.setattr(kernscope, "list_probes", list_probes, raising=False)
@@ -130,7 +130,8 @@ def test_listing(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
     assert main(["run", "-lv", "t:*,k:*"]) == 0
     assert capfd.readouterr().out == "t:a\n    char comm[16]\n"
     assert main(["run", "-l"]) == 0 and main(["list", "a", "b"]) == 0
-    assert asked == ["t:*,k:*", "*", "a,b"]
+    assert main(["list", "-p", "7", "uprobe:*:f"]) == 0
+    assert asked == ["t:*,k:*", "*", "a,b", ("uprobe:*:f", 7)]
     capfd.readouterr()
     assert main(["run", "-l", "-e", "x { }"]) == 0
     assert capfd.readouterr().out == "of\nprogram\n"
