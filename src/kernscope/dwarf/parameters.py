@@ -37,6 +37,9 @@ _FRACTIONS = frozenset(
 _PASSED_BY_REFERENCE = 4
 """DW_CC_pass_by_reference: an object of C++ that cannot be copied byte by byte."""
 
+_DEFAULTED_IN_CLASS = 1
+"""DW_DEFAULTED_in_class: `= default` where it is declared, which copies byte by byte if all members do."""
+
 _DEEPEST = 64
 """Bound of typedefs of typedefs, and of structs in structs."""
 
@@ -171,6 +174,48 @@ def _parts(type: Die) -> list[tuple[int, Die]] | None:
     return found
 
 
+def _passed_by_reference(type: Die) -> bool:
+    """Whether a caller makes a copy of an object and passes its address: where C++ says how it is copied or destroyed
+    (Itanium C++ ABI, section 3.1.2.3). Not every compiler notes it.
+    """
+    convention = type.number(Attribute.CALLING_CONVENTION)
+    if convention is not None:
+        return convention == _PASSED_BY_REFERENCE
+    waiting, left = [type], _MOST_TYPES
+    while waiting and left:
+        left -= 1
+        record = waiting.pop()
+        if record.has(Attribute.CONTAINING_TYPE):  # it has virtual functions
+            return True
+        for die in record.children():
+            if die.tag in (Tag.MEMBER, Tag.INHERITANCE):
+                inner = without_names(die.type)
+                if inner is not None and inner.tag == Tag.ARRAY_TYPE:
+                    inner = without_names(inner.type)
+                if inner is not None and inner.tag in _RECORDS:
+                    waiting.append(inner)
+            elif die.tag == Tag.SUBPROGRAM and _copies_or_destroys(die, record):
+                return True
+    return False
+
+
+def _copies_or_destroys(method: Die, record: Die) -> bool:
+    """Whether a method is a destructor, or a constructor from another object, that its author wrote."""
+    if method.flag(Attribute.ARTIFICIAL) or method.number(Attribute.DEFAULTED) == _DEFAULTED_IN_CLASS:
+        return False
+    name = method.text(Attribute.NAME)
+    if name.startswith("~"):
+        return True
+    if name.partition("<")[0] != record.text(Attribute.NAME).partition("<")[0]:
+        return False
+    formal = [die for die in method.children() if die.tag == Tag.FORMAL_PARAMETER][1:3]
+    other = formal[0].type if len(formal) == 1 else None
+    if other is None or other.tag not in (Tag.REFERENCE_TYPE, Tag.RVALUE_REFERENCE_TYPE):
+        return False
+    target = without_names(other.type)
+    return target is not None and target.key == record.key
+
+
 class _X86:
     """Hands out registers and stack of x86-64."""
 
@@ -178,8 +223,9 @@ class _X86:
         self.stack = _WORD  # the return address is first
         self.integers = self.fractions = 0
         result = without_names(function.type)
-        if result is not None and result.tag in _RECORDS and not self._classes(result):
-            self.integers = 1  # where to put the result
+        if result is not None and result.tag in _RECORDS:
+            in_memory = not self._classes(result) or _passed_by_reference(result)
+            self.integers = int(in_memory)  # where to put the result
 
     def place(self, parameters: list[Parameter]) -> None:
         for i, parameter in enumerate(parameters):
@@ -193,8 +239,9 @@ class _X86:
 
     def _place(self, parameter: Parameter, type: Die, size: int) -> None:
         if type.tag in _RECORDS:
-            if type.number(Attribute.CALLING_CONVENTION) == _PASSED_BY_REFERENCE:
+            if _passed_by_reference(type):
                 parameter.by_reference = True
+                size = _WORD
                 classes = ["integer"]
             else:
                 classes = self._classes(type)
@@ -263,9 +310,7 @@ class _Arm:
                 parameter.problem = "it is in a register for floating-point numbers, which cannot be read"
                 return
             self.fractions = _ARM_FRACTIONS
-        elif type.tag in _RECORDS and (
-            size > 16 or type.number(Attribute.CALLING_CONVENTION) == _PASSED_BY_REFERENCE
-        ):
+        elif type.tag in _RECORDS and (size > 16 or _passed_by_reference(type)):
             parameter.by_reference = True
             size = _WORD
         words = (size + _WORD - 1) // _WORD

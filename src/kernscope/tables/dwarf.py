@@ -53,9 +53,11 @@ class Attribute:
     UPPER_BOUND = 0x2F
     ABSTRACT_ORIGIN = 0x31
     BIT_OFFSET = 0x0C
+    ARTIFICIAL = 0x34
     CALLING_CONVENTION = 0x36
     COUNT = 0x37
     DATA_MEMBER_LOCATION = 0x38
+    CONTAINING_TYPE = 0x1D
     DECLARATION = 0x3C
     ENCODING = 0x3E
     EXTERNAL = 0x3F
@@ -69,6 +71,7 @@ class Attribute:
     STR_OFFSETS_BASE = 0x72
     ADDR_BASE = 0x73
     RNGLISTS_BASE = 0x74
+    DEFAULTED = 0x8B
 
 
 class Form:

@@ -83,11 +83,11 @@ class Program:
         self.dwarf = Dwarf(self.elf.content)
         self.types = DwarfTypes(self.dwarf)
 
-    def parameters(self, function: str) -> dict[str, Parameter]:
+    def parameters(self, function: str, machine: str = "x86_64") -> dict[str, Parameter]:
         address, _ = self.elf.symbols().find(function) or (0, 0)
         die = self.dwarf.function_at(address)
         assert die is not None and die.name == function
-        return {p.name: p for p in parameters(die, "x86_64")}
+        return {p.name: p for p in parameters(die, machine)}
 
     def struct(self, name: str) -> Struct:
         found = self.types.struct("struct", name)
@@ -149,6 +149,22 @@ def test_a_large_result_takes_the_first_register(program: Program) -> None:
 
 def test_wide_numbers(program: Program) -> None:
     assert _places(program.parameters("wide")) == {"a": 8, "b": (0, 1), "c": (2,)}
+
+
+def test_arm64_has_eight_registers_and_passes_large_structs_by_pointer(program: Program) -> None:
+    """By table alone: the description of the types is the same as on x86-64 but for `long double`."""
+    arm = "aarch64"
+    assert _places(program.parameters("plain", arm)) == {
+        "name": (0,), "p": (1,), "c": (2,), "flag": (3,), "small": (4,), "us": (5,), "seventh": (6,), "eighth": (7,),
+    }  # fmt: skip
+    found = program.parameters("by_value", arm)
+    assert _places(found) == {"in": (0, 1), "after": (2,), "l": (3,), "last": (4,)}
+    assert found["l"].by_reference and not found["in"].by_reference
+    # two doubles are in two floating-point registers; a double and an integer in two of the others
+    assert _places(program.parameters("fractions", arm)) == {"p": "unreadable", "m": (0, 1), "last": (2,)}
+    assert _places(program.parameters("crowded", arm))["two"] == (5, 6)
+    assert _places(program.parameters("hidden_result", arm)) == {"a": (0,)}
+    assert "not known" in program.parameters("plain", "riscv64")["p"].problem
 
 
 def test_functions_without_parameters_and_places_without_functions(program: Program) -> None:
@@ -251,6 +267,52 @@ def test_damaged_bytes_end_in_an_error_or_in_less(program: Program) -> None:
         sections[name] = memoryview(bytes(content))
         with contextlib.suppress(DwarfError):
             _walk(sections)
+
+
+CPP = r"""
+#include <string>
+namespace ns {
+struct Plain { long a, b; };
+struct Handle { int id; Handle(int i) : id(i) {} Handle(const Handle &o) : id(o.id) {} };
+struct Owner { int id; ~Owner() { id = 0; } };
+struct Holds { Owner inner; };
+struct Defaulted { int id; Defaulted(const Defaulted &) = default; Defaulted() = default; ~Defaulted() = default; };
+struct Virtual { int id; virtual int f() { return id; } };
+struct Shape : Plain { int width; int area(int scale) const; };
+__attribute__((noinline)) int Shape::area(int scale) const { __asm__ volatile("" ::: "memory"); return width * scale; }
+__attribute__((noinline)) int take(Plain p, Handle h, Owner o, Holds s, int last)
+{ __asm__ volatile("" ::: "memory"); return p.a + h.id + o.id + s.inner.id + last; }
+__attribute__((noinline)) int more(Defaulted d, Virtual v, std::string text, int last)
+{ __asm__ volatile("" ::: "memory"); return d.id + v.id + text.size() + last; }
+__attribute__((noinline)) std::string made(int a) { __asm__ volatile("" ::: "memory"); return std::string(a, 'x'); }
+}
+int main() {
+    ns::Shape s{}; ns::Virtual v; v.id = 1; ns::Owner o{1}; ns::Holds h{{1}};
+    return s.area(2) + ns::take({1, 2}, {3}, o, h, 4) + ns::more(ns::Defaulted(), v, "x", 1) + ns::made(3).size();
+}
+"""
+
+
+@pytest.mark.parametrize("compiler", ["g++", "clang++"])
+def test_objects_of_cpp(compiler: str, tmp_path: Path) -> None:
+    """Those that are not copied byte by byte are passed by address, whether the compiler notes it or not."""
+    if shutil.which(compiler) is None:
+        pytest.skip(f"needs {compiler}")
+    (tmp_path / "t.cc").write_text(CPP)
+    subprocess.run([compiler, "-g", "-O1", "-w", "-o", tmp_path / "t", tmp_path / "t.cc"], check=True)
+    program = Program(tmp_path / "t")
+    found = {}
+    for unit in program.dwarf.units:
+        for address in unit.functions():
+            function = program.dwarf.function_at(address)
+            if function is not None and function.name in ("area", "take", "more", "made"):
+                found[function.name] = {p.name: p for p in parameters(function, "x86_64")}
+    assert _places(found["area"]) == {"this": (0,), "scale": (1,)}
+    assert _places(found["take"]) == {"p": (0, 1), "h": (2,), "o": (3,), "s": (4,), "last": (5,)}
+    assert [p.by_reference for p in found["take"].values()] == [False, True, True, True, False]
+    assert _places(found["more"]) == {"d": (0,), "v": (1,), "text": (2,), "last": (3,)}
+    assert [p.by_reference for p in found["more"].values()] == [False, True, True, False]
+    assert _places(found["made"]) == {"a": (1,)}
 
 
 def test_without_debug_information() -> None:
