@@ -70,7 +70,9 @@ def _rows(setup: Setup, program: Program) -> list[Row]:
 
 
 def _raw_tracepoints(setup: Setup, kernel: object) -> Iterator[Program]:
-    names = [n for n in kernel.raw_tracepoints() if not n.startswith("sys_")]  # type: ignore[attr-defined]
+    events = {n for c in kernel.tracepoint_categories() for n in kernel.tracepoints(c)}  # type: ignore[attr-defined]
+    # bpftrace knows those that are events, too.
+    names = [n for n in kernel.raw_tracepoints() if n in events]  # type: ignore[attr-defined]
     for size in SIZES:
         chosen = names[:size] if size > 1 else ["sched_process_exec"]
         yield Program(

@@ -1,4 +1,4 @@
-"""Compare Kernscope, bpftrace and hand-written C: ``python bench/run.py [--quick] [--json FILE] [NAME …]``.
+"""Compare Kernscope, bpftrace and C: ``python bench/run.py [--quick] [--json FILE] [--vm KERNEL] [NAME …]``.
 
 bpftrace takes part when the environment variable BPFTRACE names its command (a wrapper that enters a
 chroot is fine when /tmp is the same folder inside), hand-written C when clang, libbpf-dev and cc are
@@ -69,6 +69,25 @@ def machine() -> str:
     return f"Linux {platform.release()}, {model}, {cpus} CPUs, Python {python}, load {load:.1f}"
 
 
+def in_virtual_machine(name: str, arguments: list[str]) -> int:
+    """The same on another kernel, for kinds that this one does not have; an emulated processor: ratios only."""
+    sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "vm"))
+    import virtual_machine
+    from kernels import kernel_folder
+
+    why = virtual_machine.obstacle()
+    kernel = why or kernel_folder(name, virtual_machine.CACHE)
+    if isinstance(kernel, str):
+        print(f"bench: left out: {kernel}", file=sys.stderr)
+        return 2
+    tracer = os.environ.get("BPFTRACE", "")
+    command = ["env", *([f"BPFTRACE={tracer}"] if tracer else []), sys.executable, __file__, *arguments]
+    outcome = virtual_machine.run(
+        kernel, command, limit_s=1800, show=lambda text: print(text, end="", flush=True)
+    )
+    return 1 if outcome.code is None else outcome.code
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the rows asked for, print the table; 0 when every budget that could be judged is kept."""
     parser = argparse.ArgumentParser(
@@ -76,6 +95,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     parser.add_argument("--json", metavar="FILE", help="also write everything, samples included, as JSON")
+    parser.add_argument(
+        "--vm", metavar="KERNEL", help="run it on a kernel of tests/vm/kernels.py, minutes longer"
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"rows: {', '.join(ROWS)} (default: all)")
     options = parser.parse_args(arguments)
     unknown = [name for name in options.names if name not in ROWS]
@@ -84,6 +106,8 @@ def main(arguments: list[str] | None = None) -> int:
     if os.geteuid() != 0:
         print("bench: left out, tracing needs root", file=sys.stderr)
         return 2
+    if options.vm:
+        return in_virtual_machine(options.vm, [*(["--quick"] if options.quick else []), *options.names])
     # Installed programs have their byte code cached; a shell that forbids it would have us measure Python's
     # compiler instead.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -58,7 +58,10 @@ def test_options_may_be_repeated_and_bundled() -> None:
         (["-f", "xml"], "`-f` is one of text, json, not `xml`"),
         (["-p", "abc"], "`-p abc`: not a whole number"),
         (["-d", "bogus"], "the stages are ast,"),
-        (["--no-feature", "x"], "the features are kprobe_multi, kprobe_session, uprobe_multi, steady_syscalls"),
+        (
+            ["--no-feature", "x"],
+            "the features are kprobe_multi, kprobe_session, uprobe_multi, steady_syscalls",
+        ),
         (["--mode", "x"], "`--mode` is one of codegen,"),
         (["--emit-elf", "x"], "`kernscope compile -o FILE` writes a compiled program"),
         (["--emit-llvm", "x"], "there is no LLVM here"),
