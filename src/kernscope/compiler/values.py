@@ -5,6 +5,7 @@
 
 from collections.abc import Callable, Sequence
 
+from kernscope.catalog.aggregations import AGGREGATIONS
 from kernscope.catalog.base import LowerContext, StringSource
 from kernscope.catalog.builtins import find_builtin
 from kernscope.catalog.functions import FUNCTIONS
@@ -223,10 +224,14 @@ class Values(EventAccess):
         return copy
 
     def _map(self, node: MapRef) -> Value:
-        if node.name not in self.storage.maps:
+        t = self.clause.types.get(node)
+        numberless = (
+            isinstance(t, Aggregate) and not AGGREGATIONS[t.kind].scalar
+        )  # has no number: a statement alone
+        if numberless or node.name not in self.storage.maps:
             for key in node.keys or ():
                 self.value(key)
-            return self.b.const(0)  # nothing is ever assigned to it
+            return self.b.const(0)  # nothing is ever assigned to it, or nothing reads it
         return self.map_read(node)
 
     def map_read(self, node: MapRef, key: Value | None = None) -> Value:

@@ -42,12 +42,12 @@ from kernscope.syntax.ast import (
     While,
     walk,
 )
-from kernscope.types import NONE, Aggregate, Integer, Pointer, String, Struct, Tuple, Type
+from kernscope.types import NONE, Aggregate, Struct, Tuple, Type
 
 from .expressions import ExpressionChecker
 from .model import Clause, MapInfo
 from .model import Variable as VariableInfo
-from .rules import is_number, join, stored
+from .rules import join, stored
 from .typenames import is_sized_by_value
 
 TYPE_CHECKING = False
@@ -232,6 +232,7 @@ class Checker(ExpressionChecker):
             self.diagnostics[known:] = [d for d in self.diagnostics[known:] if d.code not in _OF_PROBES]
             if not self.changed:
                 break
+        self.diagnostics += self.without_type(self.clauses)
 
     def _declare_maps(self) -> None:
         for decl in self.program.map_decls:
@@ -310,6 +311,7 @@ class Checker(ExpressionChecker):
             self.report(error("type-mismatch", f"a variable cannot be `{declared}`", node.type.span))
         variable = self._variable_of(node, node.name, declared)
         if node.value is not None:
+            self.gets_value(variable)
             value_type = self._assigned_type(node.value)
             if value_type is not None:
                 self._widen_variable(variable, value_type, node.value)
@@ -360,11 +362,10 @@ class Checker(ExpressionChecker):
 
     def _widen_variable(self, variable: VariableInfo, t: Type, value: Expr) -> None:
         if variable.declared is not None:
-            self._fit_declared(variable, variable.declared, t, value)
+            self.fit_declared(variable, variable.declared, t, value)
             return
         if variable.type is None:
             variable.type = t
-            self.changed |= variable.awaited
             return
         joined = join(variable.type, t)
         if joined is None:
@@ -380,35 +381,6 @@ class Checker(ExpressionChecker):
         elif joined != variable.type:
             variable.type = joined
             self.changed = True
-
-    def _fit_declared(self, variable: VariableInfo, declared: Type, t: Type, value: Expr) -> None:
-        if isinstance(declared, Pointer) and isinstance(t, Pointer) and join(declared, t) is not None:
-            variable.type = Pointer(declared.target, t.space)
-            return
-        if isinstance(declared, String) and isinstance(t, String) and t.shown_size <= declared.size < t.size:
-            variable.type = t  # it fits but for the byte that tells whether it was cut
-            return
-        constant = self.constant(value)
-        if isinstance(declared, Integer) and constant is not None and isinstance(t, Integer):
-            low = -(1 << (declared.bits - 1)) if declared.signed else 0
-            high = (1 << (declared.bits - declared.signed)) - 1
-            fits = low <= constant <= high
-        else:
-            fits = join(declared, t) == declared
-            if not fits and isinstance(declared, Integer) and isinstance(t, Integer):
-                self.narrowing(variable, declared, t, value)
-                return
-        if not fits:
-            self.report(
-                error(
-                    "type-mismatch",
-                    f"`${variable.name}` is declared as `{declared}`, which does not hold "
-                    + (f"{constant}" if constant is not None else f"every `{t}`"),
-                    value.span,
-                    labels=[(variable.span, "declared here")],
-                    help=f"cast the value: `({declared})…`" if is_number(declared) else None,
-                )
-            )
 
     def assign(self, node: Assign) -> None:
         if isinstance(node.target, MapRef):
@@ -429,6 +401,7 @@ class Checker(ExpressionChecker):
             variable = self._variable_of(node, target.name)
             self.scopes[-1][target.name] = variable
         self.clause.variables[target] = variable
+        self.gets_value(variable)
         if t is not None:
             self._widen_variable(variable, t, node.value)
             self.document(variable, t, node.value)
@@ -518,6 +491,7 @@ class Checker(ExpressionChecker):
         self._loop_with(node.var, variable, node.body)
 
     def _loop_with(self, name: str, variable: VariableInfo, body: Block) -> None:
+        variable.assigned = True
         self.scopes.append({name: variable})
         self._loop_body(body)
         self.scopes.pop()

@@ -4,13 +4,16 @@ Most values have 64 bits here, which gives the same results; what `sizeof`, `typ
 type is the reference's all the same.
 """
 
-from kernscope.diagnostics import warning
+from collections.abc import Sequence
+
+from kernscope.diagnostics import Diagnostic, error, warning
 from kernscope.syntax.ast import Cast, Expr, RecordExpr, Ternary, TupleAccess, TupleExpr, Variable, walk
-from kernscope.types import INT64, Integer, Tuple, Type
+from kernscope.types import INT64, Integer, Pointer, String, Tuple, Type
 
 from .map_types import MapTypes
+from .model import Clause
 from .model import Variable as VariableInfo
-from .rules import join
+from .rules import is_number, join
 
 __all__ = ["DocumentedTypes", "least_bytes"]
 
@@ -53,6 +56,56 @@ class DocumentedTypes(MapTypes):
         if found != variable.documented:
             variable.documented = found
             self.changed = True
+
+    def gets_value(self, variable: VariableInfo) -> None:
+        """Something is assigned; what used the variable before is checked again."""
+        self.changed |= variable.awaited and not variable.assigned
+        variable.assigned = True
+
+    def fit_declared(self, variable: VariableInfo, declared: Type, t: Type, value: Expr) -> None:
+        if isinstance(declared, Pointer) and isinstance(t, Pointer) and join(declared, t) is not None:
+            variable.type = Pointer(declared.target, t.space)
+            return
+        if isinstance(declared, String) and isinstance(t, String) and t.shown_size <= declared.size < t.size:
+            variable.type = t  # it fits but for the byte that tells whether it was cut
+            return
+        constant = self.constant(value)
+        if isinstance(declared, Integer) and constant is not None and isinstance(t, Integer):
+            low = -(1 << (declared.bits - 1)) if declared.signed else 0
+            high = (1 << (declared.bits - declared.signed)) - 1
+            fits = low <= constant <= high
+        else:
+            fits = join(declared, t) == declared
+            if not fits and isinstance(declared, Integer) and isinstance(t, Integer):
+                self.narrowing(variable, declared, t, value)
+                return
+        if not fits:
+            self.report(
+                error(
+                    "type-mismatch",
+                    f"`${variable.name}` is declared as `{declared}`, which does not hold "
+                    + (f"{constant}" if constant is not None else f"every `{t}`"),
+                    value.span,
+                    labels=[(variable.span, "declared here")],
+                    help=f"cast the value: `({declared})…`" if is_number(declared) else None,
+                )
+            )
+
+    def without_type(self, clauses: Sequence[Clause]) -> list[Diagnostic]:
+        """Variables whose type depends on themselves alone: `let $x; $x = $x + 1;`"""
+        if any(found.severity == "error" for found in self.diagnostics):
+            return []
+        return [
+            error(
+                "undefined-variable",
+                f"the type of `${variable.name}` cannot be told from what it is assigned",
+                variable.span,
+                help=f"give it a value or a type: `let ${variable.name}: uint64;`",
+            )
+            for clause in clauses
+            for variable in dict.fromkeys(clause.variables.values())
+            if variable.type is None and variable.awaited
+        ]
 
     def narrowing(self, variable: VariableInfo, declared: Integer, t: Integer, value: Expr) -> None:
         """Warn of a number that a variable with a declared type may not hold."""

@@ -149,6 +149,7 @@ class ExpressionChecker(TypeQuestions):
         if variable.type is None:
             # where the assignment stands later in the text, the next round does not report this
             variable.awaited = True
+        if variable.type is None and not variable.assigned:
             self.report(
                 error(
                     "undefined-variable",

@@ -23,7 +23,17 @@ class Inlined(BlockExpr):
 class Variable:
     """One scratch variable: a name in the block that declares it."""
 
-    __slots__ = ("addressed", "awaited", "declared", "depth", "documented", "name", "span", "type")
+    __slots__ = (
+        "addressed",
+        "assigned",
+        "awaited",
+        "declared",
+        "depth",
+        "documented",
+        "name",
+        "span",
+        "type",
+    )
 
     def __init__(self, name: str, span: Span, depth: int = 0) -> None:
         self.name = name
@@ -37,6 +47,8 @@ class Variable:
         """The type that the reference gives it, which may be narrower: what `sizeof` and `typeinfo` tell."""
         self.addressed = False
         """Whether `&$x` is taken: it is then kept in memory."""
+        self.assigned = False
+        """Whether anything gives it a value, right or wrong."""
         self.awaited = False
         """Whether it is used before the assignment that tells its type: another round is needed then."""
 

@@ -38,6 +38,10 @@ PROGRAMS = {
         "begin { @m[1] = -1; @h = lhist((uint64)@m[1], 0, 2, 1); print(@h); }",
         "@h:\n[2, ...)               1 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@|\n\n",
     ),
+    "histogram as a statement": (
+        "begin { @h = lhist(5, 0, 9, 1); @h; _ = @h; @k[1] = hist(2); @k[{ print(3); 1 }]; { @h } clear(@h); clear(@k); }",
+        "3\n",
+    ),
     "aggregation as a key": ("begin { @c = count(); @m[@c] = 5; print(@m[1]); }", "5\n"),
 }
 
