@@ -100,7 +100,13 @@ class Attach:
     __slots__ = ("function", "kind", "named", "probe", "target")
 
     def __init__(
-        self, kind: str, probe: str, target: tuple[object, ...] = (), *, function: str = "", named: bool = True
+        self,
+        kind: str,
+        probe: str,
+        target: tuple[object, ...] = (),
+        *,
+        function: str = "",
+        named: bool = True,
     ) -> None:
         self.kind, self.probe, self.target = kind, probe, target
         self.function, self.named = function, named
