@@ -103,8 +103,16 @@ class Checker(ExpressionChecker):
         """Make the clauses: each action, once for each way its targets' `args` look."""
         for index, probe in enumerate(self.program.probes):
             targets: list[Target] = []
+            unmatched: list[Diagnostic] = []
             for written in probe.attach_points:
+                known = len(self._target_errors)
                 targets += self._expand(self._with_parameters(written))
+                found = self._target_errors[known:]
+                if "*" in written.text and all(finding.code == "unknown-probe" for finding in found):
+                    unmatched += found  # a pattern may match nothing, as long as another target is there
+                    del self._target_errors[known:]
+            if not targets:
+                self._target_errors += unmatched
             self.target_count += len(targets)
             self._split(probe, index, targets)
         wrong = any(finding.severity == "error" for finding in self._target_errors)
