@@ -48,6 +48,7 @@ def _run(arguments: Arguments) -> int:
             complain(f"tracing {what}; Ctrl-C ends it")
         while not session.wait(None):
             pass
+    sink.write_unfinished(session.maps["@call"])
     if isinstance(sink.error, BrokenPipeError):
         raise sink.error
     for warning in sink.warnings:

@@ -28,6 +28,7 @@ from kernscope.tables.syscalls import NO_RETURN, numbers, syscall_of_tracepoint,
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
 
     Fields = Mapping[str, tuple[tuple[str, str], ...] | None]
     """Tracepoint name (`newstat`) → its arguments' `(C type, name)`, or None where they are not known."""
@@ -88,6 +89,8 @@ class SyscallEvent:
         names, values, texts: of its arguments; `texts` is decoded and may be shorter, since arguments
             that this call does not use are left out.
         result_text: the result, decoded.
+        finished: False for a call that had not returned when the trace ended; nothing is known of its result, nor of
+            what its pointers lead to.
     """
 
     __slots__ = (
@@ -95,6 +98,7 @@ class SyscallEvent:
         "_memory",
         "comm",
         "duration_ns",
+        "finished",
         "name",
         "names",
         "pid",
@@ -107,7 +111,13 @@ class SyscallEvent:
     )
 
     def __init__(
-        self, call: Call, header: Sequence[object], values: Sequence[int], memory: Sequence[object]
+        self,
+        call: Call,
+        header: Sequence[object],
+        values: Sequence[int],
+        memory: Sequence[object],
+        *,
+        finished: bool = True,
     ) -> None:
         _, start, duration, pid, tid, comm, result = header
         assert (
@@ -120,7 +130,8 @@ class SyscallEvent:
         self.start_ns, self.duration_ns, self.pid, self.tid = start, duration, pid, tid
         self.comm = str(comm)
         self.result: int | None = None
-        if call.name not in NO_RETURN:
+        self.finished = finished
+        if finished and call.name not in NO_RETURN:
             assert isinstance(result, int)
             self.result = result
         self._call, self._memory = call, memory
@@ -206,14 +217,15 @@ class Trace:
 
     def _enter(self, call: Call) -> str:
         values = [f"(int64)args.{argument.name}" for argument in call.arguments]
-        return f"{_enter_point(call)} {self._when()}{{ {_remember(values)} }}\n"
+        number = f"(int64){self._numbers.get(call.name, -1)}"
+        return f"{_enter_point(call)} {self._when()}{{ {_remember(values, number)} }}\n"
 
     def _enter_all(self) -> str:
         """One clause for all calls, since one for each would be a very large program."""
         no_return = [f"args.id != {self._numbers[name]}" for name in sorted(NO_RETURN)]
         values = [f"(int64)args.args[{index}]" for index in range(_ARGUMENT_COUNT)]
         when = self._when(" && ".join(no_return))
-        return f"tracepoint:raw_syscalls:sys_enter {when}{{ {_remember(values)} }}\n"
+        return f"tracepoint:raw_syscalls:sys_enter {when}{{ {_remember(values, '(int64)args.id')} }}\n"
 
     def _exits(self, calls: Sequence[Call], many: bool) -> list[str]:
         """Calls whose memory is read in the same way share a clause."""
@@ -243,15 +255,48 @@ class Trace:
         values = value[first : first + min(sent, len(call.arguments))]
         return SyscallEvent(call, value[:_HEADER_COUNT], values, value[first + sent :])
 
+    def unfinished(self, kept: Mapping[Any, Any]) -> list[SyscallEvent]:
+        """The calls that have not returned, in the order of their start.
+
+        `kept` is what is in the map `@call` at the end. Which processes they are of is looked up now.
+        """
+        found = []
+        for tid, entry in sorted(kept.items(), key=lambda entry: entry[1][0]):
+            number = entry[1 + _ARGUMENT_COUNT]
+            call = self._by_number.get(number)
+            if call is None or self.failed:
+                continue
+            pid, comm = _who(tid)
+            values = entry[1 : 1 + len(call.arguments)]
+            header = (number, entry[0], 0, pid, tid, comm, None)
+            found.append(SyscallEvent(call, header, values, (), finished=False))
+        return found
+
 
 def _enter_point(call: Call) -> str:
     return f"tracepoint:syscalls:sys_enter_{tracepoint_of_syscall(call.name)}"
 
 
-def _remember(values: list[str]) -> str:
-    """Keep start time and arguments; all calls have the same type, so that one map serves them."""
+def _remember(values: list[str], number: str) -> str:
+    """Keep start time, arguments and number; all calls have the same type, so that one map serves them."""
     values = values + ["(int64)0"] * (_ARGUMENT_COUNT - len(values))
-    return f"@call[tid] = (nsecs, {', '.join(values)});"
+    return f"@call[tid] = (nsecs, {', '.join([*values, number])});"
+
+
+def _who(tid: int) -> tuple[int, str]:
+    """Process id and name of a thread; the thread's own id and `?` where it is gone."""
+    pid, comm = tid, "?"
+    try:
+        with open(f"/proc/{tid}/status", encoding="utf-8", errors="surrogateescape") as file:
+            for line in file:
+                key, _, value = line.partition(":")
+                if key == "Name":
+                    comm = value.strip()
+                elif key == "Tgid":
+                    return int(value), comm
+    except OSError:
+        pass
+    return pid, comm
 
 
 def _remember_string(call: Call) -> str:

@@ -7,6 +7,11 @@ from kernscope.output.writer import Writer
 from kernscope.syscalls.trace import SyscallEvent, Trace
 from kernscope.syscalls.trace_text import LineWriter, clock_offset_ns, json_line
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
 __all__ = ["TraceSink"]
 
 
@@ -45,6 +50,11 @@ class TraceSink(EventSink):
             self._pending.append(self._text(self._trace.event(event.value)))
         else:
             self._collector.take(event)
+
+    def write_unfinished(self, kept: "Mapping[Any, Any]") -> None:
+        """The calls that had not returned when the session ended; `kept` is its map `@call`."""
+        self._pending += [self._text(event) for event in self._trace.unfinished(kept)]
+        self.flush()
 
     def flush(self) -> None:
         pending, self._pending = self._pending, []

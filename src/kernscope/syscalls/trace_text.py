@@ -30,10 +30,10 @@ class LineWriter:
             self._second = second
             self._clock = time.strftime("%H:%M:%S", time.localtime(second))
         who = str(event.pid) if event.tid == event.pid else f"{event.pid}/{event.tid}"
-        text = (
-            f"{self._clock}.{rest // 1000:06d} {escape_text(event.comm):<{_COMM_COLUMNS}} {who:>7} "
-            f"{event.call_text} = {event.result_text}"
-        )
+        start = f"{self._clock}.{rest // 1000:06d} {escape_text(event.comm):<{_COMM_COLUMNS}} {who:>7} "
+        text = f"{start}{event.call_text} = {event.result_text}"
+        if not event.finished:
+            return f"{start}{event.call_text} <unfinished ...>"
         if event.result is None:
             return text
         return f"{text} <{event.duration_ns / 1e9:.6f}>"
@@ -63,5 +63,6 @@ def json_line(event: SyscallEvent, boot_offset_ns: int) -> str:
             "result": event.result,
             "error": event.error or None,
             "duration_ns": event.duration_ns if event.result is not None else None,
+            **({} if event.finished else {"unfinished": True}),
         }
     )

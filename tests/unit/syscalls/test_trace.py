@@ -190,3 +190,19 @@ def test_sink_writes_lines_and_collects_losses() -> None:
     assert out.data.count(b"\n") == 2 and out.data.endswith(b" = 3 <0.000012>\n")
     sink.event(LostEvent("x", 3, 3))
     assert sink.warnings == ["3 events lost: the ring buffer was full"]
+
+
+def test_calls_that_have_not_returned() -> None:
+    trace = traced("openat")
+    gone = 1 << 30  # above any thread id
+    kept = {
+        gone: (2000, -100, 4096, 0, 0, 0, 0, 257),
+        gone + 1: (1000, 3, 8192, 64, 0, 0, 0, 257),
+        gone + 2: (500, 1, 2, 3, 0, 0, 0, 0),  # read, which nobody asked for
+    }
+    first, second = trace.unfinished(kept)
+    assert (first.start_ns, first.tid, first.pid, first.comm) == (1000, gone + 1, gone + 1, "?")
+    assert LineWriter(0).line(second).endswith("openat(AT_FDCWD, 0x1000, O_RDONLY) <unfinished ...>")
+    parsed = json.loads(json_line(second, 0))
+    assert parsed["unfinished"] is True and parsed["result"] is None and parsed["duration_ns"] is None
+    assert traced("openat", failed=True).unfinished(kept) == []
