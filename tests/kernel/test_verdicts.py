@@ -88,6 +88,19 @@ def test_a_verdict_out_of_a_loop_over_a_map() -> None:
             assert receiver.is_empty()
 
 
+def test_a_verdict_in_a_function_ends_the_action() -> None:
+    with Receiver() as receiver:
+        program = (
+            f"fn refuse($port : uint16) : void {{ if ($port == {receiver.port}) {{ drop(); @never = count(); }} }} "
+            "netfilter:ipv4:input { @n = count(); refuse(udp->dest); @after[udp->dest] = count(); }"
+        )
+        with ks.run(program, settings=ENFORCE) as session:
+            receiver.send(4)
+            assert eventually(lambda: session.maps["@n"].value >= 4)
+            assert receiver.is_empty() and session.maps["@never"].value == 0
+            assert receiver.port not in session.maps["@after"]
+
+
 @pytest.mark.parametrize(("dropping", "counting", "seen"), [(-10, 10, 0), (10, -10, 9)])
 def test_priorities_order_the_probes_of_a_hook(dropping: int, counting: int, seen: int) -> None:
     with Receiver() as receiver:

@@ -255,6 +255,9 @@ class LowerContext(Protocol):
     def leave(self) -> None:
         """End the action, as `return` does."""
 
+    def end_action(self) -> None:
+        """End the action, also out of a function of the program."""
+
     def decide(self, value: int, errno: int) -> None:
         """End the action with a verdict: the program returns `value`; a process that asked gets the error."""
 

@@ -32,10 +32,22 @@ SCRATCH_LIMIT_BYTES = 32 * 1024
 class FunctionState:
     """What belongs to the function being emitted: the program's main function, or the callback of a loop."""
 
-    __slots__ = ("builder", "frame_bytes", "free_slots", "function", "leave", "scratch", "setup", "taken")
+    __slots__ = (
+        "builder",
+        "frame_bytes",
+        "free_slots",
+        "function",
+        "leave",
+        "outside",
+        "scratch",
+        "setup",
+        "taken",
+    )
 
     def __init__(self, function: Function, builder: Builder, leave: Block) -> None:
         self.function, self.builder, self.leave = function, builder, leave
+        self.outside: list[Block] = []
+        """Where `leave` led outside of the functions of the program that code is being emitted in."""
         self.setup: Block | None = None
         """A block before all uses of the scratch area, where its address is looked up."""
         self.scratch: Value | None = None

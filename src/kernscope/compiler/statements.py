@@ -133,10 +133,13 @@ class Statements(RecordSender):
         """Emit a function's body; a `return` in it goes to its end, where its result is read."""
         b = self.b
         done = b.block("returned")
-        outer, self.state.leave = self.state.leave, done
+        state = self.state
+        outer, state.leave = state.leave, done
+        state.outside.append(outer)
         self._open_block(node.block)
         b.jump(done)
-        self.state.leave = outer
+        state.outside.pop()
+        state.leave = outer
         b.seal(done)
         b.position(done)
         return self.value(node.block.result) if node.block.result is not None else b.const(0)
@@ -157,7 +160,11 @@ class Statements(RecordSender):
         self.targets[0].kind.prepare_refusal(self, errno)
         self.decisions.add(value)
         self.b.write_var(RESULT, value)
-        self.leave()
+        self.end_action()
+
+    def end_action(self) -> None:
+        """Go to the end of the action, also out of a function."""
+        self.b.jump((self.state.outside or [self.state.leave])[0])
 
     def count_verdict(self, verdict: str) -> None:
         """Count a verdict in the probes of this section."""

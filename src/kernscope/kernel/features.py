@@ -7,7 +7,7 @@ A probe loads a tiny program, creates a small map or looks for a file; nobody el
 import os
 
 from kernscope.kernel.cache import read_cached, write_cached
-from kernscope.kernel.errors import KernelError, NotSupportedError
+from kernscope.kernel.errors import KernelError, NotSupportedError, VerifierError
 from kernscope.kernel.facts import boot_id, capabilities, kernel_build_id
 
 __all__ = ["Features"]
@@ -56,7 +56,7 @@ class Features:
         return result
 
     def has_helper(self, program_type: int, attach_type: int, number: int) -> bool:
-        """Whether programs of a type may call a helper."""
+        """Whether programs of a type may call a helper; True where none can be loaded, which says why later."""
         name = f"helper-{program_type}-{attach_type}-{number}"
         if name not in self._results:
             from kernscope.kernel.probing import call_helper
@@ -64,8 +64,10 @@ class Features:
             try:
                 call_helper(number, program_type, attach_type)
                 self._results[name] = ""
-            except KernelError as error:
+            except VerifierError as error:
                 self._results[name] = str(error)
+            except KernelError:
+                return True
             self._save()
         return not self._results[name]
 

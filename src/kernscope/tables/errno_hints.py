@@ -7,7 +7,7 @@ import errno as _e
 
 __all__ = ["HINTS", "hint_for"]
 
-_PRIVILEGE = "run as root, or with the capabilities CAP_BPF and CAP_PERFMON"
+_PRIVILEGE = "run as root, or with the capabilities CAP_BPF and CAP_PERFMON (packets: and CAP_NET_ADMIN)"
 
 HINTS: dict[tuple[str, int], str] = {
     ("", _e.EPERM): _PRIVILEGE + "; in a container also check its seccomp profile",

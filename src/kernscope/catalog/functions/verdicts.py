@@ -105,12 +105,12 @@ class _Verdict(Function):
             b.branch_cmp(Cond.ULT, now, b.load(8, lo.global_address(ENFORCE_UNTIL_NS)), enforce, over)
             b.seal(over)
             b.position(over)
-            lo.leave()
+            lo.end_action()
             b.seal(enforce)
             b.position(enforce)
             lo.decide(verdicts.value(self.name, errno), errno)
         else:
-            lo.leave()
+            lo.end_action()
         return None
 
     @staticmethod
@@ -121,7 +121,7 @@ class _Verdict(Function):
         b.branch_cmp(Cond.NE, task_id(lo, process=True), b.load(8, lo.global_address(OWN_PID)), other, own)
         b.seal(own)
         b.position(own)
-        lo.leave()
+        lo.end_action()
         b.seal(other)
         b.position(other)
 
