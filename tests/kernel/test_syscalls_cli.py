@@ -316,15 +316,20 @@ def read_for(fd: int, seconds: float) -> bytes:
     return data
 
 
-def on_terminal(arguments: list[str], seconds: float, interrupt: bool) -> tuple[bytes, int]:
-    """Run the command on a terminal of its own; returns what it wrote there and its exit code."""
+def on_terminal(arguments: list[str], seconds: float, drawings: int = 0) -> tuple[bytes, int]:
+    """Run the command on a terminal of its own; returns what it wrote there and its exit code.
+
+    After so many `drawings` of the table, if it is not 0, it is interrupted.
+    """
     pid, master = pty.fork()
     if pid == 0:
         os.execv(KERNSCOPE[0], [*KERNSCOPE, *arguments])
-    data = read_for(master, seconds)
-    if interrupt:
+    data, end = read_for(master, seconds), time.monotonic() + 30
+    while drawings and data.count(b"system calls,") < drawings and time.monotonic() < end:
+        data += read_for(master, 0.1)
+    if drawings:
         os.write(master, b"\x03")
-    data += read_for(master, 3)
+    data += read_for(master, 30)
     _, status = os.waitpid(pid, 0)
     os.close(master)
     return data, os.waitstatus_to_exitcode(status)
@@ -340,7 +345,7 @@ for _ in range(20):
 
 
 def test_the_live_table_is_redrawn_and_leaves_the_final_one() -> None:
-    data, code = on_terminal(["syscalls", "-i", "300ms"], 2, interrupt=True)
+    data, code = on_terminal(["syscalls", "-i", "300ms"], 1, drawings=3)
     assert code == 0
     text = data.decode()
     assert text.count("system calls,") >= 3, "several drawings and the final one"
@@ -350,18 +355,18 @@ def test_the_live_table_is_redrawn_and_leaves_the_final_one() -> None:
 
 
 def test_hostile_names_do_not_reach_the_terminal() -> None:
-    data, code = on_terminal(["syscalls", "--by", "process", "--", *PYTHON, HOSTILE], 2, interrupt=False)
+    data, code = on_terminal(["syscalls", "--by", "process", "--", *PYTHON, HOSTILE], 2)
     assert code == 0
     assert b"\\x1b[2J\\x1b[1mBAD" in data
     own = {b"\x1b[?25l", b"\x1b[?25h", b"\x1b[K", b"\x1b[J"}
     sequences = set(re.findall(rb"\x1b\[[?0-9;]*[A-Za-z]|\x1b.?", data))
     assert {s for s in sequences if not re.fullmatch(rb"\x1b\[\d+A", s)} <= own
-    data, code = on_terminal(["trace", "openat", "--failed", "--", *PYTHON, HOSTILE], 2, interrupt=False)
+    data, code = on_terminal(["trace", "openat", "--failed", "--", *PYTHON, HOSTILE], 2)
     assert code == 0 and data.count(b"\\x1b]0;title\\x07\\x9b2J") == 20 and b"\x1b" not in data
 
 
 def test_the_table_fits_the_terminal() -> None:
-    data, _ = on_terminal(["syscalls", "-d", "1", "-i", "200ms"], 2, interrupt=False)
+    data, _ = on_terminal(["syscalls", "-d", "1", "-i", "200ms"], 2)
     text = data.decode()
     live = text[: text.rindex("\x1b[?25h")]
     plain = re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", live).replace("\r", "")

@@ -8,8 +8,8 @@ import pytest
 
 from kernscope.output.events import ErrorEvent, LostEvent
 from kernscope.output.histogram import Stats
-from kernscope.syscalls import Filter, Row, Summary, Watcher
 from kernscope.output.quantities import display_width, duration, fit, rate, share
+from kernscope.syscalls import Filter, Row, Summary, Watcher
 from kernscope.syscalls.summary_text import csv_text, json_text, table_lines
 
 READ, OPENAT, EXIT_GROUP = 0, 257, 231  # x86_64
