@@ -150,7 +150,14 @@ class _Parser:
             if value is None:
                 raise _Unreadable(f"the file has no variable `{term}`")
             total += value
-        return total
+        if not -(1 << 63) <= total < 1 << 64:
+            raise _Unreadable(f"`{text}` has more than 64 bits")
+        return total - (1 << 64) if total >> 63 > 0 else total
+
+    def _scale(self, factor: int | None) -> int:
+        if factor not in (1, 2, 4, 8, 16):
+            raise _Unreadable("its index has no such factor")
+        return factor
 
     def _x86_64(self, text: str, *, sized: bool) -> None:
         found = self.found
@@ -172,23 +179,22 @@ class _Parser:
             if len(parts) > 1:
                 found.index = self._register(parts[1].lstrip("%"))[0]
             if len(parts) > 2:
-                found.scale = _number(parts[2]) or 1
+                found.scale = self._scale(_number(parts[2]))
 
     def _aarch64(self, text: str, *, sized: bool) -> None:
         found = self.found
-        constant = _number(text.lstrip("#"))
-        if constant is not None:
-            found.offset = constant
+        if _number(text.lstrip("#")) is not None:
+            found.offset = self._sum(text.lstrip("#"))
         elif text.startswith("["):
             found.in_memory = True
             parts = [part.strip() for part in text.strip("[]").split(",")]
             found.base = self._register(parts[0])[0]
             for part in parts[1:]:
-                offset = _number(part.lstrip("#"))
-                if offset is not None:
-                    found.offset += offset
+                if _number(part.lstrip("#")) is not None:
+                    found.offset = self._sum(part.lstrip("#"))
                 elif part.startswith("lsl"):
-                    found.scale = 1 << (_number(part[3:].strip(" #")) or 0)
+                    shift = _number(part[3:].strip(" #"))
+                    found.scale = self._scale(1 << shift if shift is not None and 0 <= shift < 5 else None)
                 else:
                     found.index = self._register(part)[0]
         else:

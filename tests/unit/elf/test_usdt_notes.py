@@ -1,5 +1,6 @@
 """Static probes' notes: argument texts as compilers write them, and whole files made by gcc and by hand."""
 
+import random
 import shutil
 import struct
 import subprocess
@@ -11,6 +12,7 @@ from made_elf import made_elf, usdt_note
 from kernscope.elf import ElfError, ElfFile
 from kernscope.elf.usdt import has_usdt_notes, read_usdt_notes
 from kernscope.elf.usdt_arguments import UsdtArgument, parse_usdt_arguments
+from kernscope.tables.arch import ARCHITECTURES
 
 SYMBOLS = {"counter": 0x4010, "table": 0x4040}
 
@@ -118,6 +120,50 @@ def test_arm64(text: str, base: str, index: str, scale: int, offset: int, in_mem
     assert not found.problem
     assert (found.base, found.index, found.scale, found.offset) == (base, index, scale, offset)
     assert (found.in_memory, found.size) == (in_memory, size)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["8@$99999999999999999999999", "8@(%rax,%rbx,3)", "8@(%rax,%rbx,)", "8@-99999999999999999999(%rax)"],
+)
+def test_numbers_that_make_no_sense(text: str) -> None:
+    assert _parse(text)[0].problem
+    assert _parse("8@[x1, x2, lsl 999999999999]", "aarch64")[0].problem
+
+
+def test_an_unsigned_constant_is_the_same_bits() -> None:
+    assert _parse("8@$0xffffffffffffffff")[0].offset == -1
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_any_text_is_read_or_has_a_problem(machine: str) -> None:
+    chance = random.Random(7)
+    pieces = [
+        "8",
+        "-4",
+        "@",
+        "%rax",
+        "x1",
+        "(",
+        ")",
+        "[",
+        "]",
+        ",",
+        "$",
+        "counter",
+        "+",
+        "-",
+        " ",
+        "f",
+        ":",
+        "lsl",
+        "#",
+    ]
+    for _ in range(3000):
+        text = "".join(chance.choice(pieces) for _ in range(chance.randrange(1, 9)))
+        for argument in _parse(text, machine):
+            assert argument.problem or argument.size in (1, 2, 4, 8)
+            assert argument.base in ("", *ARCHITECTURES[machine].register_offsets)
 
 
 # --- files -------------------------------------------------------------------------------------------------
