@@ -8,6 +8,7 @@ such links take one perf event per place. How targets are read is in `uprobe_tar
 from collections.abc import Sequence
 
 from kernscope.bundle import Attach
+from kernscope.kernel.errors import NotSupportedError
 from kernscope.tables.bpf import AttachType, ProgramType
 from kernscope.tables.helpers import HELPER_IDS
 from kernscope.types import Struct, StructField
@@ -65,6 +66,9 @@ class _Attached(RegisterKind):
     def user_symbol(self, kernel: "KernelFacts", target: Target, name: str) -> tuple[int, int] | None:
         from .uprobe_targets import symbol_in_file
 
+        if self.at_return and not kernel.has_feature("uprobe_multi"):
+            # bpf_get_func_ip() knows return probes in user space since the same version
+            raise NotSupportedError("uaddr() when a function returns", "Linux 6.6")
         return symbol_in_file(kernel, target, name)
 
     def args(self, kernel: "KernelFacts", target: Target) -> Struct | None:

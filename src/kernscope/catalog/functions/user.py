@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from kernscope.catalog.base import CheckContext, Function, LowerContext
 from kernscope.catalog.functions.checks import literal_text
 from kernscope.diagnostics import error
+from kernscope.kernel.errors import NotSupportedError
 from kernscope.syntax.ast import Call
 from kernscope.types import UINT64, Integer, Pointer, Type
 
@@ -47,6 +48,17 @@ class _Uaddr(Function):
                         f"`uaddr()` does not work in `{target.name}`",
                         call.span,
                         label="only in `uprobe`, `uretprobe` and `usdt`",
+                    )
+                )
+                return Pointer(UINT64, "user")
+            except NotSupportedError as problem:
+                cx.report(
+                    error(
+                        "not-supported-here",
+                        f"`uaddr()` does not work in `{target.name}` on this kernel",
+                        call.span,
+                        notes=f"it needs {problem.needs}",
+                        help="keep the address in a map when the function is entered",
                     )
                 )
                 return Pointer(UINT64, "user")
