@@ -231,6 +231,33 @@ def test_headers_are_laid_out_as_the_kernels_structs(header: object) -> None:
     assert compared or header is ICMP6
 
 
+ACTIONS = [
+    "@[1] = 1; for ($kv : @) { @n[udp->dest, $kv.0] = count(); if (tcp) { drop(); } }",
+    "for ($i : 0..5) { @n[udp->dest] = sum($i); if ($i == 3 && udp) { drop(); } }",
+    "$i = 0; while ($i < 10) { $i++; if (ip->ttl == $i) { drop(); break; } } @ = $i;",
+    "$t = tcp; if ($t && $t->syn) { @[$t->dest] = nsecs; } else { @h = hist(nsecs - @[tcp->source]); }",
+    "$a = ip->saddr; @[$a[0], ip6->saddr[15], $a == ip->daddr, ip6->saddr == ip6->daddr] = count();",
+    "@ = tcp ? tcp->dest : udp->dest; @n = !ip; @t = (ip->ttl, (tcp->seq, udp->len)); exit();",
+    'printf("%s %s %d %s %s\\n", ntop(ip->saddr), ntop(ip6->daddr), tcp->dest, ifname, strftime("%H", nsecs));',
+    "@h = hist(pktlen); @l = lhist(tcp->dest, 0, 65536, 1024); @m = max(ip->ttl); @a = avg(udp->len);",
+]
+
+
+@pytest.mark.parametrize("target", KINDS)
+def test_the_verifier_accepts_what_the_compiler_does(target: str) -> None:
+    kind = (
+        "eth ip ip6 tcp udp icmp icmp6" if target.startswith(("xdp", "tc")) else "ip ip6 tcp udp icmp icmp6"
+    )
+    everything = [
+        f"@{header.name}_{member.name} = {header.name}->{member.name};"
+        for header in HEADERS
+        if header.name in kind.split()
+        for member in header.members
+    ]
+    for action in (*ACTIONS, " ".join(everything)):
+        ks.run(f"{target} {{ {action} }}", settings=ENFORCE).rehearse()
+
+
 # --- the contexts -----------------------------------------------------------------------------------------
 
 
