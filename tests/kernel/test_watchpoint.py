@@ -1,32 +1,17 @@
 """`watchpoint` on the running kernel: every access to an address of a process or of the kernel, counted exactly."""
 
-import ctypes
-import os
 import re
 
 import pytest
 from command_line import Tracer, kernscope, needs_tracing
 from steered import Steered
 
-from kernscope.kernel import AttachError
-from kernscope.kernel.perf import PerfType, perf_event_open
+from kernscope.kernel import Kernel
 
-
-def _obstacle() -> str:
-    """Why addresses cannot be watched on this machine; "" if they can."""
-    here = ctypes.create_string_buffer(8)
-    address = (ctypes.addressof(here) + 7) & ~7
-    try:
-        event = perf_event_open(
-            PerfType.BREAKPOINT, 0, period=1, pid=0, config1=address, config2=8, breakpoint_type=2
-        )
-    except AttachError as error:
-        return f"this machine has no debug registers to watch with: {error}"
-    os.close(event)
-    return ""
-
-
-pytestmark = [needs_tracing, pytest.mark.skipif(bool(_obstacle()), reason=_obstacle() or "none")]
+pytestmark = [
+    needs_tracing,
+    pytest.mark.skipif(not Kernel().has_feature("watchpoint"), reason="this machine has no debug registers"),
+]
 
 _CELLS = """
 import ctypes

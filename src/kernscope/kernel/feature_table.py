@@ -71,6 +71,8 @@ _TABLE = (
     Feature("hardware", "hardware counters", _p.hardware_counter,
             "a processor with a performance monitoring unit that the hypervisor, if any, passes through",
             "software events"),
+    Feature("watchpoint", "watchpoints (debug registers)", _p.debug_registers,
+            "CONFIG_HAVE_HW_BREAKPOINT, and a processor, or a hypervisor, with debug registers"),
     Feature("kprobe", "kernel function probes (kprobe)", _p.kprobe, "CONFIG_KPROBES, CONFIG_KPROBE_EVENTS",
             "tracepoints and raw tracepoints"),
     Feature("kprobe_multi", "many kernel functions at once", _p.kprobe_multi, "Linux 5.18 with CONFIG_FPROBE",

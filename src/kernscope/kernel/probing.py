@@ -131,6 +131,25 @@ def hardware_counter(_: "Kernel") -> None:
     os.close(perf.perf_event_open(perf.PerfType.HARDWARE, 0, period=1 << 30, pid=0, target="cpu-cycles"))
 
 
+def debug_registers(_: "Kernel") -> None:
+    """Watches eight bytes of our own, which nobody writes to."""
+    memory = Buffer(16)
+    address = (memory.address + 7) & ~7
+    writes = 2  # HW_BREAKPOINT_W
+    os.close(
+        perf.perf_event_open(
+            perf.PerfType.BREAKPOINT,
+            0,
+            period=1,
+            pid=0,
+            config1=address,
+            config2=8,
+            breakpoint_type=writes,
+            target="breakpoint",
+        )
+    )
+
+
 def _event_source(name: str) -> None:
     if not os.path.exists(f"/sys/bus/event_source/devices/{name}/type"):
         raise _missing(f"the event source `{name}`, which this kernel does not have")
