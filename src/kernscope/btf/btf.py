@@ -52,7 +52,10 @@ class Btf:
         BtfError: not BTF of this machine's byte order.
     """
 
-    __slots__ = ("_base", "_base_types", "_cache", "_index", "_string_base", "_strings", "_types", "data")
+    __slots__ = (
+        *("_base", "_base_types", "_cache", "_index", "_string_base", "_strings", "_tracepoints", "_types"),
+        "data",
+    )
 
     def __init__(
         self, data: "memoryview | bytes", index: TypeIndex | None = None, base: "Btf | None" = None
@@ -66,6 +69,7 @@ class Btf:
         self.data = view
         self._types = view[header_bytes + type_off : header_bytes + type_off + type_len]
         self._strings = view[header_bytes + str_off : header_bytes + str_off + str_len]
+        self._tracepoints: list[str] | None = None
         if len(self._types) != type_len or len(self._strings) != str_len:
             raise BtfError("BTF is cut off")
         self._index = index
@@ -392,10 +396,12 @@ class Btf:
 
     def raw_tracepoint_names(self) -> list[str]:
         """All raw tracepoints of this BTF, sorted, from its strings (a few ms)."""
-        found = self.strings(_TRACEPOINT_PREFIX)
-        return sorted(
-            text.removeprefix(_TRACEPOINT_PREFIX) for text in found if self.find(Kind.TYPEDEF, text)
-        )
+        if self._tracepoints is None:
+            found = self.strings(_TRACEPOINT_PREFIX)
+            self._tracepoints = sorted(
+                text.removeprefix(_TRACEPOINT_PREFIX) for text in found if self.find(Kind.TYPEDEF, text)
+            )
+        return self._tracepoints
 
     def strings(self, prefix: str) -> set[str]:
         """All names in it that begin so, of whatever kind."""
