@@ -20,6 +20,8 @@ _BASIC = {
 }  # fmt: skip
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _MOST_DEPTH = 200
+_MOST_PARTS = 5000
+"""A name that refers to itself again and again would become longer than memory."""
 
 
 def demangle_rust(name: str) -> str | None:
@@ -27,7 +29,7 @@ def demangle_rust(name: str) -> str | None:
     if name.startswith("_R"):
         try:
             return _V0(name[2:].partition(".")[0]).path(in_value=True)
-        except (ValueError, IndexError, RecursionError):
+        except (ValueError, IndexError, OverflowError, RecursionError):
             return None
     return _legacy(name)
 
@@ -73,9 +75,12 @@ class _V0:
     """One name while it is read; `at` is the place in it."""
 
     def __init__(self, text: str) -> None:
-        self.text, self.at, self.depth = text, 0, 0
+        self.text, self.at, self.depth, self.parts = text, 0, 0, 0
 
     def next(self) -> str:
+        self.parts += 1
+        if self.parts > _MOST_PARTS:
+            raise ValueError("too long")
         c = self.text[self.at]
         self.at += 1
         return c
