@@ -91,7 +91,8 @@ class _Iterator(ProbeKind):
                 )
             )
             return []
-        return [Target(self, f"iter:{name}", (name, point.process))]
+        # `-p` alone chooses what is seen: a command (`-c`) may want to be looked at among others
+        return [Target(self, f"iter:{name}", (name, point.files_of))]
 
     def list_names(self, kernel: "KernelFacts") -> Sequence[str]:
         return [f"iter:{name}" for name in _names(kernel)]
