@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -28,11 +29,12 @@ CACHE = PROJECT / "build" / "vm"
 VIRTIOFSD = ("/usr/lib/qemu/virtiofsd", "/usr/libexec/virtiofsd")
 
 CHOSEN = (
-    "counting tutorial kernel_attach kernel_maps kernel_facts kernel_loops runtime ssa_kernel vm_against_kernel types"
+    "counting tutorial kprobe fentry lsm uprobe usdt iterators counters watchpoint packets verdicts "
+    "kernel_attach kernel_maps kernel_facts kernel_loops runtime ssa_kernel vm_against_kernel types"
 ).split()
 """Of tests/kernel what depends on the kernel most: all of it takes hours on an emulated processor."""
 
-QUICK = tuple(f"tests/kernel/test_{name}.py" for name in ("kernel_attach", "kernel_maps", "kernel_loops"))
+QUICK = tuple(f"tests/kernel/test_{name}.py" for name in ("kernel_loops", "fentry", "lsm", "kernel_attach"))
 """Two minutes of it."""
 
 LIMIT_S = 3600.0
@@ -186,6 +188,7 @@ def main(arguments: list[str]) -> int:
     if why:
         print(f"test-vm: left out: {why}")
         return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # with the machine, not beside it
     worst, lines = 0, []
     for name in names:
         outcome = test_kernel(name, tests, show=_print)
