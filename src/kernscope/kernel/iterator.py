@@ -87,7 +87,7 @@ def attach_iterator(program: Program, name: str, *, process: int = 0, target: st
             raise AttachError(errno.ESRCH, error.command, target, f"there is no process {process}") from None
         if error.errno in (errno.EINVAL, errno.E2BIG) and process:
             hint = "this kernel cannot iterate over one process (Linux 6.1 can): leave out `-p`, and test `ctx.task`"
-            raise AttachError(errno.EINVAL, error.command, target, hint) from None
+            raise AttachError(error.errno, error.command, target, hint) from None
         raise
     # union bpf_attr, iter_create: link_fd, flags.
     file = bpf_result(Command.ITER_CREATE, Buffer(pack("=II", link.fd, 0)))

@@ -22,6 +22,9 @@ def test_the_process_of_a_run() -> None:
     assert bundle.programs[0].attach[0].target == ("task", 42)
     # the kernel leaves out the others: in the program nothing asks for the current process, which is the tracer
     assert "get_current_pid_tgid" not in assembly(bundle.programs[0])
+    # a command is no reason to leave out the others
+    bundle = compile_source(Source("test", "iter:task { @ = count(); }"), FakeKernel(), cpid=42)
+    assert bundle.programs[0].attach[0].target == ("task", 0)
 
 
 def test_the_context_has_the_iterators_type() -> None:
