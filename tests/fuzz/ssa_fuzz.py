@@ -457,9 +457,17 @@ def unsupported(compiled: list, features: frozenset[str]) -> str:
     return ""
 
 
-def check_seed(seed: int, size: int, kernel: Callable[..., tuple[int, bytes] | None] | None = None) -> int:
-    """Generate, compile, run and compare one program; the number of its instructions."""
-    features = (frozenset(), frozenset({"atomics"}), frozenset({"atomics", "v4"}))[seed % 3]
+def check_seed(
+    seed: int,
+    size: int,
+    kernel: Callable[..., tuple[int, bytes] | None] | None = None,
+    without: frozenset[str] = frozenset(),
+) -> int:
+    """Generate, compile, run and compare one program; the number of its instructions.
+
+    `without`: features that the kernel does not have.
+    """
+    features = (frozenset(), frozenset({"atomics"}), frozenset({"atomics", "v4"}))[seed % 3] - without
     graph = seed % 7 == 3 and kernel is None  # the verifier wants to see where such loops end
     module = Generator(seed, size, features, graph).generate()
     ctx, out = initial_data(seed)
