@@ -63,7 +63,8 @@ def build(folder: Path, name: str, source: str, *options: str, compiler: str = "
     text = folder / (name + (".cc" if compiler == "g++" else ".c"))
     text.write_text(source)
     built = folder / name
-    subprocess.run([compiler, "-O1", "-o", str(built), str(text), *options], check=True, timeout=120)
+    command = [compiler, "-O1", "-Wl,--build-id", "-o", str(built), str(text), *options]
+    subprocess.run(command, check=True, timeout=120)
     return str(built)
 
 
@@ -302,7 +303,7 @@ def test_in_a_container(program: str, tmp_path: Path) -> None:
     where.mkdir()
     script = f"mount -t tmpfs none {where} && cp {program} {where}/calls && exec {where}/calls"
     try:
-        running = Waiting("unshare", "--mount", "--pid", "--fork", "sh", "-ec", script)
+        running = Waiting("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", script)
         running.work(0)
     except (AssertionError, BrokenPipeError):
         pytest.skip("no mount and process namespaces can be made here")

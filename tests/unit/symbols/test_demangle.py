@@ -34,10 +34,38 @@ def test_cpp() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["main", "_start", "__libc_malloc", "_Z", "_ZN", "_R", "_RNv", "_RB_", "_RNvB_1a", "", "_RI" * 300],
+    [
+        *("main", "_start", "__libc_malloc", "_Z", "_ZN", "_R", "_RNv", "_RB_", "_RNvB_1a", ""),
+        "_RI" * 300,
+        "_RINvC1a1fKcffffffffffffffffffff_E",
+    ],
 )
 def test_other_names_stay(name: str) -> None:
     assert demangle(name) == name
+
+
+def test_a_name_that_doubles_itself_is_none() -> None:
+    """Each tuple holds the one before it twice, by references to its place."""
+    text = "INvC1a1f"
+    places = []
+    for _ in range(40):
+        places.append(len(text))
+        back = f"B{_base62(places[-2])}" * 2 if len(places) > 1 else "hh"
+        text += f"T{back}E"
+    assert demangle(f"_R{text}E") == f"_R{text}E"
+    assert demangle(f"_R{text[: places[4]]}E").count("u8") == 2 + 4 + 8 + 16
+
+
+def _base62(number: int) -> str:
+    digits = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    if number == 0:
+        return "_"
+    number, text = number - 1, ""
+    while True:
+        number, digit = divmod(number, 62)
+        text = digits[digit] + text
+        if not number:
+            return text + "_"
 
 
 def test_forms_to_name_a_function_by() -> None:
