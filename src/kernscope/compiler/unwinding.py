@@ -65,15 +65,13 @@ _ADDRESS_BITS = 56
 """Of an address in user space at most (five-level page tables)."""
 _PF_KTHREAD = 0x00200000
 """include/linux/sched.h"""
-_USER_STACK = 1 << 8
-"""BPF_F_USER_STACK"""
 
 
 def unwound_stack(lo: "Statements", most: int, *, mark_depth: bool) -> tuple[Value, Value]:
     """Emit the walk; (address of the frames in the scratch area, their size in bytes).
 
     An incomplete stack ends with a word of its own, see INCOMPLETE, also one of more than `most` frames if `mark_depth`
-    says so. A process of which nothing is known yet is followed by frame pointers, and user space is asked about it.
+    says so. Of a process of which nothing is known yet there is the leaf alone, and user space is asked about it.
     """
     return _Walk(lo, most, mark_depth).emit()
 
@@ -175,7 +173,7 @@ class _Walk(StackEmitter):
         self._loop(self.most, self._callback("frame", self._frame), mappings)
         b.jump(done)
         self._go(unknown)
-        self._by_frame_pointers()
+        self._leaf_alone()
         b.jump(done)
         self._go(done)
         self._mark()
@@ -215,13 +213,15 @@ class _Walk(StackEmitter):
             self._set(offset, lo.read_kernel(b.add(registers, at), 8, False))
         self._set(_PC, self._get(_IP))
 
-    def _by_frame_pointers(self) -> None:
-        lo, b = self.lo, self.lo.b
+    def _leaf_alone(self) -> None:
+        """Of a process of which nothing is known: frame pointers would make up what they do not know."""
         self._set(_STATUS, Reason.NOT_MAPPED)
-        got = b.call(
-            HELPER_IDS["get_stack"], lo.context, lo.scratch_at(self.frames), 8 * self.most, _USER_STACK
-        )
-        self._set(COUNT, b.lshr(b.select(b.cmp(Cond.SGT, got, 0), got, 0), 3))
+        self._begin()
+        self._set(_PC, 0)
+        out = self.lo.b.block("no_room")
+        self._keep(self._get(_IP), self.most, out)
+        self.lo.b.jump(out)
+        self._go(out)
 
     def _bounded_count(self) -> Value:
         b = self.lo.b

@@ -68,7 +68,7 @@ def _user_perf(facts: SymbolFacts, address: int, pid: int) -> str:
     if found is None:
         return f"\t{address:x} {address:#x} ([unknown])"
     name = f"{found.name}+{found.offset}" if found.name else f"{address:#x}"
-    return f"\t{address:x} {name} ({found.path})"
+    return f"\t{address:x} {name} ({found.path or '[unknown]'})"
 
 
 def _user_build_id(facts: SymbolFacts, address: int, pid: int) -> str:

@@ -13,9 +13,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kernscope.output.symbolic import SymbolFacts
 
-__all__ = ["UNKNOWN", "Stacks"]
+__all__ = ["GENERATED", "UNKNOWN", "Stacks"]
 
 UNKNOWN = "[unknown]"
+GENERATED = "[generated code]"
+"""Code that a process made itself, of which it says nothing."""
 
 _NO_ADDRESS = 1 << 62
 
@@ -73,8 +75,8 @@ class Stacks:
         symbol = self._symbols.user_symbol(pid, address)
         if symbol is None:
             return Frame(UNKNOWN, "native", address=address)
-        kind = "jit" if symbol.path.startswith("/tmp/perf-") else "native"
-        name = symbol.name
+        kind = "jit" if not symbol.path or symbol.path.startswith("/tmp/perf-") else "native"
+        name = symbol.name if symbol.path else GENERATED
         if not name and symbol.start:  # a function without a name is told by where it begins
             name = f"{symbol.path.rpartition('/')[2]}+{symbol.start:#x}"
         return Frame(name or UNKNOWN, kind, symbol.path, address=symbol.file_address)

@@ -24,7 +24,8 @@ MOST_ADDRESSES = 1 << 18
 
 
 class UserSymbol:
-    """A place in a file that a process has mapped: `name` is empty where the file has no symbol for it.
+    """A place in a file that a process has mapped: `name` is empty where the file has no symbol for it, `path` for code
+    that the process made itself.
 
     `file_address` is the address that the file's own symbol table uses. `start` is where the function begins that it
     is in, where only that is known of it, else 0.
@@ -159,7 +160,7 @@ class UserSymbols:
         if index >= 0 and address < names[index][0] + names[index][1]:
             start, _, name = names[index]
             return UserSymbol(name, address - start, f"/tmp/perf-{pid}.map", address)
-        return None
+        return UserSymbol("", 0, "", address)
 
 
 def _forget_half(known: "dict[Any, Any]", most: int) -> None:
