@@ -13,7 +13,7 @@ A tool is a pair of files here, `NAME.bt` and `NAME.md`. The program opens with 
 
 import os
 
-__all__ = ["GROUPS", "WAITING", "Argument", "Tool", "UnknownTool", "find", "index", "names", "tools"]
+__all__ = ["GROUPS", "Argument", "Tool", "UnknownTool", "find", "index", "names", "tools"]
 
 GROUPS: dict[str, str] = {
     "files": "files: who opens, reads, writes, syncs and removes them",
@@ -27,13 +27,6 @@ GROUPS: dict[str, str] = {
     "kernel": "the kernel itself: system calls, interrupts, deferred work",
 }
 """Group → what one wants to know, in the order of the listing."""
-
-WAITING: dict[str, str] = {
-    "dcsnoop": "look-ups in the cache of names: `kprobe` or `fentry` on lookup_fast and d_lookup",
-    "vfscount": "calls of all functions of the file system layer: `kprobe` on vfs_*",
-    "swapin": "pages that come back from swap, by process: `kprobe` or `fentry` on swap_read_folio",
-}
-"""Classic tools that need probes on functions → what they would show, and on which."""
 
 _HERE = os.path.dirname(__file__)
 
@@ -140,6 +133,4 @@ def index() -> str:
         for tool in members:
             page = f"../src/kernscope/tools/{tool.name}.md"
             lines.append(f"- [`{tool.usage}`]({page}): {tool.title}")
-    lines += ["", "## Not here yet", "", "These need probes on functions, of the kernel or of programs:", ""]
-    lines += [f"- `{name}`: {meaning}" for name, meaning in WAITING.items()]
     return "\n".join(lines) + "\n"
