@@ -339,6 +339,40 @@ def test_sockets_of_a_control_group() -> None:
         os.rmdir(group)
 
 
+# --- refusals in processes --------------------------------------------------------------------------------
+
+CONNECT = """
+import errno, socket, sys
+try:
+    socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+except OSError as error:
+    print(errno.errorcode[error.errno])
+"""
+
+
+def other_process(port: int) -> str:
+    """The error that another process gets which connects to a port where nobody listens."""
+    done = subprocess.run(
+        [sys.executable, "-c", CONNECT, str(port)], capture_output=True, text=True, timeout=60
+    )
+    return done.stdout.strip()
+
+
+def test_the_tracers_own_process_is_never_refused() -> None:
+    if KERNEL.cgroup_folder("/") is None:
+        pytest.skip("no control groups of version 2 here")
+    port = 61_234
+    program = f"cgroup:/:connect4 /args.user_port == {port}/ {{ @[pid] = count(); deny(EHOSTDOWN); }}"
+    with ks.run(program, settings=ENFORCE) as session:
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port))
+        assert other_process(port) == "EHOSTDOWN"
+        assert session.maps["@"].snapshot()[os.getpid()] == 1
+    assert other_process(port) == "ECONNREFUSED"
+    with ks.run(program, dry_run=True) as session:
+        assert other_process(port) == "ECONNREFUSED"
+
+
 # --- what goes wrong --------------------------------------------------------------------------------------
 
 
