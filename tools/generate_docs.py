@@ -12,7 +12,6 @@ from pathlib import Path
 from kernscope.catalog.aggregations import AGGREGATIONS
 from kernscope.catalog.builtins import BUILTINS
 from kernscope.catalog.functions import FUNCTIONS
-from kernscope.catalog.functions import PLANNED as PLANNED_NAMES
 from kernscope.cli import COMMANDS, command_named
 from kernscope.diagnostics.codes import code_names, explain, title
 from kernscope.kernel.feature_table import FEATURES
@@ -87,11 +86,6 @@ def settings() -> str:
         effect = f"; {setting.effect}" if setting.effect else ""
         rows.append((code(name), code(str(default)), f"{setting.doc}{choices}{effect}"))
     return table(("setting", "default", "meaning"), rows)
-
-
-def planned() -> str:
-    names = sorted(PLANNED_NAMES - set(FUNCTIONS) - set(BUILTINS))
-    return f"Functions and built-ins: {', '.join(f'`{name}`' for name in names)}.\n"
 
 
 def errors() -> str:
@@ -175,7 +169,6 @@ PARTS: dict[str, Callable[[], str]] = {
     "functions": functions,
     "aggregations": aggregations,
     "settings": settings,
-    "planned": planned,
     "errors": errors,
     "conformance": conformance,
     "kernels": kernels,

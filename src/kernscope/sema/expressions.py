@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from kernscope.catalog.aggregations import AGGREGATIONS
 from kernscope.catalog.builtins import BUILTINS, find_builtin
-from kernscope.catalog.functions import FUNCTIONS, PLANNED
+from kernscope.catalog.functions import FUNCTIONS
 from kernscope.diagnostics import error, suggest, warning
 from kernscope.syntax.ast import (
     Binary,
@@ -112,9 +112,6 @@ class ExpressionChecker(TypeQuestions):
         enumerator = self.space.enumerator(node.name)
         if enumerator is not None:
             return enumerator[0]
-        if node.name in PLANNED:
-            self.not_yet(node, f"`{node.name}`")
-            return None
         candidates = [*BUILTINS, *FUNCTIONS, *AGGREGATIONS, *self.space.enumerators]
         near = suggest(node.name, candidates)
         if node.name in FUNCTIONS or node.name in AGGREGATIONS:
@@ -227,10 +224,7 @@ class ExpressionChecker(TypeQuestions):
             return None
         for arg in node.args:
             self.type_of(arg)
-        if node.name in PLANNED:
-            self.not_yet(node, f"`{node.name}()`")
-            return None
-        near = suggest(node.name, [*FUNCTIONS, *AGGREGATIONS, *PLANNED])
+        near = suggest(node.name, [*FUNCTIONS, *AGGREGATIONS, "sizeof", "offsetof"])
         self.report(
             error(
                 "unknown-function",

@@ -4,7 +4,7 @@ import pytest
 
 from kernscope.catalog.aggregations import AGGREGATIONS
 from kernscope.catalog.builtins import BUILTINS
-from kernscope.catalog.functions import FUNCTIONS, PLANNED
+from kernscope.catalog.functions import FUNCTIONS
 
 HELPERS = """
 assert assert_str bswap buf cat cgroup cgroup_path cgroupid clear comm cpid cpu curtask default_str_length delete
@@ -19,18 +19,12 @@ MAP_FUNCTIONS = "avg count hist lhist max min stats sum tseries".split()
 SYNTAX = {"sizeof", "offsetof"}
 """Parsed as expressions of their own, for their arguments may be types."""
 
-NOT_YET = {"kfunc_allowed"}
-
 
 @pytest.mark.parametrize("name", HELPERS)
 def test_helper(name: str) -> None:
     if name in SYNTAX:
         return
-    if name in NOT_YET:
-        assert name in PLANNED
-        return
     assert name in FUNCTIONS or name in BUILTINS
-    assert name not in PLANNED
 
 
 @pytest.mark.parametrize("name", MAP_FUNCTIONS)

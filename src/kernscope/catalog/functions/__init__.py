@@ -26,7 +26,7 @@ from . import (
     verdicts,
 )
 
-__all__ = ["FUNCTIONS", "PLANNED"]
+__all__ = ["FUNCTIONS"]
 
 FUNCTIONS: dict[str, Function] = {
     entry.name: entry
@@ -55,6 +55,3 @@ FUNCTIONS: dict[str, Function] = {
     )
     for entry in room.FUNCTIONS
 }
-
-PLANNED = frozenset("kfunc_allowed sizeof offsetof".split())
-"""Functions and built-ins of the bpftrace language that parse but have no entry yet."""

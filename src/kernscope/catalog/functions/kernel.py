@@ -76,4 +76,17 @@ class _KfuncExist(Function):
         return lo.b.const(self.constant(lo, call) or 0)
 
 
-FUNCTIONS = (_PercpuKaddr(), _KfuncExist())
+class _KfuncAllowed(_KfuncExist):
+    name = "kfunc_allowed"
+    usage = ("kfunc_allowed(NAME)",)
+    doc = (
+        "Whether the kernel's types (BTF) know a function of this name and the probe's programs run in the kernel's "
+        "events; of `begin`, `end` and the like it is false."
+    )
+
+    def constant(self, cx: "CheckContext | LowerContext", call: Call) -> int | None:
+        known = super().constant(cx, call)
+        return known and int(not any(target.kind.runs_in_tracer for target in cx.targets))
+
+
+FUNCTIONS = (_PercpuKaddr(), _KfuncExist(), _KfuncAllowed())
