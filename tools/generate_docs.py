@@ -129,7 +129,7 @@ def conformance() -> str:
 
 
 def kernels() -> str:
-    """One row per program; an error is told below the table, where it is long."""
+    """One row per program; errors are told below the table; what was not run is left empty."""
     columns = kernel_matrix.read()
     told: list[str] = []
 
