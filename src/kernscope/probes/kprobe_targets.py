@@ -154,7 +154,8 @@ def unknown_function(
         help.append(f"trace one of them: `{point.provider}:{made[0]}`")
     else:
         notes.append("functions that the compiler inlined cannot be traced, and modules must be loaded")
-        near = suggest(name, names)
+        # Of tens of thousands of names only those that begin or end alike are compared letter by letter.
+        near = suggest(name, [n for n in names if n[:2] == name[:2] or n[-3:] == name[-3:]])
         parts = [n for n in names if name in n][:3] if len(name) > 3 else []
         if near:
             help.append(f"did you mean `{point.provider}:{near}`?")
