@@ -276,7 +276,7 @@ class ExpressionParser(TypeParser):
                 " or durations (`10ms`)",
             )
 
-    def _parse_string(self) -> Expr:
+    def parse_string(self) -> StringLiteral:
         index = self.index
         span = self.span(index)
         self.index += 1
@@ -504,7 +504,7 @@ _HINTS = {
 _PRIMARY: dict[str, Callable[[ExpressionParser], Expr]] = {
     "name": ExpressionParser._parse_name,
     "number": ExpressionParser._parse_number,
-    "string": ExpressionParser._parse_string,
+    "string": ExpressionParser.parse_string,
     "variable": ExpressionParser._parse_variable,
     "map": ExpressionParser._parse_map,
     "param": ExpressionParser._parse_param,

@@ -431,14 +431,12 @@ class StatementParser(ExpressionParser):
 
     def _parse_import(self, statements: list[Statement]) -> Expr | None:
         from .definitions import Import
-        from .literals import decode_string
 
         start = self.index
         self.index += 1
         if self.kinds[self.index] != "string":
             self.unexpected("the imported file's name in double quotes")
-        path = decode_string(self.text(self.index))
-        self.index += 1
+        path = self.parse_string().value
         statements.append(Import(path, self.span_from(start)))
         self._end_statement(start)
         return None

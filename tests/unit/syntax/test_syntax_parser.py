@@ -346,3 +346,11 @@ def test_a_target_in_the_else_of_a_predicate_is_an_error() -> None:
 def test_slash_in_quotes_of_a_target_begins_no_predicate() -> None:
     with pytest.raises(CompileError):
         parse(Source("test", 'tracepoint:a_%d\\n", x); read /comm == "b; 2 } }"/\n{ print(1) }'))
+
+
+@pytest.mark.parametrize("text", [r'import "a\qb";', r'begin { import "a\qb"; }', r'begin { import "a\\"; }'])
+def test_names_of_imports_are_strings(text: str) -> None:
+    try:
+        parse(Source("test", text))
+    except CompileError as refused:
+        assert [found.code for found in refused.diagnostics] == ["invalid-escape"]
