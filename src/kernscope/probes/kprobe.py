@@ -9,6 +9,7 @@ without kprobes whole functions go to `fentry`, see `kprobe_by_fentry`. How targ
 from collections.abc import Sequence
 
 from kernscope.bundle import Attach
+from kernscope.kernel.functions import KERNEL_ITSELF
 from kernscope.tables.bpf import AttachType, ProgramType
 from kernscope.tables.helpers import HELPER_IDS
 
@@ -176,6 +177,16 @@ class FunctionKind(ProbeKind):
         if not kernel.has_feature("kprobe") and not kernel.has_feature("fentry"):
             return ()
         return [f"{self.providers[0]}:{name}" for name in kernel.functions().names()]
+
+    def describe(self, kernel: "KernelFacts", name: str) -> list[tuple[str, str]]:
+        """The function's parameters, `arg0`, `arg1`, …, as BTF has them; at its return also what it returns."""
+        if not kernel.has_feature("btf"):
+            return []
+        from .function_targets import describe
+
+        module, _, function = name.partition(":")[2].rpartition(":")
+        whole = f"{self.providers[0]}:{module or KERNEL_ITSELF}:{function}"
+        return describe(kernel, whole, with_result=self.at_return)
 
 
 KPROBE = FunctionKind(

@@ -238,6 +238,11 @@ def test_listing() -> None:
     kprobe = next(kind for kind in KINDS if "kprobe" in kind.providers)
     assert "kprobe:vfs_read" in kprobe.list_names(kernel())
     assert kprobe.list_names(kernel(features=ALL_FEATURES - {"fentry"})) == ()
+    assert kprobe.describe(kernel(), "kprobe:vfs_read")[2] == ("unsigned long", "count")
+    assert kprobe.describe(kernel(), "kprobe:nf_tables:nf_hook") == [("struct nft_table *", "table")]
+    assert kprobe.describe(kernel(), "kprobe:twice") == []
+    kretprobe = next(kind for kind in KINDS if "kretprobe" in kind.providers)
+    assert kretprobe.describe(kernel(), "kretprobe:vfs_read")[-1] == ("long", "retval")
 
 
 class RefusingKernel(FakeKernel):
