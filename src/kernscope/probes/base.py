@@ -286,7 +286,7 @@ class ProbeKind:
     def refine(
         self, target: Target, kernel: "KernelFacts", *, needs_args: bool, needs_registers: bool
     ) -> Target:
-        """The target as a cheaper kind serves it, now that it is known whether the action reads `args`, or registers."""
+        """The target as a cheaper kind serves it, now that it is known whether the action reads `args` or registers."""
         return target
 
     def group(self, target: Target, *, needs_args: bool, needs_probe: bool) -> tuple[object, ...]:
