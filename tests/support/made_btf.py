@@ -129,6 +129,8 @@ def _add_functions(m: BtfMaker, known: dict[str, int]) -> None:
     m.kernel_function("take_pair", [("first", known["int"]), ("two", pair), ("names", m.pointer(text))], task)
     m.kernel_function("give_pair", [], pair)
     m.kernel_function("printer", [("format", text), ("", 0)], known["int"])
+    m.kernel_function("take_any", [("p", m.pointer(0))])
+    m.kernel_function("take_const", [("p", m.pointer(m.modifier(Kind.CONST, 0)))])
     hooks = {
         "file_open": m.function([("file", file_pointer)], known["int"]),
         "task_free": m.function([("task", task)]),

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from kernscope.bundle import Attach
 from kernscope.tables.bpf import AttachType, ProgramType
 from kernscope.tables.helpers import HELPER_IDS
-from kernscope.types import Array, Bool, Integer, Pointer, String, Struct, StructField, Type
+from kernscope.types import UINT64, Array, Bool, Integer, Pointer, String, Struct, StructField, Type
 
 from .base import EventReader, KnownPointer, ProbeKind, ProgramShape, Report, Target
 from .registers import number_of_cookie
@@ -57,8 +57,10 @@ class TypedFunctionKind(ProbeKind):
     # --- programs ------------------------------------------------------------------------------------------
 
     def group(self, target: Target, *, needs_args: bool, needs_probe: bool) -> tuple[object, ...]:
-        """One program for all, but what it returns lies behind the arguments."""
-        which = target.name if needs_probe and not target.key[4] else ""
+        """One program for all that have their results in the same place, behind the arguments; where the kernel does
+        not say which function was hit, one for each.
+        """
+        which = "" if target.key[4] else target.name
         return (*self.providers[:1], target.key[3] if self.at_return else 0, which)
 
     def shape(self, kernel: "KernelFacts", targets: Sequence[Target]) -> ProgramShape:
@@ -95,21 +97,26 @@ class TypedFunctionKind(ProbeKind):
     def load_arg(self, reader: EventReader, event: object, field: StructField, target: Target) -> "Value":
         from .function_targets import parameter
 
-        return _word(reader, parameter(reader.kernel, target, field.name), field.type)
+        found = [parameter(reader.kernel, t, field.name) for t in reader.targets]
+        return _word(reader, found, field.type)
 
     def load_positional(self, reader: EventReader, event: object, index: int, target: Target) -> "Value":
-        from kernscope.types import UINT64
-
         from .function_targets import function_of
 
-        return _word(reader, function_of(reader.kernel, target).parameters[index], UINT64)
+        found = [function_of(reader.kernel, t).parameters[index] for t in reader.targets]
+        return _word(reader, found, UINT64)
 
     def load_retval(self, reader: EventReader, event: object, target: Target) -> "Value":
         from .function_targets import function_of
 
         t = self.retval(reader.kernel, target)
         assert t is not None
-        return _word(reader, function_of(reader.kernel, target).result, t)
+        return _word(reader, [function_of(reader.kernel, t).result for t in reader.targets], t)
+
+    def func_address(self, reader: EventReader, event: object, target: Target) -> "Value":
+        if target.key[4] and reader.kernel.has_feature("get_func_ip"):
+            return reader.builder.call(HELPER_IDS["get_func_ip"], reader.context)
+        return reader.builder.const(reader.kernel.symbol_address(str(target.key[1])) or 0)
 
     def attach(self, kernel: "KernelAccess", attach: Attach, program: "Program") -> "list[Link]":
         from .function_targets import attach_function
@@ -121,23 +128,24 @@ def _in_order(targets: Sequence[Target]) -> list[Target]:
     return sorted(targets, key=lambda target: target.name)
 
 
-def _word(reader: EventReader, parameter: "Parameter", t: Type) -> "Value":
+def _word(reader: EventReader, places: "Sequence[Parameter]", t: Type) -> "Value":
     """A value of the context: 64-bit words, of which an integer fills the lower part; for types kept in memory, the
-    address of a copy.
+    address of a copy. `places` has it for each function that the code is for: they are at the same offset, but the
+    verifier may know more of some.
     """
-    b, offset = reader.builder, 8 * parameter.slot
+    b, offset = reader.builder, 8 * places[0].slot
     if isinstance(t, Struct | Array | String):
         copy = reader.place(t)
         for at in range(0, t.size, 8):
             b.store(8, copy, b.load(8, reader.context, offset + at), at)
         return copy
-    if parameter.struct:
-        return b.opaque(b.load(8, reader.context, offset, pointer_result=True))
-    if parameter.is_plain:
-        value = b.load(8, reader.context, offset)
-    else:
+    if not all(place.is_plain for place in places):
         # A pointer that the verifier has no type for, such as `char **`: it refuses the load, but not the address.
         value = reader.read_kernel(b.ptr_add(reader.context, offset), 8, False)
+    elif any(place.struct for place in places):
+        return b.opaque(b.load(8, reader.context, offset, pointer_result=True))
+    else:
+        value = b.load(8, reader.context, offset)
     if isinstance(t, Bool):
         return b.and_(value, 0xFF)
     return b.ext(value, t.bits, t.signed) if isinstance(t, Integer) and t.bits < 64 else value
@@ -183,16 +191,14 @@ class _Function(TypedFunctionKind):
     def may_resolve_paths(self, kernel: "KernelFacts", target: Target) -> bool:
         return target.key[1] in _WITH_PATHS
 
-    def func_address(self, reader: EventReader, event: object, target: Target) -> "Value":
-        return reader.builder.call(HELPER_IDS["get_func_ip"], reader.context)
-
     def known_pointer(
         self, reader: EventReader, event: object, field: StructField, target: Target
     ) -> KnownPointer | None:
         from .function_targets import function_of, parameter
 
         found = parameter(reader.kernel, target, field.name)
-        if not found.struct or not isinstance(field.type, Pointer):
+        known = all(parameter(reader.kernel, t, field.name).struct for t in reader.targets)
+        if not known or not isinstance(field.type, Pointer):
             return None
         value = reader.builder.load(8, reader.context, 8 * found.slot, pointer_result=True)
         return KnownPointer(value, function_of(reader.kernel, target).btf, found.struct)

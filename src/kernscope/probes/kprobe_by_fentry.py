@@ -2,7 +2,6 @@
 
 from kernscope.kernel.functions import KERNEL_ITSELF
 from kernscope.tables.bpf import AttachType
-from kernscope.tables.helpers import HELPER_IDS
 from kernscope.types import UINT64, Struct, Type
 
 from .base import EventReader, Report, Target
@@ -47,9 +46,6 @@ class _ByFentry(TypedFunctionKind):
         # What a `void` function leaves in the register of the result is nobody's; here it is 0.
         known = super().retval(reader.kernel, target)
         return super().load_retval(reader, event, target) if known is not None else reader.builder.const(0)
-
-    def func_address(self, reader: EventReader, event: object, target: Target) -> "Value":
-        return reader.builder.call(HELPER_IDS["get_func_ip"], reader.context)
 
 
 BY_FENTRY = (
