@@ -39,7 +39,8 @@ PROGRAMS = {
         "@h:\n[2, ...)               1 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@|\n\n",
     ),
     "histogram as a statement": (
-        "begin { @h = lhist(5, 0, 9, 1); @h; _ = @h; @k[1] = hist(2); @k[{ print(3); 1 }]; { @h } clear(@h); clear(@k); }",
+        "begin { @h = lhist(5, 0, 9, 1); @h; _ = @h; @k[1] = hist(2); @k[{ print(3); 1 }]; { @h } clear(@h);"
+        " clear(@k); }",
         "3\n",
     ),
     "aggregation as a key": ("begin { @c = count(); @m[@c] = 5; print(@m[1]); }", "5\n"),
