@@ -136,7 +136,9 @@ class KernelFunctions:
             elif here < following:
                 following = here
         if not start and following == 1 << 64:
-            raise NotSupportedError("reading the kernel's symbols", "CAP_SYSLOG and sysctl kernel.kptr_restrict below 2")
+            raise NotSupportedError(
+                "reading the kernel's symbols", "CAP_SYSLOG and sysctl kernel.kptr_restrict below 2"
+            )
         return (name.decode("utf-8", "surrogateescape"), address - start, following - start) if name else None
 
     def injectable(self) -> set[str] | None:
