@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from kernscope.ssa import Value
 
 __all__ = [
+    "Argument",
     "ProgramTypes",
     "absent_argument",
-    "program_types",
-    "Argument",
     "describe_function",
     "file_types",
     "function_arguments",
     "load_argument",
+    "program_types",
     "target_arguments",
 ]
 
