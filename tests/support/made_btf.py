@@ -18,7 +18,7 @@ class BtfMaker:
     def __init__(self, base: Btf | None = None) -> None:
         self._types = b""
         self._base = base
-        self._strings = bytearray(1)
+        self._strings = bytearray(1 if base is None else 0)
         self._count = len(base) - 1 if base is not None else 0
         self._string_base = len(base._strings) if base is not None else 0
         self._fixed: dict[str, int] = {}
@@ -26,9 +26,9 @@ class BtfMaker:
     def _string(self, text: str) -> int:
         if not text:
             return 0
-        place = bytes(self._strings).find(b"\0" + text.encode() + b"\0")
+        place = (b"\0" + bytes(self._strings)).find(b"\0" + text.encode() + b"\0")
         if place >= 0:
-            return self._string_base + place + 1
+            return self._string_base + place
         self._strings += text.encode() + b"\0"
         return self._string_base + len(self._strings) - 1 - len(text.encode())
 

@@ -142,7 +142,11 @@ class Btf:
         """Whether any type or member of its own can have this name: a quick no, without the index."""
         wanted = b"\0" + name.encode("utf-8", "surrogateescape") + b"\0"
         base = self._base
-        return wanted in bytes(self._strings) or (base is not None and base.may_have(name))
+        return wanted in self._all_strings() or (base is not None and base.may_have(name))
+
+    def _all_strings(self) -> bytes:
+        """Its own strings, each behind a NUL: those of split BTF begin with the first one."""
+        return b"\0" + bytes(self._strings)
 
     @property
     def first_own(self) -> int:
@@ -351,10 +355,10 @@ class Btf:
         """The enum that has an enumerator called `name`, and its value (a search through the bytes: some ms)."""
         if self._base is not None and (found := self._base.find_enumerator(name)):
             return found
-        place = bytes(self._strings).find(b"\0" + name.encode() + b"\0")
+        place = self._all_strings().find(b"\0" + name.encode() + b"\0")
         if place < 0 or not name:
             return None
-        wanted, types = _WORD.pack(place + 1 + self._string_base), bytes(self._types)
+        wanted, types = _WORD.pack(place + self._string_base), bytes(self._types)
         offsets = self.index.offsets
         position = types.find(wanted)
         while position >= 0:
@@ -405,7 +409,7 @@ class Btf:
 
     def strings(self, prefix: str) -> set[str]:
         """All names in it that begin so, of whatever kind."""
-        start, strings = b"\0" + prefix.encode(), bytes(self._strings)
+        start, strings = b"\0" + prefix.encode(), self._all_strings()
         found = set()
         position = strings.find(start)
         while position >= 0:
