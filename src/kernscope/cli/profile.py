@@ -47,6 +47,17 @@ def _what(arguments: Arguments) -> str:
     return ", ".join(parts) or "the whole machine"
 
 
+def _timeline(mode: "kernscope.profiler.Mode", arguments: Arguments, files: list[tuple[str, str]]) -> bool:
+    """Whether samples are wanted with their times: by request, or by a format that shows them."""
+    if arguments.flag("timeline"):
+        if not mode.has_timeline:
+            raise UsageError(f"`profile {mode.name}` adds up what it sees: `--timeline` is for `profile cpu`")
+        return True
+    formats = [format for _, format in files] or [arguments.text("format") or ""]
+    known = kernscope.profiler.FORMATS
+    return mode.has_timeline and any(format in known and known[format].timed for format in formats)
+
+
 def _run(arguments: Arguments) -> int:
     finished = _FINISHED.get(arguments.words[0] if arguments.words else "")
     if finished is not None:
@@ -63,7 +74,9 @@ def _run(arguments: Arguments) -> int:
         )
     except kernscope.profiler.FilterError as error:
         raise UsageError(str(error)) from None
-    options = kernscope.profiler.Options(filter, frequency=arguments.integer("frequency") or 99)
+    options = kernscope.profiler.Options(
+        filter, frequency=arguments.integer("frequency") or 99, timeline=_timeline(mode, arguments, files)
+    )
     collector = kernscope.profiler.Collector(mode, options, what=_what(arguments))
     session = kernscope.run(
         collector.text,
@@ -116,6 +129,7 @@ COMMAND = Command(
         Option("-o --output", "FILE", "write this file; its ending says in which format", many=True),
         Option("-f --format", "FORMAT", "write this format, to standard output without -o",
                choices=("html", "svg", "collapsed", "pprof", "speedscope", "firefox", "perf", "json")),
+        Option("--timeline", "", "keep the time of each sample; formats that show time do so by themselves"),
         Option("--flame", "", "draw a flame graph in the terminal's width"),
         Option("-n --top", "N", "functions in the summary; default 20", convert=positive),
         Option("--comm", "NAME", "only processes of this name"),

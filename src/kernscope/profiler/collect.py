@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from kernscope.output.complaints import WarningCollector
+from kernscope.output.events import Event, ValueEvent
 from kernscope.output.sink import EventSink
 from kernscope.profiler.modes.base import Mode, Options
 from kernscope.profiler.profile import Profile
@@ -46,9 +47,23 @@ class Collector:
         self.mode, self.options, self.what = mode, options, what
         self.text = mode.program(options)
         self._complaints = WarningCollector()
-        self.sink = EventSink(self._complaints.take)
+        self._records: list[tuple[object, ...]] = []
+        self._texts: dict[str, str] = {}
+        self.sink = EventSink(self._take)
         self._stacks: Stacks | None = None
         self._start_ns = self._began = 0
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, ValueEvent) and isinstance(event.value, tuple):
+            # Stacks are long and come again and again: each text is kept once.
+            kept = self._texts
+            self._records.append(
+                tuple(
+                    [kept.setdefault(part, part) if isinstance(part, str) else part for part in event.value]
+                )
+            )
+        else:
+            self._complaints.take(event)
 
     @property
     def warnings(self) -> list[str]:
@@ -75,7 +90,11 @@ class Collector:
         profile.start_ns = self._start_ns
         profile.duration_ns = time.monotonic_ns() - self._began
         profile.lost = self._complaints.lost
-        self.mode.collect(session.maps, self._stacks, profile)
+        if self.options.timeline:
+            # Records may still come in: what is there now is what counts.
+            self.mode.collect_records(list(self._records), self._stacks, profile)
+        else:
+            self.mode.collect(session.maps, self._stacks, profile)
         _tell_incomplete(profile)
         profile.notes += self.warnings
         return profile

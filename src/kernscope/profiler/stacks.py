@@ -29,6 +29,8 @@ class Stacks:
         self._symbols = symbols
         self._kernel: dict[int, Frame] = {}
         self._user: dict[tuple[int, int], Frame] = {}
+        self._cgroups: dict[int, str] = {}
+        self._boot_offset_ns: int | None = None
 
     def frames(self, pid: int, kernel: str, user: str) -> list[Frame]:
         """The whole stack of a thread, the root first: what the process did, then what the kernel did for it.
@@ -46,6 +48,21 @@ class Stacks:
         callee = [self._kernel_frame(word - 1 if at else word) for at, word in enumerate(in_kernel)]
         callee.reverse()
         return found + callee
+
+    def cgroup(self, id: int) -> str:
+        """The path of a control group below the root of its hierarchy; empty where it has none (any more)."""
+        path = self._cgroups.get(id)
+        if path is None:
+            # As `cgroup_path` shows it: `unified:/system.slice/ssh.service`.
+            path = self._cgroups[id] = self._symbols.cgroup_path(id, "unified").partition(":")[2]
+        return path
+
+    def realtime_ns(self, since_boot_ns: int) -> int:
+        """CLOCK_REALTIME of a time by CLOCK_BOOTTIME."""
+        if self._boot_offset_ns is None:
+            offset = self._symbols.boot_offset_ns
+            self._boot_offset_ns = offset if isinstance(offset, int) else offset()
+        return since_boot_ns + self._boot_offset_ns
 
     def _kernel_frame(self, address: int) -> Frame:
         frame = self._kernel.get(address)

@@ -16,12 +16,17 @@ __all__ = ["FORMATS", "Format", "format_for", "write"]
 
 
 class Format:
-    """One entry: `module` has the function `encode(profile) -> bytes`; `suffixes` of files that are of this format."""
+    """One entry: `module` has the function `encode(profile) -> bytes`; `suffixes` of files that are of this format.
 
-    __slots__ = ("doc", "module", "name", "suffixes")
+    `timed` formats are for viewers that show when something was: they want samples with their times.
+    """
 
-    def __init__(self, name: str, module: str, suffixes: tuple[str, ...], doc: str) -> None:
-        self.name, self.module, self.suffixes, self.doc = name, module, suffixes, doc
+    __slots__ = ("doc", "module", "name", "suffixes", "timed")
+
+    def __init__(
+        self, name: str, module: str, suffixes: tuple[str, ...], doc: str, *, timed: bool = False
+    ) -> None:
+        self.name, self.module, self.suffixes, self.doc, self.timed = name, module, suffixes, doc, timed
 
 
 _TABLE = (
@@ -31,9 +36,9 @@ _TABLE = (
     Format(
         "pprof", "pprof", (".pb.gz", ".pprof"), "profile.proto, for `go tool pprof` and what reads its files"
     ),
-    Format("speedscope", "speedscope", (".speedscope.json",), "for https://www.speedscope.app"),
-    Format("firefox", "firefox", (".firefox.json",), "for https://profiler.firefox.com"),
-    Format("perf", "perf_script", (".perf",), "the text of `perf script`"),
+    Format("speedscope", "speedscope", (".speedscope.json",), "for https://www.speedscope.app", timed=True),
+    Format("firefox", "firefox", (".firefox.json",), "for https://profiler.firefox.com", timed=True),
+    Format("perf", "perf_script", (".perf",), "the text of `perf script`", timed=True),
     Format("json", "json_file", (".json",), "all of it; what `profile show` and `profile diff` read"),
 )
 

@@ -7,7 +7,7 @@ from kernscope.selection import Filter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from kernscope.output.histogram import Histogram
     from kernscope.profiler.stacks import Stacks
@@ -31,9 +31,10 @@ class Options:
         frequency: samples per second and CPU.
         wakers: also who ended the waiting.
         minimum_ns: what took less is left out.
+        timeline: a record of each sample with its time, instead of how often each stack was seen.
     """
 
-    __slots__ = ("filter", "frequency", "minimum_ns", "wakers")
+    __slots__ = ("filter", "frequency", "minimum_ns", "timeline", "wakers")
 
     def __init__(
         self,
@@ -42,9 +43,11 @@ class Options:
         frequency: int = 99,
         wakers: bool = False,
         minimum_ns: int = 0,
+        timeline: bool = False,
     ) -> None:
         self.filter = filter or Filter()
         self.frequency, self.wakers, self.minimum_ns = frequency, wakers, minimum_ns
+        self.timeline = timeline
 
 
 MOST_TABLES = 6
@@ -58,6 +61,8 @@ class Mode:
     unit = "samples"
     warning = ""
     """What a user has to know before it runs, such as how much it slows down what it looks at."""
+    has_timeline = False
+    """Whether it can give each sample with its time."""
 
     def program(self, options: Options) -> str:
         """The text of the program that collects."""
@@ -67,12 +72,25 @@ class Mode:
         """Add what the program's maps hold to a profile."""
         raise NotImplementedError
 
+    def collect_records(
+        self, records: Sequence[tuple[object, ...]], stacks: Stacks, profile: Profile
+    ) -> None:
+        """Add what the program printed to a profile: instead of `collect`, with `Options.timeline`."""
+        raise NotImplementedError
 
-def add(profile: Profile, stack: int, key: tuple[object, ...], value: int, count: int = 1) -> None:
+
+def add(
+    profile: Profile,
+    stack: int,
+    key: tuple[object, ...],
+    value: int,
+    count: int = 1,
+    labels: dict[str, str] | None = None,
+) -> None:
     """Add a sample whose map key begins with pid, tid and name."""
     pid, tid, comm = key[:3]
     assert isinstance(pid, int) and isinstance(tid, int)
-    profile.add(Sample(stack, pid, tid, str(comm), value, count))
+    profile.add(Sample(stack, pid, tid, str(comm), value, count, labels=labels))
 
 
 def durations(
