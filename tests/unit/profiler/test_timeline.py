@@ -29,7 +29,7 @@ def test_each_record_is_a_sample() -> None:
     collecting = collector(timeline=True)
     for record in ((3, 4, "work", "", STACK, 7, 0, 50), (3, 4, "work", "", STACK, 8, 1, 90)):
         collecting._take(ValueEvent(record))
-    collecting._take(LostEvent(5))
+    collecting._take(LostEvent("the ring buffer", 5, 5))
     profile = collecting.profile(FinishedSession())
     assert [(s.pid, s.tid, s.comm, s.value, s.count, s.time_ns, s.labels) for s in profile.samples] == [
         (3, 4, "work", 1, 1, 1_050, {"cpu": "0", "cgroup": "/a.slice/b"}),
