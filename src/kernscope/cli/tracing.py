@@ -72,9 +72,9 @@ def _open_output(name: str) -> int:
 
 def _ending_signals() -> tuple[int, ...]:
     """Not SIGHUP where it is ignored, as nohup(1) has it."""
-    import signal
+    import _signal  # type: ignore[import-not-found]  # `signal` makes enumerations of it: 2 ms
 
-    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    ignored = _signal.getsignal(_signal.SIGHUP) == _signal.SIG_IGN
     return _ENDING[1:] if ignored else _ENDING
 
 
