@@ -1,6 +1,11 @@
 """Options of the whole test suite."""
 
 import pytest
+from hypothesis import settings
+
+# A loaded machine is slow now and then; that is no failure of what is tested.
+settings.register_profile("kernscope", deadline=None)
+settings.load_profile("kernscope")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -4,6 +4,7 @@ import ctypes
 import os
 import re
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -202,6 +203,32 @@ def test_what_is_no_control_group() -> None:
     done = kernscope("run", "-e", 'begin { print(cgroupid("/tmp")); exit(); }')
     assert done.returncode == 1
     assert "error[wrong-arguments]: `/tmp` is not the folder of a control group" in done.stderr
+
+
+def test_names_of_other_processes() -> None:
+    """A process, a thread of another name, ids that nobody has; read in programs of several types."""
+    done = threading.Event()
+    ids: list[int] = []
+
+    def wait() -> None:
+        Path("/proc/thread-self/comm").write_text("named-thread")
+        ids.append(threading.get_native_id())
+        started.set()
+        done.wait()
+
+    started = threading.Event()
+    thread = threading.Thread(target=wait)
+    thread.start()
+    started.wait()
+    try:
+        values = f"comm({os.getpid()}), comm({ids[0]}), comm(0), comm(4194304), comm(99999999)"
+        own = Path("/proc/self/comm").read_text().strip()
+        expected = f"({own}, named-thread, N/A, N/A, N/A)"
+        for probe in ("begin", "interval:ms:10", "rawtracepoint:sys_enter", "tracepoint:sched:sched_switch"):
+            assert output(f"{probe} {{ print(({values})); exit(); }}")[0] == expected, probe
+    finally:
+        done.set()
+        thread.join()
 
 
 def test_functions_for_programs() -> None:

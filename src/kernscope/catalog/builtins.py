@@ -305,7 +305,9 @@ class _Arg(Builtin):
         found: Type | None = None
         for kind in dict.fromkeys(target.kind for target in cx.targets):
             if not kind.most_args:
-                return _NotHere(self.name, "raw tracepoints, function probes and static probes").check(cx, node)
+                return _NotHere(self.name, "raw tracepoints, function probes and static probes").check(
+                    cx, node
+                )
             targets = [target for target in cx.targets if target.kind is kind]
             t = kind.check_positional(cx.kernel, targets, self.index, node.span, cx.report)
             if t is None:

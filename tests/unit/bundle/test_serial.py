@@ -130,6 +130,7 @@ class Machine(FixedKernel):
     """A kernel that can be changed."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.other_fields = False
         self.missing: set[str] = set()
 

@@ -87,6 +87,7 @@ class FakeSession:
         "@time": {0: Stats(7, 1000, 7000)},
         "@longest": {0: 4000},
         "@errors": {(0, -9): 2},
+        "@call": {},
     }
 
     bundle = kernscope.Bundle()

@@ -1,8 +1,10 @@
 """Facts about the event's process and probe, and signals to it."""
 
+from sys import byteorder
+
 from kernscope.catalog.base import Builtin, CheckContext, Function, LowerContext
-from kernscope.catalog.functions.checks import string_limit, wants_unsafe
-from kernscope.catalog.task import task_id
+from kernscope.catalog.functions.checks import string_limit, wants_integer, wants_unsafe
+from kernscope.catalog.task import task_id, task_of
 from kernscope.diagnostics import error, suggest
 from kernscope.ssa import Cond
 from kernscope.syntax.ast import Call, Identifier
@@ -17,6 +19,8 @@ __all__ = ["BUILTINS", "COMM_BYTES", "FUNCTIONS"]
 
 COMM_BYTES = 16
 """TASK_COMM_LEN of include/linux/sched.h."""
+
+_NOBODY = b"N/A\0"
 
 _USER_PRIVILEGE = 3
 """The ring of user space in the low bits of the code segment (arch/x86/include/asm/segment.h)."""
@@ -142,20 +146,23 @@ class _PpidOf(_OfTask):
 class _CommOf(Function):
     name = "comm"
     usage = ("comm(PID)",)
-    doc = "Name of the process with an id. It parses, but cannot be compiled yet."
+    doc = "Name of the process or thread with an id (of the first pid namespace), `N/A` where there is none."
     arity = (1, 1)
 
     def check(self, cx: CheckContext, call: Call) -> Type | None:
-        cx.type_of(call.args[0])
-        cx.report(
-            error(
-                "not-yet",
-                "the name of another process cannot be looked up yet",
-                call.span,
-                help="`comm` alone is that of the current thread, `pcomm` that of its parent",
-            )
-        )
+        wants_integer(cx, call, call.args[0])
         return String(COMM_BYTES)
+
+    def lower(self, lo: LowerContext, call: Call) -> "Value | None":
+        b = lo.b
+        task = task_of(lo, b.ext(lo.value(call.args[0]), 32, False))
+        destination = lo.place(String(COMM_BYTES))
+        lo.clear(destination, COMM_BYTES)
+        known = b.cmp(Cond.NE, task, 0)
+        where = b.select(known, b.add(task, lo.member_offset("task_struct", "comm")), 0)
+        lo.read_string(where, "kernel", destination, COMM_BYTES)
+        b.store(4, destination, b.select(known, b.load(4, destination), int.from_bytes(_NOBODY, byteorder)))
+        return destination
 
 
 class _PcommOf(_OfTask):
