@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["KERNEL_STACK_WORDS", "STACK_KINDS", "STACK_RESOLVERS", "ksym", "stack_key", "usym"]
 
+MOST_KNOWN = 65_536
+"""Texts of stacks that are kept at most: programs may run for weeks."""
+
 _MACHINERY = ("bpf_prog_", "bpf_trace_run", "__bpf_trace_", "__traceiter_", "bpf_trampoline_")
 """Functions of the kernel that lie between a tracepoint and its program."""
 
@@ -114,6 +117,8 @@ def _stack(write: Callable[[SymbolFacts, int, int], str]) -> Callable[[SymbolFac
                 if frames and frames[-1] >> 63 and pid:
                     frames = _with_python(facts, frames, pid)
                 text = "\n" + "".join([write(facts, frame, pid) + "\n" for frame in frames])
+                if len(known) >= MOST_KNOWN:
+                    known.clear()
                 known[hash, shape, pid] = text
             return text
 

@@ -53,6 +53,14 @@ class MapView(Mapping["Any", "Any"]):
         content = self.snapshot()
         return content[None] if content else self.shape.default()
 
+    def take(self) -> "dict[Any, Any]":
+        """Like `snapshot`, and forget it: the next one has what came since. Of a map with keys nothing is lost
+        in between."""
+        if self._storage is None:
+            taken, self._final = self._final, {}
+            return taken
+        return dict(self.shape.items(self._storage.take()))
+
     def clear(self) -> None:
         """What `clear(@map)` does."""
         if self._storage is not None:

@@ -23,6 +23,9 @@ __all__ = ["Resolving", "connect"]
 PREPARE_SECONDS = 2.0
 """How long a start waits at most for unwind tables to be read."""
 
+MOST_TAKEN = 65_536
+"""Stacks that are remembered outside of the kernel."""
+
 
 class Resolving:
     """The answers to `SymbolFacts`' questions."""
@@ -34,6 +37,7 @@ class Resolving:
         self._cgroups: dict[tuple[int, str], str] = {}
         self._unwind_tables: UnwindTables | None = None
         self._python: PythonProcesses | None = None
+        self._taken: dict[tuple[int, bytes], bytes] = {}
 
     def kernel_symbol(self, address: int) -> tuple[str, int] | None:
         if self._kernel_symbols is None:
@@ -81,16 +85,21 @@ class Resolving:
             from kernscope.runtime.unwind_tables import UnwindTables
 
             self._unwind_tables = UnwindTables(self._maps)
-        self._unwind_tables.want(pid, page)
-        self.user.remember(pid)
+        mapped = self.user.mapped(pid)
+        self._unwind_tables.want(pid, page, mapped)
         told = self._maps.get(PYTHON_MAP)
         if told is not None:
-            runtime = self.python.find(pid)
+            runtime = self.python.find(pid, mapped)
             if runtime is not None:
                 try:
                     told.update(pack("=I", pid), runtime.packed())
                 except OSError:
                     told.clear()  # more of them than there is room for: those that still run will be met again
+
+    @property
+    def full(self) -> "set[str]":
+        """What programs that walk stacks cannot be told for want of room, in words."""
+        return set() if self._unwind_tables is None else self._unwind_tables.full
 
     def close(self) -> None:
         """Before the maps are closed: nobody works on them any more."""
@@ -123,9 +132,28 @@ class Resolving:
         return self.user.build_id(pid, address)
 
     def stack(self, limit: int, hash: int) -> tuple[int, ...]:
+        key = pack("=Q", hash)
         stored = self._maps.get(f"{STACKS_MAP}{limit}")
-        frames = stored.lookup(pack("=Q", hash)) if stored is not None else None
-        return () if frames is None else unpack(f"={limit}Q", frames)
+        frames = stored.lookup(key) if stored is not None else None
+        if frames is None:
+            frames = self._taken.pop((limit, key), None)
+            if frames is None:
+                return ()
+            self._taken[limit, key] = frames  # the last one used is the last one to go
+            frames = frames.ljust(8 * limit, b"\0")
+        return unpack(f"={limit}Q", frames)
+
+    def take_stacks(self) -> None:
+        """Make room for new stacks in the kernel's maps. Those that were there are remembered here: keys, also some
+        that programs have yet to add to, may refer to them."""
+        for name, stored in self._maps.items():
+            if name.startswith(STACKS_MAP):
+                limit = int(name.removeprefix(STACKS_MAP))
+                for key, frames in stored.take_items():
+                    self._taken.pop((limit, key), None)
+                    self._taken[limit, key] = frames.rstrip(b"\0")
+        for oldest in list(self._taken)[: max(0, len(self._taken) - MOST_TAKEN)]:
+            del self._taken[oldest]
 
 
 def connect(

@@ -114,6 +114,7 @@ class Session:
         self._live = Live(bundle, kernel, attach)
         demangled = bool(bundle.config.get("cpp_demangle", True))
         self._resolving = connect(self.facts, kernel, self._live.maps, demangled=demangled)
+        self._told_full: set[str] = set()
         self._waiter: Waiter | None = None
         self._signal_watch = SignalWatch(self._take_signal)
         self._drain = Drain(None, None, (), self, self._deliver)
@@ -350,6 +351,12 @@ class Session:
         """Read what a function of CPython is called, while its process lives."""
         self._resolving.python.learn(pid, address)
 
+    def take_stacks(self) -> None:
+        """Let the kernel's side forget the stacks it keeps, so that a program that runs on has room for new ones; here
+        they are remembered. To be called after the maps with these stacks have been taken (`MapView.take`)."""
+        if self._state == "running":
+            self._resolving.take_stacks()
+
     def end_soon(self, exit_code: int) -> None:
         """exit(): what is in the rings is still handed over."""
         self.exit_code = exit_code
@@ -450,6 +457,9 @@ class Session:
     def _report(self) -> None:
         news = [*self._repeated.values(), *self._counters.news()]
         self._repeated = {}
+        for what in sorted(self._resolving.full - self._told_full):
+            self._told_full.add(what)
+            news.append(ErrorEvent(f"there is no room for all {what}: some stacks may end too early"))
         for event in news:
             self.emit(event)
         if news:

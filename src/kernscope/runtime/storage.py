@@ -48,6 +48,12 @@ class Storage:
         """Keys and values now, in no particular order; the key of a scalar is None."""
         raise NotImplementedError
 
+    def take(self) -> "dict[Any, Any]":
+        """What `read` gives, forgotten here: of hashes without losing what comes meanwhile."""
+        found = self.read()
+        self.clear()
+        return found
+
     def clear(self) -> None:
         """Forget all keys."""
         raise NotImplementedError
@@ -69,15 +75,25 @@ class HashStorage(Storage):
     """A kernel hash of keys; with aggregations a per-CPU one."""
 
     def read(self) -> "dict[Any, Any]":
+        return self._decoded(self.map.items())
+
+    def take(self) -> "dict[Any, Any]":
+        return self._decoded(self.map.take_items())
+
+    def _decoded(self, items: "list[tuple[bytes, bytes]]") -> "dict[Any, Any]":
         key_of = self.key_of
-        items = self.map.items()
         if key_of is None:
             # A scalar in a hash has one key; its bytes do not matter.
             return {None: self._value(items[0][1])} if items else {}
         if self.aggregation is None:
             value_of = self.value_of
             return {key_of(key): value_of(value) for key, value in items}
-        return {key_of(key): self._value(value) for key, value in items}
+        # Different stacks can read the same: frames of an interpreter replace the addresses in its loop.
+        raw: dict[Any, bytes] = {}
+        for stored, value in items:
+            key = key_of(stored)
+            raw[key] = raw[key] + value if key in raw else value
+        return {key: self._value(cells) for key, cells in raw.items()}
 
     def _value(self, raw: bytes) -> object:
         if self.aggregation is None:
