@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
         def wait(self, timeout: float | None = None) -> bool: ...
 
+        def take_stacks(self) -> None: ...
+
 
 __all__ = ["Collector"]
 
@@ -92,12 +94,18 @@ class Collector:
         profile.lost = self._complaints.lost
         if self.options.timeline:
             # Records may still come in: what is there now is what counts.
-            self.mode.collect_records(list(self._records), self._stacks, profile)
+            self.mode.collect_records(self._records_now(), self._stacks, profile)
         else:
-            self.mode.collect(session.maps, self._stacks, profile)
+            self.mode.collect(self._maps(session), self._stacks, profile)
         _tell_incomplete(profile)
         profile.notes += self.warnings
         return profile
+
+    def _maps(self, session: Session) -> Mapping[str, Mapping[object, object]]:
+        return session.maps
+
+    def _records_now(self) -> list[tuple[object, ...]]:
+        return list(self._records)
 
 
 def _tell_incomplete(profile: Profile) -> None:

@@ -10,7 +10,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["Frame", "Node", "Profile", "Sample"]
+__all__ = ["WOKEN_BY", "Frame", "Node", "Profile", "Sample"]
+
+WOKEN_BY = "[woken by "
+"""How the mark begins above which a stack goes on with that of another thread."""
 
 
 class Frame:
@@ -153,13 +156,20 @@ class Profile:
         whole: dict[tuple[str, str, str], int] = {}
         first = {frame.function: frame for frame in reversed(chosen)}
         for sample in self.samples:
-            keys = [frame.function for frame in self.frames_of(sample) if frame.function in first]
+            keys = [frame.function for frame in self._own_frames(sample) if frame.function in first]
             for key in set(keys):  # a recursive function has each sample once
                 whole[key] = whole.get(key, 0) + sample.value
             if keys:
                 own[keys[-1]] = own.get(keys[-1], 0) + sample.value
         ranked = sorted(whole, key=lambda key: (-own.get(key, 0), -whole[key], key))
         return [(first[key], own.get(key, 0), whole[key]) for key in ranked]
+
+    def _own_frames(self, sample: Sample) -> Iterator[Frame]:
+        """Its stack without that of its waker, to which the time does not belong; the mark between them is in."""
+        for frame in self.frames_of(sample):
+            yield frame
+            if frame.kind == "mark" and frame.name.startswith(WOKEN_BY):
+                return
 
     def tree(self, by: Callable[[Sample], Sequence[str]] | None = None, *, inverted: bool = False) -> Node:
         """All samples as one tree of calls.

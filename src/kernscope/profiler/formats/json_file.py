@@ -13,6 +13,9 @@ __all__ = ["BadProfileFile", "decode", "encode"]
 
 VERSION = 1
 _HEAD = ("mode", "unit", "period_ns", "command", "start_ns", "duration_ns", "lost", "notes")
+_GZIP = b"\x1f\x8b"
+MOST_BYTES = 1 << 30
+"""Of a file once it is unpacked: more would be an attempt to use up our memory."""
 
 
 class BadProfileFile(ValueError):
@@ -25,6 +28,7 @@ def encode(profile: Profile) -> bytes:
     content |= {name: getattr(profile, name) for name in _HEAD}
     content["frames"] = [[f.name, f.kind, f.module, f.file, f.line, f.address] for f in profile.frames]
     content["stacks"] = profile.stacks
+    content["tables"] = profile.tables
     content["samples"] = [
         [s.stack, s.pid, s.tid, s.comm, s.value, s.count, s.time_ns, s.labels] for s in profile.samples
     ]
@@ -32,9 +36,9 @@ def encode(profile: Profile) -> bytes:
 
 
 def decode(data: bytes) -> Profile:
-    """What `encode` wrote. Raises BadProfileFile."""
+    """What `encode` wrote, also when packed by gzip. Raises BadProfileFile."""
     try:
-        content = json.loads(data)
+        content = json.loads(_unpacked(data) if data.startswith(_GZIP) else data)
         if content["kernscope_profile"] != VERSION:
             raise BadProfileFile(f"a profile of version {content['kernscope_profile']}, not {VERSION}")
         profile = Profile(content["mode"], content["unit"])
@@ -42,6 +46,7 @@ def decode(data: bytes) -> Profile:
             setattr(profile, name, content[name])
         frames = [Frame(*frame) for frame in content["frames"]]
         stacks = [profile.stack([frames[number] for number in stack]) for stack in content["stacks"]]
+        profile.tables = [(str(title), list(map(str, lines))) for title, lines in content.get("tables", ())]
         for stack, *rest in content["samples"]:
             profile.add(Sample(stacks[stack], *rest))
     except BadProfileFile:
@@ -49,3 +54,16 @@ def decode(data: bytes) -> Profile:
     except (ValueError, KeyError, TypeError, IndexError, RecursionError) as problem:
         raise BadProfileFile(f"not a profile that `--format json` wrote: {problem}") from None
     return profile
+
+
+def _unpacked(data: bytes) -> bytes:
+    import zlib
+
+    reader = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    try:
+        content = reader.decompress(data, MOST_BYTES)
+    except zlib.error as problem:
+        raise BadProfileFile(f"its gzip data is broken: {problem}") from None
+    if not reader.eof:
+        raise BadProfileFile("its gzip data ends too early, or is more than a profile can be")
+    return content

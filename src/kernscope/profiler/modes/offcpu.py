@@ -3,12 +3,15 @@
 At `sched_switch` the thread that stops is still current, so that its stacks can be taken; what it waits for is told by
 its state and by the kernel functions it is in. The time ends when it runs again. A thread that was only displaced by
 another one, or has been woken and waits for a processor, waits for the run queue: that is counted apart from blocking.
+
+The waker is the thread that is current at `sched_waking`; its stack goes above that of the one that waited, behind a
+mark.
 """
 
 from __future__ import annotations
 
 from kernscope.profiler.modes.base import CONFIG, Mode, Options, add
-from kernscope.profiler.profile import Frame, Profile
+from kernscope.profiler.profile import WOKEN_BY, Frame, Profile
 from kernscope.selection import slashed
 
 TYPE_CHECKING = False
@@ -66,6 +69,42 @@ def cause(kernel: list[str]) -> str:
     return ""
 
 
+_INTERRUPTS = (
+    "asm_sysvec_",
+    "sysvec_",
+    "asm_common_interrupt",
+    "common_interrupt",
+    "__irq_exit_rcu",
+    "do_IRQ",
+)
+
+
+def wakers_frames(stacks: Stacks, waker: tuple[object, ...]) -> list[Frame]:
+    """What lies above a thread that waits: a mark that says who ended it, and the waker's stack, the leaf first.
+
+    A thread that was interrupted by a device or a timer had nothing to do with it: what it did is left out.
+    """
+    pid, comm, kernel, user = waker
+    assert isinstance(pid, int)
+    if not str(kernel).strip() and not str(user).strip():
+        return [Frame(f"{WOKEN_BY}someone unseen]", "mark")]
+    frames = _without_machinery(stacks.frames(pid, str(kernel), str(user)))
+    for at, frame in enumerate(frames):
+        if frame.kind == "kernel" and frame.name.startswith(_INTERRUPTS):
+            return [Frame(f"{WOKEN_BY}an interrupt]", "mark"), *reversed(frames[at:])]
+    return [Frame(f"{WOKEN_BY}{comm} {pid}]", "mark"), *reversed(frames)]
+
+
+_WAKING = frozenset("try_to_wake_up default_wake_function wake_up_process wake_up_state wake_up_q".split())
+
+
+def _without_machinery(frames: list[Frame]) -> list[Frame]:
+    """Without the functions that every waking goes through."""
+    while frames and frames[-1].kind == "kernel" and frames[-1].name in _WAKING:
+        frames.pop()
+    return frames
+
+
 class _OffCpu(Mode):
     name = "offcpu"
     unit = "nanoseconds"
@@ -74,15 +113,13 @@ class _OffCpu(Mode):
         chosen = options.filter
         conditions = " && ".join(part for part in ("tid != 0", chosen.predicate()) if part)
         longer = f"$blocked + $queued >= {options.minimum_ns}"
-        waker = "kstack(raw), ustack(raw), pid, comm" if options.wakers else ""
-        wakers = (
-            f"rawtracepoint:sched_waking {{\n    $woken = args.p->pid;\n"
-            f"    if (@since[$woken] != 0) {{ @waker[$woken] = ({waker}); }}\n}}\n"
-            if options.wakers
-            else ""
-        )
+        blocked, waker = "@stopped[$next]", ""
+        if options.wakers:
+            # what came before is of the waiting before: a waker that was not seen must not be an old one
+            blocked += ", @waker[$next]"
+            waker = " @waker[$woken] = (pid, comm, kstack(raw), ustack(raw));"
         return (
-            CONFIG + chosen.clauses() + wakers + f"rawtracepoint:sched_switch {slashed(conditions)}{{\n"
+            CONFIG + chosen.clauses() + f"rawtracepoint:sched_switch {slashed(conditions)}{{\n"
             "    @stopped[tid] = (pid, tid, comm, kstack(raw), ustack(raw));\n"
             # preempted: it could go on at once, if it had a processor
             "    $runs = args.preempt || args.prev_state == 0;\n"
@@ -91,7 +128,9 @@ class _OffCpu(Mode):
             "}\n"
             "rawtracepoint:sched_waking {\n"
             "    $woken = args.p->pid;\n"
-            "    if (@since[$woken] != 0 && @ready[$woken] == 0) { @ready[$woken] = nsecs; }\n"
+            "    if (@since[$woken] != 0 && @ready[$woken] == 0) {\n"
+            f"        @ready[$woken] = nsecs;{waker}\n"
+            "    }\n"
             "}\n"
             "rawtracepoint:sched_switch {\n"
             "    $next = args.next->pid;\n"
@@ -102,14 +141,15 @@ class _OffCpu(Mode):
             "        $blocked = nsecs - $since - $queued;\n"
             f"        if ({longer}) {{\n"
             "            if ($blocked > 0) {\n"
-            "                @blocked[@stopped[$next]] = sum($blocked);\n"
-            "                @waits[@stopped[$next]] = count();\n"
+            f"                @blocked[{blocked}] = sum($blocked);\n"
+            f"                @waits[{blocked}] = count();\n"
             "            }\n"
             "            if ($queued > 0) { @queued[@stopped[$next]] = sum($queued); }\n"
             "        }\n"
             "        delete(@since, $next);\n"
             "        delete(@ready, $next);\n"
-            "    }\n"
+            + ("        delete(@waker, $next);\n" if options.wakers else "")
+            + "    }\n"
             "}\n"
         )
 
@@ -117,12 +157,16 @@ class _OffCpu(Mode):
         waits = dict(maps["@waits"])
         for key, ns in maps["@blocked"].items():
             assert isinstance(key, tuple) and isinstance(ns, int)
+            count = waits.get(key, 1)
+            woken_by: list[Frame] = []
+            if isinstance(key[0], tuple):  # (the waiting one, its waker)
+                key, waker = key
+                woken_by = wakers_frames(stacks, waker)
             frames = _without_scheduler(stacks.frames(key[0], str(key[3]), str(key[4])))
             reason = cause([frame.name for frame in reversed(frames) if frame.kind == "kernel"])
             if reason:
                 frames.append(Frame(reason, "mark"))
-            count = waits.get(key, 1)
-            add(profile, profile.stack(frames), key, ns, count if isinstance(count, int) else 1)
+            add(profile, profile.stack(frames + woken_by), key, ns, count if isinstance(count, int) else 1)
         for key, ns in maps["@queued"].items():
             assert isinstance(key, tuple) and isinstance(ns, int)
             frames = _without_scheduler(stacks.frames(key[0], str(key[3]), str(key[4])))
