@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from kernscope import probes
 from kernscope.bundle import Bundle, MapSpec, Record
 from kernscope.bundle.globals_layout import EXIT_FLAG, SCRATCH_MAP
 from kernscope.catalog.builtins import find_builtin
@@ -178,7 +177,7 @@ def lower(checked: Checked, kernel: "KernelFacts", bundle: Bundle) -> list[Lower
         program = _Program(kernel, storage, checked, shape.name, scratch_map)
         program.records, program.strings, program.clause_lost = records, bundle.strings, lost
         program.emit(
-            sections, numbers[key], check_exit=exits and kind is not probes.END and not kind.on_demand
+            sections, numbers[key], check_exit=exits and not kind.after_exit and not kind.on_demand
         )
         if kind.limited_helpers:
             check_helper_calls(program.module, shape, kernel, _place(sections))

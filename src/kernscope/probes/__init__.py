@@ -1,32 +1,12 @@
-"""Kinds of probes. A new kind is one file with a `ProbeKind`, named in the table here."""
+"""Kinds of probes. A new kind is one file with its `KINDS`, named in the table here.
+
+A file is loaded when a program names one of its providers: most programs need one or two of the many.
+"""
 
 from kernscope.bundle import Attach
 from kernscope.diagnostics import error, suggest
 
 from .base import ProbeKind, ProgramShape, Report, Target
-from .cgroup import CGROUP
-from .cgroup import SERVERS as CGROUP_SERVERS
-from .counters import HARDWARE, SOFTWARE
-from .functions import FENTRY, FEXIT
-from .iterators import ITER
-from .kprobe import KPROBE, KRETPROBE
-from .kprobe import SERVERS as KPROBE_SERVERS
-from .lifecycle import BEGIN, BENCH, END, SELF, TEST
-from .lsm import LSM
-from .lsm import SERVERS as LSM_SERVERS
-from .netfilter import NETFILTER
-from .rawtracepoint import RAWTRACEPOINT
-from .syscalls import SYSCALL_ENTER, SYSCALL_ENTER_EVENT, SYSCALL_EXIT, SYSCALL_EXIT_EVENT
-from .tc import TC
-from .timer import INTERVAL, PROFILE
-from .tracepoint import BARE_TRACEPOINT, PERF_TRACEPOINT, TRACEPOINT
-from .uprobe import SERVERS as UPROBE_SERVERS
-from .uprobe import UPROBE, URETPROBE
-from .usdt import SERVERS as USDT_SERVERS
-from .usdt import USDT
-from .watchpoint import ASYNC_WATCHPOINT, WATCHPOINT
-from .watchpoint import SERVERS as WATCHPOINT_SERVERS
-from .xdp import XDP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,76 +15,76 @@ if TYPE_CHECKING:
     from kernscope.kernel.program import Program
     from kernscope.syntax.ast import AttachPoint
 
-__all__ = ["END", "KINDS", "ProbeKind", "ProgramShape", "Target", "attach", "expand", "kind_named"]
+    KINDS: tuple[ProbeKind, ...]
+    """What a program can name; loads every kind."""
 
-KINDS: tuple[ProbeKind, ...] = (
-    BEGIN,
-    END,
-    SELF,
-    TEST,
-    BENCH,
-    INTERVAL,
-    PROFILE,
-    KPROBE,
-    KRETPROBE,
-    FENTRY,
-    FEXIT,
-    UPROBE,
-    URETPROBE,
-    USDT,
-    SOFTWARE,
-    HARDWARE,
-    WATCHPOINT,
-    ASYNC_WATCHPOINT,
-    ITER,
-    TRACEPOINT,
-    RAWTRACEPOINT,
-    LSM,
-    NETFILTER,
-    XDP,
-    TC,
-    CGROUP,
-)
-"""What a program can name."""
+__all__ = ["KINDS", "ProbeKind", "ProgramShape", "Target", "attach", "expand", "kind_named"]
 
-_ATTACHED: dict[str, ProbeKind] = {
-    kind.providers[0]: kind
-    for kind in (
-        *KINDS,
-        *CGROUP_SERVERS,
-        *KPROBE_SERVERS,
-        *LSM_SERVERS,
-        *UPROBE_SERVERS,
-        *USDT_SERVERS,
-        *WATCHPOINT_SERVERS,
-        BARE_TRACEPOINT,
-        PERF_TRACEPOINT,
-        SYSCALL_ENTER,
-        SYSCALL_EXIT,
-        SYSCALL_ENTER_EVENT,
-        SYSCALL_EXIT_EVENT,
-    )
+_MODULES = {
+    "lifecycle": "begin BEGIN end END self test bench",
+    "timer": "interval i profile p",
+    "kprobe": "kprobe k kretprobe kr",
+    "functions": "fentry f kfunc fexit fr kretfunc",
+    "uprobe": "uprobe u uretprobe ur",
+    "usdt": "usdt U",
+    "counters": "software s hardware h",
+    "watchpoint": "watchpoint w asyncwatchpoint aw",
+    "iterators": "iter it",
+    "tracepoint": "tracepoint t",
+    "rawtracepoint": "rawtracepoint rt",
+    "lsm": "lsm",
+    "netfilter": "netfilter",
+    "xdp": "xdp",
+    "tc": "tc",
+    "cgroup": "cgroup",
 }
-_BY_PROVIDER: dict[str, ProbeKind] = {name: kind for kind in KINDS for name in kind.providers}
+"""File → the providers of its `KINDS`, names and aliases, in the order in which listings have them. A file may also
+have `SERVERS`: kinds that no program names, by which its targets are attached.
+"""
+
+_HOMES = {provider: module for module, providers in _MODULES.items() for provider in providers.split()}
+_BY_PROVIDER: dict[str, ProbeKind] = {}
+_ATTACHED: dict[str, ProbeKind] = {}
+
+
+def _load(module: str) -> "tuple[ProbeKind, ...]":
+    from importlib import import_module
+
+    loaded = import_module(f".{module}", __name__)
+    kinds: tuple[ProbeKind, ...] = loaded.KINDS
+    for kind in kinds:
+        _BY_PROVIDER.update(dict.fromkeys(kind.providers, kind))
+    for kind in (*kinds, *getattr(loaded, "SERVERS", ())):
+        _ATTACHED[kind.providers[0]] = kind
+    return kinds
+
+
+def __getattr__(name: str) -> object:
+    if name != "KINDS":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return tuple(kind for module in _MODULES for kind in _load(module))
 
 
 def kind_named(provider: str) -> ProbeKind | None:
     """The kind that a provider's name or alias selects."""
+    if provider not in _BY_PROVIDER and provider in _HOMES:
+        _load(_HOMES[provider])
     return _BY_PROVIDER.get(provider)
 
 
 def expand(point: "AttachPoint", kernel: "KernelFacts", report: Report) -> list[Target]:
     """The events that an attach point names. Problems go to `report`; then the list is empty."""
-    kind = _BY_PROVIDER.get(point.provider)
+    kind = kind_named(point.provider)
     if kind is not None:
         return kind.expand(point, kernel, report)
-    near = suggest(point.provider, _BY_PROVIDER)
+    near = suggest(point.provider, _HOMES)
+    kinds: tuple[ProbeKind, ...] = __getattr__("KINDS")  # type: ignore[assignment]
     report(
         error(
             "unknown-probe",
             f"there is no kind of probe `{point.provider}`",
             point.span,
-            notes=f"the kinds are: {', '.join(f'`{k.providers[0]}`' for k in KINDS)}",
+            notes=f"the kinds are: {', '.join(f'`{k.providers[0]}`' for k in kinds)}",
             help=f"did you mean `{near}`?" if near else None,
         )
     )
@@ -113,4 +93,6 @@ def expand(point: "AttachPoint", kernel: "KernelFacts", report: Report) -> list[
 
 def attach(kernel: "KernelAccess", where: Attach, program: "Program") -> "list[Link]":
     """Attach a loaded program to one target. Raises AttachError or KernelError."""
+    if where.kind not in _ATTACHED:  # a program that was compiled before: nothing of it has been named yet
+        __getattr__("KINDS")
     return _ATTACHED[where.kind].attach(kernel, where, program)

@@ -188,6 +188,9 @@ class ProbeKind:
     verdicts: "Verdicts | None" = None
     """What its actions may decide; None where its programs' result means nothing."""
 
+    after_exit = False
+    """Whether it runs when `exit()` has ended everything else: `end`."""
+
     seldom = False
     """Whether it fires so seldom that a small event ring is enough (timers, `begin`)."""
 

@@ -202,3 +202,5 @@ class _Cgroup(ProbeKind):
 
 
 CGROUP = _Cgroup()
+
+KINDS: tuple[ProbeKind, ...] = (CGROUP,)

@@ -156,3 +156,5 @@ HARDWARE = _Counter(
     _HARDWARE_EVENTS,
     "Runs after so many events that the processor counts, for instance `hardware:cache-misses:1e6`.",
 )
+
+KINDS: tuple[ProbeKind, ...] = (SOFTWARE, HARDWARE)

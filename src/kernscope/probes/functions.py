@@ -214,3 +214,5 @@ FEXIT = _Function(
     True,
     "A function of the kernel returns; `args` has its arguments and `retval` what it returns: `fexit:vfs_read`.",
 )
+
+KINDS: tuple[ProbeKind, ...] = (FENTRY, FEXIT)

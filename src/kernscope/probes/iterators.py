@@ -162,3 +162,6 @@ def _names(kernel: "KernelFacts") -> list[str]:
         and btf.find(Kind.FUNC, _FUNCTION + name) is not None
         and btf.find(Kind.STRUCT, f"{_FUNCTION}_{name}") is not None
     )
+
+
+KINDS: tuple[ProbeKind, ...] = (ITER,)

@@ -195,3 +195,5 @@ KPROBE = FunctionKind(
 KRETPROBE = FunctionKind(
     ("kretprobe", "kr"), True, "A function of the kernel returns, for instance `kretprobe:vfs_read`."
 )
+
+KINDS: tuple[ProbeKind, ...] = (KPROBE, KRETPROBE)

@@ -35,10 +35,10 @@ class _RunBySession(ProbeKind):
 
 
 class _Lifecycle(_RunBySession):
-    def __init__(self, name: str, doc: str) -> None:
+    def __init__(self, name: str, doc: str, *, after_exit: bool = False) -> None:
         self.providers = (name, name.upper())
         self.syntax = (name,)
-        self.doc = doc
+        self.doc, self.after_exit = doc, after_exit
 
     def expand(self, point: "AttachPoint", kernel: "KernelFacts", report: Report) -> list[Target]:
         if point.args:
@@ -124,7 +124,9 @@ def _signal_numbers() -> dict[str, int]:
 
 
 BEGIN = _Lifecycle("begin", "Runs once, before the first event of any other probe is handled.")
-END = _Lifecycle("end", "Runs once, when everything else has stopped.")
+END = _Lifecycle("end", "Runs once, when everything else has stopped.", after_exit=True)
 SELF = _Self()
 TEST = _OnDemand("test", "Runs under `--test`; it fails if its action returns another number than 0.")
 BENCH = _OnDemand("bench", "Runs many times under `--bench`, which tells how long it takes.")
+
+KINDS: tuple[ProbeKind, ...] = (BEGIN, END, SELF, TEST, BENCH)

@@ -68,3 +68,5 @@ class _Lsm(ProbeKind):
 
 
 LSM = _Lsm()
+
+KINDS: tuple[ProbeKind, ...] = (LSM,)

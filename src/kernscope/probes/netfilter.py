@@ -208,3 +208,5 @@ def _priority(text: str) -> int | None:
 
 
 NETFILTER = _Netfilter()
+
+KINDS = (NETFILTER,)

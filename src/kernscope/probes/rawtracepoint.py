@@ -142,3 +142,6 @@ def _unknown(point: "AttachPoint", kernel: "KernelFacts", module: str, name: str
         if near
         else "`kernscope list 'rawtracepoint:*'` shows what there is",
     )
+
+
+KINDS: tuple[ProbeKind, ...] = (RAWTRACEPOINT,)

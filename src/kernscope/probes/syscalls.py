@@ -298,3 +298,5 @@ class _SyscallEvents(_Syscalls):
 
 SYSCALL_ENTER, SYSCALL_EXIT = _Syscalls(True), _Syscalls(False)
 SYSCALL_ENTER_EVENT, SYSCALL_EXIT_EVENT = _SyscallEvents(True), _SyscallEvents(False)
+
+SERVERS: tuple[ProbeKind, ...] = (SYSCALL_ENTER, SYSCALL_EXIT, SYSCALL_ENTER_EVENT, SYSCALL_EXIT_EVENT)

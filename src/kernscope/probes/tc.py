@@ -92,3 +92,5 @@ class _Tc(SocketBufferKind):
 
 
 TC = _Tc()
+
+KINDS = (TC,)

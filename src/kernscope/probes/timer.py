@@ -87,3 +87,5 @@ def _checked_period(ns: int) -> tuple[int, int] | None:
 
 INTERVAL = _Timer(("interval", "i"), False, "Runs every so often on one CPU, for instance `interval:s:1`.")
 PROFILE = _Timer(("profile", "p"), True, "Runs every so often on every CPU, for instance `profile:hz:99`.")
+
+KINDS: tuple[ProbeKind, ...] = (INTERVAL, PROFILE)

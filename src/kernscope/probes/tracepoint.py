@@ -240,3 +240,7 @@ def _pointer_type(text: str, space: str) -> Pointer:
     for _ in range(stars - 1):
         target = Pointer(target, space)
     return Pointer(target, space)
+
+
+KINDS: tuple[ProbeKind, ...] = (TRACEPOINT,)
+SERVERS: tuple[ProbeKind, ...] = (BARE_TRACEPOINT, PERF_TRACEPOINT, *syscalls.SERVERS)

@@ -222,3 +222,5 @@ URETPROBE = _Named(
     True,
     "A function of a program or library returns, for instance `uretprobe:libc:malloc`.",
 )
+
+KINDS: tuple[ProbeKind, ...] = (UPROBE, URETPROBE)

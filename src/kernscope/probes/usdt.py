@@ -217,3 +217,5 @@ class _Usdt(ProbeKind):
 
 
 USDT = _Usdt()
+
+KINDS: tuple[ProbeKind, ...] = (USDT,)

@@ -153,3 +153,6 @@ def _no_address(point: "AttachPoint", written: str) -> Diagnostic:
         point.span,
         help=f"learn the address from `uprobe:PROGRAM:{function}` and its `{argument}`, then watch that",
     )
+
+
+KINDS: tuple[ProbeKind, ...] = (WATCHPOINT, ASYNC_WATCHPOINT)

@@ -90,3 +90,5 @@ class _Xdp(PacketKind):
 
 
 XDP = _Xdp()
+
+KINDS = (XDP,)
