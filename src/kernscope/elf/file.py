@@ -13,6 +13,18 @@ from kernscope.elf.symbols import SymbolTable
 
 __all__ = ["ElfError", "ElfFile", "Section", "Segment"]
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Content(Protocol):
+        """Bytes that are read where they are asked for."""
+
+        def __len__(self) -> int: ...
+
+        def __getitem__(self, part: slice, /) -> memoryview: ...
+
+
 Buffer = bytes | bytearray | memoryview
 
 _HEADER = Struct("<16sHHIQQQIHHHHHH")
@@ -46,6 +58,23 @@ class Section:
         self.size, self.link, _, _, self.entry = header[5:]
 
 
+class Part:
+    """A part of a file that is not read before it is needed."""
+
+    __slots__ = ("_data", "_offset", "_size")
+
+    def __init__(self, data: "Content", offset: int, size: int) -> None:
+        self._data, self._offset = data, offset
+        self._size = max(0, min(size, len(data) - offset))
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, part: slice) -> memoryview:
+        start, stop, _ = part.indices(self._size)
+        return self._data[self._offset + start : self._offset + max(start, stop)]
+
+
 class ElfFile:
     """Reads headers when made, the rest when asked. Raises ElfError.
 
@@ -54,15 +83,15 @@ class ElfFile:
 
     __slots__ = ("_data", "_names", "_sections", "machine", "segments", "type")
 
-    def __init__(self, data: Buffer) -> None:
-        self._data = memoryview(data)
+    def __init__(self, data: "Buffer | Content") -> None:
+        self._data: Content = memoryview(data) if isinstance(data, Buffer) else data
         identity = bytes(self._data[:6])
         if identity[:4] != b"\x7fELF":
             raise ElfError("not an ELF file: neither a program nor a library")
         if len(data) < _HEADER.size or identity[4:] != b"\x02\x01":
             what = "a 32-bit ELF file" if identity[4:5] == b"\x01" else "cut off, or of another byte order"
             raise ElfError(f"{what}; only 64-bit little-endian programs can be read")
-        header = _HEADER.unpack_from(self._data)
+        header = _HEADER.unpack(self._data[: _HEADER.size])
         _, self.type, self.machine, _, _, phoff, shoff, _, _, phentsize, phnum, shentsize, shnum, names = (
             header
         )
@@ -81,12 +110,16 @@ class ElfFile:
             raise ElfError("a table of headers has entries that are too small")
         if offset + count * stride > len(self._data):
             raise ElfError("a table of headers is cut off")
-        return [layout.unpack_from(self._data, offset + i * stride) for i in range(count)]
+        table = self._content(offset, count * stride)
+        return [layout.unpack_from(table, i * stride) for i in range(count)]
 
     def _content(self, offset: int, size: int) -> memoryview:
         if offset + size > len(self._data):
             raise ElfError("a section is cut off")
-        return self._data[offset : offset + size]
+        content = self._data[offset : offset + size]
+        if len(content) != size:
+            raise ElfError("the file was cut off while it was read")
+        return content
 
     def offset_of(self, address: int) -> int | None:
         """The byte of the file that is mapped at an address; None if no segment has it."""
@@ -134,11 +167,33 @@ class ElfFile:
 
     def symbols(self, *, data: bool = False) -> SymbolTable:
         """Functions (with `data` also variables): those of .symtab, else those of .dynsym."""
-        by_type = {s.kind: s for s in self._sections if s.kind in (_SHT_SYMTAB, _SHT_DYNSYM)}
-        section = by_type.get(_SHT_SYMTAB) or by_type.get(_SHT_DYNSYM)
+        section = self._symbol_section()
         if section is None:
-            return SymbolTable(memoryview(b""), memoryview(b""))
-        return SymbolTable(*self._symbols_and_names(section), data=data)
+            return SymbolTable.read(memoryview(b""), memoryview(b""))
+        table = self._content(section.offset, section.size - section.size % section.entry)
+        return SymbolTable.read(table, self._names_of(section), data=data)
+
+    def cached_symbols(self, kept: bytes) -> SymbolTable | None:
+        """What `symbols` gives, from its cached form (`SymbolTable.packed`); None if that is of no use."""
+        section = self._symbol_section()
+        return None if section is None else SymbolTable.unpacked(kept, self._names_of(section))
+
+    @property
+    def symbol_count(self) -> int:
+        """How many entries the table has that `symbols` reads."""
+        section = self._symbol_section()
+        return 0 if section is None else section.size // section.entry
+
+    def _symbol_section(self) -> Section | None:
+        by_type = {s.kind: s for s in self._sections if s.kind in (_SHT_SYMTAB, _SHT_DYNSYM) and s.size}
+        section = by_type.get(_SHT_SYMTAB) or by_type.get(_SHT_DYNSYM)
+        if section is not None and (section.link >= len(self._sections) or section.entry != 24):
+            raise ElfError("a symbol table has no names, or entries of another size")
+        return section
+
+    def _names_of(self, section: Section) -> "Part":
+        names = self._sections[section.link]
+        return Part(self._data, names.offset, names.size)
 
     def section(self, name: str) -> Section | None:
         """The header of the first section of this name, or None."""

@@ -4,37 +4,92 @@ from array import array
 from bisect import bisect_right
 from struct import Struct
 
-__all__ = ["SymbolTable"]
+from kernscope.elf.errors import ElfError
 
-_SYMBOL = Struct("<IBBHQQ")
-"""Elf64_Sym: name, info, other, section index, value, size."""
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
 
-_NOTYPE, _OBJECT, _FUNCTION, _INDIRECT = 0, 1, 2, 10
+    class Names(Protocol):
+        """A string table, or what reads one where it is asked to."""
+
+        def __len__(self) -> int: ...
+
+        def __getitem__(self, part: slice, /) -> memoryview: ...
+
+
+__all__ = ["MOST_SYMBOLS", "SymbolTable"]
+
+_OBJECT, _FUNCTION, _INDIRECT = 1, 2, 10
 """STT_* of elf(5); 10 is STT_GNU_IFUNC."""
+
+MOST_SYMBOLS = 1 << 22
+"""Of one file; a browser has less than half of that."""
+MOST_NAME_BYTES = 4096
+_PACKED = Struct("<Q")
 
 
 class SymbolTable:
-    """`table` are Elf64_Sym entries, `names` the string table that they point into."""
+    """Functions, sorted by address: `addresses`, `sizes`, and where their names begin in `names`."""
 
-    __slots__ = ("_addresses", "_entries", "_names")
+    __slots__ = ("_addresses", "_names", "_places", "_sizes")
 
-    def __init__(self, table: memoryview, names: memoryview, *, data: bool = False) -> None:
+    def __init__(
+        self, addresses: "array[int]", sizes: "array[int]", places: "array[int]", names: "Names"
+    ) -> None:
+        self._addresses, self._sizes, self._places, self._names = addresses, sizes, places, names
+
+    @classmethod
+    def read(cls, table: memoryview, names: "Names", *, data: bool = False) -> "SymbolTable":
+        """From Elf64_Sym entries (name, info, other, section, value, size) and the string table they point into.
+
+        `data`: also variables.
+        """
+        if len(table) > 24 * MOST_SYMBOLS:
+            raise ElfError("a symbol table is larger than can be")
+        words = array("Q")
+        words.frombytes(table[: len(table) - len(table) % 24])
+        heads, values, sizes = words[0::3], words[1::3], words[2::3]
         kinds = (_FUNCTION, _INDIRECT, _OBJECT) if data else (_FUNCTION, _INDIRECT)
-        self._entries = sorted(
-            [
-                (value, size, name)
-                for name, info, _, section, value, size in _SYMBOL.iter_unpack(table)
-                if section and value and info & 15 in kinds
-            ]
+        kept = [i for i, head in enumerate(heads) if head >> 32 & 15 in kinds and head >> 48 and values[i]]
+        kept.sort(key=values.__getitem__)
+        return cls(
+            array("Q", [values[i] for i in kept]),
+            array("Q", [sizes[i] for i in kept]),
+            array("I", [heads[i] & 0xFFFFFFFF for i in kept]),
+            names,
         )
-        self._addresses = array("Q", [entry[0] for entry in self._entries])
-        self._names = names
+
+    def packed(self) -> bytes:
+        """The table without its names, for `unpacked`."""
+        return (
+            _PACKED.pack(len(self))
+            + self._addresses.tobytes()
+            + self._sizes.tobytes()
+            + self._places.tobytes()
+        )
+
+    @classmethod
+    def unpacked(cls, kept: bytes, names: "Names") -> "SymbolTable | None":
+        """From what `packed` made; None if it is something else."""
+        count = _PACKED.unpack_from(kept)[0] if len(kept) >= _PACKED.size else -1
+        if len(kept) != _PACKED.size + 20 * count:
+            return None
+        view = memoryview(kept)[_PACKED.size :]
+        addresses, sizes, places = array("Q"), array("Q"), array("I")
+        addresses.frombytes(view[: 8 * count])
+        sizes.frombytes(view[8 * count : 16 * count])
+        places.frombytes(view[16 * count :])
+        return cls(addresses, sizes, places, names)
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._addresses)
 
-    def _name(self, offset: int) -> str:
-        raw = bytes(self._names[offset : offset + 4096])
+    def _name(self, index: int) -> str:
+        place = self._places[index]
+        raw = bytes(self._names[place : place + 256])
+        if 0 not in raw and len(raw) == 256:
+            raw = bytes(self._names[place : place + MOST_NAME_BYTES])
         return raw.partition(b"\0")[0].decode("utf-8", "replace")
 
     def lookup(self, address: int) -> tuple[str, int] | None:
@@ -46,11 +101,11 @@ class SymbolTable:
         if last < 0:
             return None
         start = self._addresses[last]
-        names = []
-        while last >= 0 and self._addresses[last] == start:
-            _, size, name = self._entries[last]
+        names: list[str] = []
+        while last >= 0 and self._addresses[last] == start and len(names) < _MOST_ALIASES:
+            size = self._sizes[last]
             if not size or address < start + size:
-                names.append(self._name(name))
+                names.append(self._name(last))
             last -= 1
         if not names:
             return None
@@ -59,7 +114,11 @@ class SymbolTable:
 
     def find(self, name: str) -> tuple[int, int] | None:
         """(address, size) of the symbol called `name`, or None."""
-        for address, size, at in self._entries:
-            if self._name(at) == name:
-                return address, size
+        for i in range(len(self)):
+            if self._name(i) == name:
+                return self._addresses[i], self._sizes[i]
         return None
+
+
+_MOST_ALIASES = 64
+"""Names of one place that are compared."""

@@ -1,6 +1,22 @@
 """What processes have mapped: proc(5) /proc/PID/maps and /proc/PID/map_files."""
 
-__all__ = ["Mapping", "read_mapped_file", "read_mappings", "read_memory", "start_time"]
+import os
+import stat
+from _thread import allocate_lock  # `threading` costs 5 ms to import
+
+__all__ = [
+    "FileContent",
+    "Mapping",
+    "namespace_pid",
+    "open_mapped_file",
+    "open_regular",
+    "read_mappings",
+    "read_memory",
+    "start_time",
+]
+
+MOST_PART_BYTES = 1 << 29
+"""Of a file that are read at once; a hostile one may claim any size without having it."""
 
 
 class Mapping:
@@ -36,23 +52,97 @@ def start_time(pid: int) -> str:
         return ""
 
 
-def read_mapped_file(pid: int, mapping: Mapping) -> memoryview:
-    """The file behind a mapping, as the process sees it, even if it was deleted. OSError if it cannot be read."""
-    import mmap
+class FileContent:
+    """The bytes of a file, read where they are asked for: a file that is mapped and then cut short by its owner would
+    end us by a signal.
 
-    paths = (
+    Opened by the first of `paths` that can be. After `park` it is opened anew for every read, as long as one of the
+    paths still leads to the same file. Slices are memoryviews. Safe to use from several threads.
+    """
+
+    __slots__ = ("_fd", "_lock", "_paths", "identity", "size")
+
+    def __init__(self, *paths: str) -> None:
+        self._paths, self._lock = paths, allocate_lock()
+        self.identity: tuple[int, ...] = ()
+        self._fd, self.identity = self._open()
+        self.size = self.identity[2]
+
+    def _open(self) -> tuple[int, tuple[int, ...]]:
+        failure: OSError | None = None
+        for path in self._paths:
+            try:
+                fd = open_regular(path)
+            except OSError as problem:
+                failure = problem
+                continue
+            status = os.fstat(fd)
+            identity = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+            if not self.identity or identity == self.identity:
+                return fd, identity
+            os.close(fd)
+        raise failure or FileNotFoundError(f"{self._paths[-1]} is another file by now")
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, part: slice) -> memoryview:
+        start, stop, _ = part.indices(self.size)
+        if stop - start > MOST_PART_BYTES:
+            raise OSError("a part of the file is larger than what is read of one")
+        with self._lock:
+            fd = self._fd if self._fd >= 0 else self._open()[0]
+            try:
+                return memoryview(os.pread(fd, max(0, stop - start), start))
+            finally:
+                if self._fd < 0:
+                    os.close(fd)
+
+    @property
+    def parked(self) -> bool:
+        """Whether the file is not open just now."""
+        return self._fd < 0
+
+    def park(self) -> None:
+        """Close the file until it is read again."""
+        with self._lock:
+            if self._fd >= 0:
+                os.close(self._fd)
+                self._fd = -1
+
+    def __del__(self) -> None:
+        if getattr(self, "_fd", -1) >= 0:
+            os.close(self._fd)
+
+
+def open_regular(path: str) -> int:
+    """A descriptor to read a file with. OSError for what is none: a pipe in its place would keep us waiting."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(f"{path} is not a file")
+    return fd
+
+
+def open_mapped_file(pid: int, mapping: Mapping) -> FileContent:
+    """The file behind a mapping, as the process sees it, even if it was deleted. OSError if it cannot be read."""
+    return FileContent(
         f"/proc/{pid}/map_files/{mapping.start:x}-{mapping.end:x}",
         f"/proc/{pid}/root{mapping.path}",
         mapping.path,
     )
-    failure: OSError | ValueError | None = None
-    for path in paths:
-        try:
-            with open(path, "rb", buffering=0) as file:
-                return memoryview(mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ))
-        except (OSError, ValueError) as problem:  # ValueError: an empty file
-            failure = problem
-    raise OSError(str(failure))
+
+
+def namespace_pid(pid: int) -> int:
+    """What a process is called in its own pid namespace; `pid` itself where that cannot be told."""
+    try:
+        with open(f"/proc/{pid}/status", "rb", buffering=0) as file:
+            for line in file.read().splitlines():
+                if line.startswith(b"NSpid:"):
+                    return int(line.split()[-1])
+    except (OSError, ValueError, IndexError):
+        pass
+    return pid
 
 
 def read_memory(pid: int, start: int, size: int) -> bytes:

@@ -65,9 +65,9 @@ def file_types(kernel: "KernelFacts", file: UserFile) -> DwarfTypes | None:
     try:
         dwarf = Dwarf(file.elf.content)
         if dwarf.empty:
-            from .debug_files import debug_file
+            from kernscope.symbols.debug_files import debug_file
 
-            other = debug_file(file.elf, file.path, kernel)
+            other = debug_file(file.elf, file.path, kernel.map_file)
             if other is not None:
                 dwarf = Dwarf(other.content)
         types = None if dwarf.empty else DwarfTypes(dwarf)

@@ -39,9 +39,9 @@ class UserFile:
         if self._functions is None:
             self._functions = self.elf.functions()
             if not self.elf.has_symbols:
-                from .debug_files import separate_symbols  # few files need it
+                from kernscope.symbols.debug_files import separate_symbols  # few files need it
 
-                found = separate_symbols(self.elf, self.path, self._kernel)
+                found = separate_symbols(self.elf, self.path, self._kernel.map_file)
                 if found is not None:
                     self._functions = self._functions.joined(found)
         return self._functions

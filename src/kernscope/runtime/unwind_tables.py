@@ -7,11 +7,11 @@ for all processes, and kept in the user's cache folder by the file's build id.
 from _thread import allocate_lock, start_new_thread  # `threading` costs 5 ms to import
 from array import array
 from struct import Struct
+from time import monotonic
 
 from kernscope.elf import ElfError, ElfFile
 from kernscope.elf.eh_frame import UnwindTable, read_unwind_table
 from kernscope.kernel.cache import read_cached, write_cached
-from kernscope.kernel.mappings import Mapping, read_mapped_file, read_mappings, read_memory
 from kernscope.tables.unwinding import (
     ANY_EXEC_ID,
     ASKED_MAP,
@@ -24,9 +24,13 @@ from kernscope.tables.unwinding import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from kernscope.kernel.map import Map
+    from kernscope.kernel.mappings import Mapping
+    from kernscope.symbols.files import MappedFile
+
+    Mapped = list[tuple[Mapping, MappedFile | None]]
 
 __all__ = ["UnwindTables"]
 
@@ -39,6 +43,8 @@ _KERNEL_HALF = 1 << 63
 """The program's searches take the sign of a difference for its order: addresses have to be below."""
 _PF_BASE = Struct("<Q")
 _CACHE_VERSION = 1
+ROOM_SECONDS = 10.0
+"""At least between two times at which everything is forgotten to make room."""
 
 
 class _Placed:
@@ -61,18 +67,19 @@ class UnwindTables:
         self._processes, self._asked = maps[PROCESSES_MAP], maps[ASKED_MAP]
         self._rows = maps[ROWS_MAP].mmap()
         self._used = 0
-        self._files: dict[object, _Placed | None] = {}
-        self.full = False
-        """Whether there was no room for the table of a file."""
-        self._wanted: list[tuple[int, int]] = []
+        self._files: dict[MappedFile, _Placed | None] = {}
+        self.full: set[str] = set()
+        """What there was no room for, in words."""
+        self._made_room = monotonic()
+        self._wanted: list[tuple[int, int, Mapped]] = []
         self._lock = allocate_lock()
         self._working = allocate_lock()
         self._closed = False
 
-    def want(self, pid: int, page: int) -> None:
+    def want(self, pid: int, page: int, mapped: "Mapped") -> None:
         """Have a process described, soon; `page` is what a program has asked for (0: everything)."""
         with self._lock:
-            self._wanted.append((pid, page))
+            self._wanted.append((pid, page, mapped))
             idle = not self._working.locked()
             if idle:
                 self._working.acquire()
@@ -101,72 +108,106 @@ class UnwindTables:
                     self._wanted.clear()
                     self._working.release()
                     return
-                pid, page = self._wanted.pop(0)
+                pid, page, mapped = self._wanted.pop(0)
             try:  # noqa: SIM105  (contextlib costs start-up time)
-                self.describe(pid, page)
+                self.describe(pid, page, mapped)
             except (OSError, ElfError):
                 pass  # gone meanwhile, or not to be had: its stacks stay incomplete
 
-    def describe(self, pid: int, page: int) -> None:
-        """Tell the programs what a process has mapped."""
+    def describe(self, pid: int, page: int, mapped: "Mapped") -> None:
+        """Tell the programs what a process has mapped.
+
+        What there is no room for is left out, so that programs ask for it when they get there: then room is made.
+        """
         # Without [vsyscall], which lies in the kernel's half: nothing calls from there.
-        mappings = [mapping for mapping in read_mappings(pid) if mapping.start < _KERNEL_HALF]
-        entries = []
-        for mapping in mappings[:MOST_MAPPINGS]:
-            placed = self._placed(pid, mapping)
+        mapped = [one for one in mapped if one[0].start < _KERNEL_HALF]
+        entries = self._entries(mapped)
+        if page and not _covered(entries, page) and _covered(mapped, page) and self._make_room():
+            entries = self._entries(mapped)
+        packed = b"".join([entry for _, entry in entries[:MOST_MAPPINGS]])
+        header = _HEADER.pack(len(packed) // _MAPPING.size, 0, ANY_EXEC_ID, 0)
+        if len(entries) > MOST_MAPPINGS:
+            self.full.add("mappings of a process")
+        if self._closed:
+            return
+        value = (header + packed).ljust(PROCESS_BYTES, b"\0")
+        try:
+            self._processes.update(_PID.pack(pid), value)
+        except OSError:
+            self.full.add("processes")
+            if not self._make_room():
+                return
+            self._processes.update(_PID.pack(pid), value)
+        if page == 0 or _covered(entries, page):
+            self._asked.delete(_KEY.pack(pid << 32 | page))
+
+    def _make_room(self) -> bool:
+        """Forget everything: programs ask again for what still runs. False if that was done just before."""
+        now = monotonic()
+        if now < self._made_room + ROOM_SECONDS:
+            return False
+        self._made_room, self._used = now, 0
+        self._processes.clear()  # first: nobody looks at rows any more that will be others'
+        self._files.clear()
+        self._asked.clear()
+        return True
+
+    def _entries(self, mapped: "Mapped") -> "list[tuple[Mapping, bytes]]":
+        """Each mapping as the programs read it; those without room are left out."""
+        found = []
+        for mapping, file in mapped:
+            placed = None
+            if file is not None:
+                try:
+                    placed = self._placed(file)
+                except _NoRoom:
+                    self.full.add("unwind tables")
+                    continue
             bias = first = rows = 0
             if placed is not None:
                 address = placed.elf.address_of(0 if mapping.path == _VDSO else mapping.offset)
                 if address is not None:
                     bias = mapping.start - address + placed.base
                     first, rows = placed.first, placed.rows
-            entries.append(_MAPPING.pack(mapping.start, mapping.end, bias & (1 << 64) - 1, first, rows))
-        header = _HEADER.pack(len(entries), 0, ANY_EXEC_ID, 0)
-        if self._closed:
-            return
-        try:
-            self._processes.update(_PID.pack(pid), (header + b"".join(entries)).ljust(PROCESS_BYTES, b"\0"))
-        except OSError:
-            self._processes.clear()  # more processes than there is room for: those that still run ask again
-            self._asked.clear()
-            return
-        if page == 0 or any(m.start >> 12 <= page < m.end >> 12 for m in _masked(mappings)):
-            self._asked.delete(_KEY.pack(pid << 32 | page))
+            entry = _MAPPING.pack(mapping.start, mapping.end, bias & (1 << 64) - 1, first, rows)
+            found.append((mapping, entry))
+        return found
 
-    def _placed(self, pid: int, mapping: Mapping) -> _Placed | None:
+    def _placed(self, file: "MappedFile") -> _Placed | None:
         """The table of what is mapped; None for code that no file describes."""
-        if not mapping.path or (mapping.path.startswith("[") and mapping.path != _VDSO):
-            return None
-        key = (mapping.device, mapping.inode, mapping.path)
-        if key not in self._files:
+        if file not in self._files:
             try:
-                self._files[key] = self._place(pid, mapping)
+                self._files[file] = self._place(file)
             except (OSError, ElfError):
-                self._files[key] = None
-        return self._files[key]
+                self._files[file] = None
+        return self._files[file]
 
-    def _place(self, pid: int, mapping: Mapping) -> _Placed | None:
-        if mapping.path == _VDSO:
-            data = memoryview(read_memory(pid, mapping.start, mapping.end - mapping.start))
-        else:
-            data = read_mapped_file(pid, mapping)
-        elf = ElfFile(data)
+    def _place(self, file: "MappedFile") -> _Placed | None:
+        elf = file.elf
+        if elf is None:
+            return None
         table = _table(elf, lambda: self._closed)
         count = len(table.rows)
         if not count or self._closed:
             return None
-        if self._used + count > MOST_ROWS:
-            self.full = True
+        if count > MOST_ROWS:
+            self.full.add("the unwind table of a file")
             return None
+        if self._used + count > MOST_ROWS:
+            raise _NoRoom
         first, self._used = self._used, self._used + count
         self._rows[8 * first : 8 * self._used] = table.rows.tobytes()
         return _Placed(elf, table.base, first, count)
 
 
-def _masked(mappings: list[Mapping]) -> list[Mapping]:
-    """With addresses as far as the pages that programs ask for go: 32 bits of page numbers, 44 of addresses."""
+class _NoRoom(Exception):
+    """The rows of other files take all the room."""
+
+
+def _covered(mapped: "Sequence[tuple[Mapping, object]]", page: int) -> bool:
+    """Whether a page that a program has asked for is in one of them: 32 bits of page numbers, 44 of addresses."""
     mask = (1 << 44) - 1
-    return [Mapping(m.start & mask, m.end & mask, m.offset, m.device, m.inode, m.path) for m in mappings]
+    return any((m.start & mask) >> 12 <= page < (m.end & mask) >> 12 for m, _ in mapped)
 
 
 def _table(elf: ElfFile, stop: "Callable[[], bool]") -> UnwindTable:

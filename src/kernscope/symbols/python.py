@@ -6,8 +6,8 @@ Memory of a process is read, and nothing in it is trusted: sizes are bounded, an
 from bisect import bisect_right
 from struct import Struct, error, unpack_from
 
-from kernscope.elf import ElfError, ElfFile
-from kernscope.kernel.mappings import Mapping, read_mapped_file, read_mappings, read_memory
+from kernscope.elf import ElfError
+from kernscope.kernel.mappings import Mapping, read_memory
 from kernscope.tables.cpython import (
     COOKIE,
     DEBUG_OFFSETS,
@@ -18,12 +18,17 @@ from kernscope.tables.cpython import (
     Layout,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from kernscope.symbols.files import MappedFile
+
 __all__ = ["PythonCode", "PythonProcesses", "PythonRuntime", "read_code"]
 
 MOST_NAME = 4096
 """Characters of a name that are read."""
 MOST_LINETABLE_BYTES = 1 << 20
 MOST_CODES_KNOWN = 1 << 17
+_LOOP = "_PyEval_EvalFrameDefault"
 _LOOP_BYTES = 1 << 16
 """Of the loop's function where its symbol has no size."""
 
@@ -81,18 +86,22 @@ class PythonCode:
 class _File:
     """What a file has of CPython, in its own addresses: the runtime, the version's variable, the loop."""
 
-    __slots__ = ("elf", "loops", "runtime", "version")
+    __slots__ = ("loops", "runtime", "version")
 
-    def __init__(self, elf: ElfFile) -> None:
-        table = elf.functions()
-        self.elf = elf
+    def __init__(self, file: "MappedFile") -> None:
+        self.runtime: list[int] = []
+        self.version: list[int] = []
+        self.loops: list[tuple[int, int]] = []
+        if file.elf is None:
+            return
+        table = file.elf.functions()
         self.runtime = [variable.address for variable in table.variables("_PyRuntime")]
-        self.version = (
-            [variable.address for variable in table.variables("Py_Version")] if self.runtime else []
-        )
+        if not self.runtime:
+            return
+        self.version = [variable.address for variable in table.variables("Py_Version")]
         self.loops = [
             (function.address, function.address + (function.size or _LOOP_BYTES))
-            for function in (table.named("_PyEval_EvalFrameDefault") if self.runtime else ())
+            for function in table.named(_LOOP) or file.separate_functions(_LOOP)
         ]
 
 
@@ -100,35 +109,33 @@ class PythonProcesses:
     """What is known of CPython in processes. Stays known when they end."""
 
     def __init__(self) -> None:
-        self._files: dict[object, _File | None] = {}
+        self._files: dict[MappedFile, _File | None] = {}
         self._runtimes: dict[int, PythonRuntime] = {}
         self._codes: dict[tuple[int, int], PythonCode | None] = {}
 
-    def find(self, pid: int) -> PythonRuntime | None:
+    def find(self, pid: int, mapped: "list[tuple[Mapping, MappedFile | None]]") -> PythonRuntime | None:
         """CPython in a process, by the symbols of its executable and of libraries with `python` in their names.
 
-        Versions before 3.11 and interpreters without symbols are not found.
+        Versions before 3.11, builds without the global lock, and interpreters without symbols are not found.
         """
-        try:
-            mappings = read_mappings(pid)
-        except OSError:
-            return self._runtimes.get(pid)
-        seen: set[str] = set()
-        for mapping in mappings:
+        seen: set[MappedFile] = set()
+        for mapping, file in mapped:
             name = mapping.path.rpartition("/")[2].lower()
-            if not mapping.path.startswith("/") or mapping.path in seen or (seen and "python" not in name):
+            if file is None or not mapping.path.startswith("/") or file in seen:
+                continue
+            if seen and "python" not in name:
                 continue  # the first mapping is the executable's
-            seen.add(mapping.path)
+            seen.add(file)
             try:
-                found = self._runtime_in(pid, mapping)
-            except (OSError, ElfError, error):
+                found = self._runtime_in(pid, mapping, file)
+            except (OSError, OverflowError, ElfError, error):
                 continue
             if found is not None:
                 if self._runtimes.get(pid) != found:
                     self._forget_codes(pid)
                 self._runtimes[pid] = found
                 return found
-        return None
+        return self._runtimes.get(pid)
 
     def _forget_codes(self, pid: int) -> None:
         for key in [key for key in self._codes if key[0] == pid]:
@@ -153,14 +160,15 @@ class PythonProcesses:
         runtime = self._runtimes.get(pid)
         return runtime is not None and runtime.in_loop(address)
 
-    def _runtime_in(self, pid: int, mapping: Mapping) -> PythonRuntime | None:
-        key = (mapping.device, mapping.inode, mapping.path)
-        if key not in self._files:
-            self._files[key] = None
-            self._files[key] = _File(ElfFile(read_mapped_file(pid, mapping)))
-        file = self._files[key]
-        address = file.elf.address_of(mapping.offset) if file is not None and file.runtime else None
-        if file is None or address is None:
+    def _runtime_in(self, pid: int, mapping: Mapping, mapped: "MappedFile") -> PythonRuntime | None:
+        if mapped not in self._files:
+            self._files[mapped] = None
+            self._files[mapped] = _File(mapped)
+        file = self._files[mapped]
+        if file is None or not file.runtime or mapped.elf is None:
+            return None
+        address = mapped.elf.address_of(mapping.offset)
+        if address is None:
             return None
         bias = mapping.start - address
         at = file.runtime[0] + bias

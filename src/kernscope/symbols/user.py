@@ -1,22 +1,19 @@
 """Addresses of processes.
 
 A process is read when its first address is looked up, and again when an address is in nothing it had mapped then.
-What is known of it stays when it ends; a new process with its number is told apart by its start time.
+What is known of it stays when it ends, becomes another program, or its number goes to another process.
 """
 
-from bisect import bisect_right
-
-from kernscope.elf import ElfError, ElfFile, SymbolTable
-from kernscope.elf.eh_header import FunctionStarts
-from kernscope.kernel.mappings import Mapping, read_mapped_file, read_mappings, read_memory, start_time
+from kernscope.kernel.mappings import Mapping, start_time
+from kernscope.symbols.files import VDSO, MappedFile, MappedFiles
+from kernscope.symbols.perf_map import PerfMap
+from kernscope.symbols.processes import Process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 __all__ = ["UserSymbol", "UserSymbols"]
-
-_VDSO = "[vdso]"
 
 MOST_PROCESSES = 4096
 MOST_ADDRESSES = 1 << 18
@@ -38,61 +35,26 @@ class UserSymbol:
         self.start = start
 
 
-class _Object:
-    """One mapped file."""
-
-    __slots__ = ("build_id", "elf", "starts", "symbols")
-
-    def __init__(self, elf: ElfFile) -> None:
-        self.elf = elf
-        self.starts = FunctionStarts(elf)
-        self.symbols: SymbolTable = elf.symbols()
-        self.build_id = elf.build_id()
-
-
-class _Process:
-    __slots__ = ("map_names", "mappings", "started", "starts")
-
-    def __init__(self, pid: int) -> None:
-        self.started = start_time(pid)
-        self.mappings: list[Mapping] = []
-        self.starts: list[int] = []
-        self.map_names: list[tuple[int, int, str]] | None = None
-        self.read(pid)
-
-    def read(self, pid: int) -> None:
-        """Read the mappings; what was known stays where the process is gone."""
-        try:
-            mappings = read_mappings(pid)
-        except OSError:
-            return
-        if mappings:
-            self.mappings = mappings
-            self.starts = [mapping.start for mapping in mappings]
-
-    def find(self, address: int) -> Mapping | None:
-        index = bisect_right(self.starts, address) - 1
-        if index >= 0 and address < self.mappings[index].end:
-            return self.mappings[index]
-        return None
-
-
 class UserSymbols:
-    """Looks up addresses of any process."""
+    """Looks up addresses of any process. `files` are those that were met, which others may use too."""
 
     def __init__(self, *, demangled: bool = False) -> None:
         """`demangled`: names of C++ and Rust as they were written."""
         self._demangled = demangled
-        self._processes: dict[int, _Process] = {}
-        self._objects: dict[object, _Object | None] = {}
+        self.files = MappedFiles()
+        self._processes: dict[int, Process] = {}
         self._known: dict[tuple[int, str, int], UserSymbol | None] = {}
 
-    def _process(self, pid: int) -> _Process:
+    def _process(self, pid: int) -> Process:
         process = self._processes.get(pid)
-        now = start_time(pid)
-        if process is None or (now and now != process.started):
+        if process is None:
             _forget_half(self._processes, MOST_PROCESSES)
-            process = self._processes[pid] = _Process(pid)
+            process = self._processes[pid] = Process(self.files)
+            process.read(pid)
+        else:
+            now = start_time(pid)
+            if now and now != process.started:
+                process.read(pid)
         return process
 
     def lookup(self, pid: int, address: int) -> UserSymbol | None:
@@ -100,67 +62,54 @@ class UserSymbols:
         process = self._process(pid)
         key = (pid, process.started, address)
         if key not in self._known:
-            mapping = process.find(address)
-            if mapping is None:
-                process.read(pid)
-                mapping = process.find(address)
-            found = None if mapping is None else self._in_mapping(pid, mapping, address)
+            found = process.find(address)
+            if found is None and process.read(pid):
+                found = process.find(address)
+            symbol = None
+            if found is not None:
+                generation, mapping, file = found
+                symbol = self._in_mapping(mapping, file, generation.perf_map, address)
+                if symbol is not None and not symbol.path:
+                    return symbol  # it may be named yet
             _forget_half(self._known, MOST_ADDRESSES)
-            self._known[key] = found
+            self._known[key] = symbol
         return self._known[key]
 
     def remember(self, pid: int) -> None:
         """Read what a process has mapped now."""
         self._process(pid).read(pid)
 
+    def mapped(self, pid: int) -> "list[tuple[Mapping, MappedFile | None]]":
+        """What a process has mapped now, or had when it was last looked at, with the files behind."""
+        self.remember(pid)
+        generations = self._processes[pid].generations
+        return list(zip(generations[0].mappings, generations[0].files, strict=True)) if generations else []
+
     def build_id(self, pid: int, address: int) -> str:
         """Build id of the file that `address` is in, or the empty string."""
-        mapping = self._process(pid).find(address)
-        found = None if mapping is None else self._object(pid, mapping)
-        return "" if found is None else found.build_id
+        found = self._process(pid).find(address)
+        file = None if found is None else found[2]
+        return file.build_id if file is not None and file.elf is not None else ""
 
-    def _in_mapping(self, pid: int, mapping: Mapping, address: int) -> UserSymbol | None:
-        if not mapping.path:
-            return self._generated(pid, address)
-        found = self._object(pid, mapping)
-        if found is None:
-            return None
-        offset = address - mapping.start + (0 if mapping.path == _VDSO else mapping.offset)
-        file_address = found.elf.address_of(offset)
+    def _in_mapping(
+        self, mapping: Mapping, file: MappedFile | None, perf_map: PerfMap, address: int
+    ) -> UserSymbol | None:
+        if not mapping.path or file is None or file.elf is None:
+            named = perf_map.lookup(address)
+            if named is not None:
+                return UserSymbol(*named, perf_map.path, address)
+            return UserSymbol("", 0, "", address) if not mapping.path.startswith(("/", "[v")) else None
+        offset = address - mapping.start + (0 if mapping.path == VDSO else mapping.offset)
+        file_address = file.elf.address_of(offset)
         if file_address is None:
             return None
-        symbol = found.symbols.lookup(file_address)
-        name, into = symbol if symbol is not None else ("", 0)
+        name, into = file.lookup(file_address) or ("", 0)
         if self._demangled and name.startswith("_"):
             from kernscope.symbols.demangle import demangle
 
             name = demangle(name)
-        start = 0 if name else found.starts.start_of(file_address) or 0
+        start = 0 if name else file.start_of(file_address)
         return UserSymbol(name, into, mapping.path, file_address, start)
-
-    def _object(self, pid: int, mapping: Mapping) -> _Object | None:
-        key = (mapping.device, mapping.inode, mapping.path)
-        if key not in self._objects:
-            try:
-                if mapping.path == _VDSO:
-                    data = memoryview(read_memory(pid, mapping.start, mapping.end - mapping.start))
-                else:
-                    data = read_mapped_file(pid, mapping)
-                self._objects[key] = _Object(ElfFile(data))
-            except (OSError, ElfError):
-                self._objects[key] = None
-        return self._objects[key]
-
-    def _generated(self, pid: int, address: int) -> UserSymbol | None:
-        """Code that a process made itself, named in /tmp/perf-PID.map (Documentation: perf's jit-interface.txt)."""
-        names = self._processes[pid].map_names
-        if names is None:
-            names = self._processes[pid].map_names = _read_perf_map(pid)
-        index = bisect_right(names, (address, 1 << 64, "")) - 1
-        if index >= 0 and address < names[index][0] + names[index][1]:
-            start, _, name = names[index]
-            return UserSymbol(name, address - start, f"/tmp/perf-{pid}.map", address)
-        return UserSymbol("", 0, "", address)
 
 
 def _forget_half(known: "dict[Any, Any]", most: int) -> None:
@@ -168,15 +117,3 @@ def _forget_half(known: "dict[Any, Any]", most: int) -> None:
     if len(known) >= most:
         for key in list(known)[: most // 2]:
             del known[key]
-
-
-def _read_perf_map(pid: int) -> list[tuple[int, int, str]]:
-    found = []
-    try:
-        with open(f"/proc/{pid}/root/tmp/perf-{pid}.map", encoding="utf-8", errors="replace") as file:
-            for line in file:
-                start, size, name = line.split(maxsplit=2)
-                found.append((int(start, 16), int(size, 16), name.strip()))
-    except (OSError, ValueError):
-        pass
-    return sorted(found)

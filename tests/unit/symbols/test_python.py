@@ -6,6 +6,7 @@ from types import CodeType
 
 import pytest
 
+from kernscope.symbols import UserSymbols
 from kernscope.symbols.python import PythonCode, PythonProcesses, read_code
 
 
@@ -48,7 +49,7 @@ def test_a_table_that_is_cut_off() -> None:
 @pytest.fixture
 def processes() -> PythonProcesses:
     found = PythonProcesses()
-    if found.find(os.getpid()) is None:
+    if found.find(os.getpid(), UserSymbols().mapped(os.getpid())) is None:
         pytest.skip("this interpreter has no symbols, or is not one that can be read")
     return found
 
@@ -62,10 +63,10 @@ def test_code_objects_of_this_process(processes: PythonProcesses, name: str) -> 
 
 
 def test_what_is_no_code_object(processes: PythonProcesses) -> None:
-    runtime = processes.find(os.getpid())
+    runtime = processes.find(os.getpid(), [])
     assert runtime is not None
     assert read_code(os.getpid(), 8, runtime.layout) is None
 
 
 def test_a_process_that_is_gone() -> None:
-    assert PythonProcesses().find(1 << 22) is None
+    assert PythonProcesses().find(1 << 22, []) is None

@@ -1,0 +1,89 @@
+"""Symbols that do not lie in the file itself: in a file of their own, or packed into it.
+
+Files of debug information are found as GDB finds them ("Debugging Information in Separate Files"): by build id, or by
+the name in `.gnu_debuglink`. Some distributions pack the names of all functions into the file itself, into
+`.gnu_debugdata` ("MiniDebugInfo").
+"""
+
+from kernscope.elf import ElfError, ElfFile, FunctionTable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kernscope.elf.file import Buffer, Content
+
+    OpenFile = Callable[[str], Buffer | Content]
+
+__all__ = ["debug_file", "packed_symbols", "separate_symbols"]
+
+_FOLDER = "/usr/lib/debug"
+_MOST_BYTES = 1 << 28
+"""A packed table larger than that is not unpacked."""
+
+
+def debug_file(elf: ElfFile, path: str, open_file: "OpenFile", root: str = "") -> ElfFile | None:
+    """The file with the debug information of `elf`, which lies at `path`; None if it is not on this machine.
+
+    Args:
+        open_file: gives the content of a file, or raises OSError.
+        root: what stands before a path of the process that uses the file, where that sees other files than we do.
+            Its own files are looked at, too.
+    """
+    build_id = elf.build_id()
+    link = elf.debug_link()
+    for candidate in _candidates(build_id, link, path, root):
+        try:
+            content = open_file(candidate)
+            found = ElfFile(content)
+            same = found.build_id() == build_id if build_id else link is not None and _sum(content) == link[1]
+        except (OSError, ElfError):
+            continue
+        if same:
+            return found
+    return None
+
+
+def _candidates(build_id: str, link: tuple[str, int] | None, path: str, root: str) -> list[str]:
+    found = []
+    if len(build_id) > 2:
+        found.append(f"{_FOLDER}/.build-id/{build_id[:2]}/{build_id[2:]}.debug")
+    if link is not None and link[0] and "/" not in link[0]:
+        folder = path.rpartition("/")[0]
+        found += [f"{folder}/{link[0]}", f"{folder}/.debug/{link[0]}", f"{_FOLDER}{folder}/{link[0]}"]
+    found = [candidate for candidate in found if candidate != path]
+    return [root + candidate for candidate in found] + found if root else found
+
+
+def _sum(content: "Buffer | Content") -> int:
+    """CRC-32 of a whole file."""
+    from zlib import crc32
+
+    total, step = 0, 1 << 20
+    for start in range(0, len(content), step):
+        total = crc32(content[start : start + step], total)
+    return total
+
+
+def packed_symbols(elf: ElfFile) -> ElfFile | None:
+    """The file of symbols that is packed into `elf`. Raises ElfError where it is broken."""
+    packed = elf.content(".gnu_debugdata")
+    return ElfFile(_unpack(packed)) if packed else None
+
+
+def separate_symbols(elf: ElfFile, path: str, open_file: "OpenFile", root: str = "") -> FunctionTable | None:
+    """The functions that a stripped file's separate symbols name; None where there are none here."""
+    try:
+        other = debug_file(elf, path, open_file, root) or packed_symbols(elf)
+        return None if other is None else other.functions()
+    except (OSError, ElfError):
+        return None
+
+
+def _unpack(packed: memoryview) -> bytes:
+    from lzma import LZMADecompressor, LZMAError
+
+    try:
+        return LZMADecompressor(memlimit=_MOST_BYTES).decompress(packed, _MOST_BYTES)
+    except (LZMAError, EOFError) as problem:
+        raise ElfError(f"its packed symbols are broken: {problem}") from None
