@@ -1,21 +1,25 @@
 """An interactive flame graph: one HTML file that needs nothing else, and loads nothing from anywhere.
 
 `flame.html`, `flame.css` and `flame.js` beside this file are put together with the profile as JSON. Names are data
-there: in the JSON every `<` is an escape, and the script sets them as text only. A policy in the page forbids it to
-load or send anything.
+there: in the JSON every `<` is an escape, and the script sets them as text only. A policy in the page allows
+this one script and this one style, and forbids to load or send anything.
 """
 
 from __future__ import annotations
 
 import json
+from base64 import b64encode
+from hashlib import sha256
 from html import escape
 from importlib.resources import files
 
-from kernscope.profiler.formats.labels import process_label, thread_label, title
+from kernscope.profiler.formats.labels import process_labels, thread_label, title
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from kernscope.profiler.profile import Profile
+    from collections.abc import Sequence
+
+    from kernscope.profiler.profile import Frame, Profile
 
 __all__ = ["about", "diff_page", "encode"]
 
@@ -32,10 +36,13 @@ def diff_page(before: Profile, after: Profile) -> bytes:
 
 def _page(profile: Profile, before: Profile | None) -> bytes:
     folder = files(__package__)
+    style, script = (folder.joinpath(name).read_text("utf-8") for name in ("flame.css", "flame.js"))
     parts = {
         "title": escape(_text(title(profile))),
-        "style": folder.joinpath("flame.css").read_text("utf-8"),
-        "script": folder.joinpath("flame.js").read_text("utf-8"),
+        "style": style,
+        "style_hash": _hash(style),
+        "script": script,
+        "script_hash": _hash(script),
         "content": json.dumps(_content(profile, before), separators=(",", ":")).replace("<", "\\u003c"),
     }
     text = folder.joinpath("flame.html").read_text("utf-8")
@@ -59,16 +66,30 @@ def about(profile: Profile) -> str:
     return ", ".join(words)
 
 
+def _hash(text: str) -> str:
+    """How a policy names what may stand in the page (CSP Level 3): no other script or style does anything."""
+    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
+
+
 def _content(profile: Profile, before: Profile | None) -> dict[str, object]:
-    merged = type(profile)(profile.mode, profile.unit)
-    groups: dict[tuple[str, str], int] = {}
+    functions = _Functions()
+    names = ["process", "thread", *sorted({name for s in profile.samples for name in s.labels})]
+    groups: dict[tuple[str, ...], int] = {}
     totals: dict[tuple[int, int], list[int]] = {}
     for which, source in enumerate((profile, before)):
-        for sample in source.samples if source is not None else ():
-            assert source is not None
-            stack = merged.stack(source.frames_of(sample))
-            group = groups.setdefault((process_label(sample), thread_label(sample)), len(groups))
-            totals.setdefault((stack, group), [0, 0])[which] += sample.value
+        if source is None:
+            continue
+        processes = process_labels(source)
+        numbers = [functions.number(frame) for frame in source.frames]
+        stacks = [functions.stack([numbers[frame] for frame in stack]) for stack in source.stacks]
+        for sample in source.samples:
+            labels = (
+                processes[sample.pid],
+                thread_label(sample),
+                *(sample.labels.get(n, "") for n in names[2:]),
+            )
+            group = groups.setdefault(labels, len(groups))
+            totals.setdefault((stacks[sample.stack], group), [0, 0])[which] += sample.value
     return {
         "title": _text(title(profile)),
         "about": about(profile),
@@ -83,12 +104,42 @@ def _content(profile: Profile, before: Profile | None) -> dict[str, object]:
                 "file": _text(f.file),
                 "line": f.line,
             }
-            for f in merged.frames
+            for f in functions.frames
         ],
-        "stacks": merged.stacks,
-        "groups": [{"process": _text(process), "thread": _text(thread)} for process, thread in groups],
+        "stacks": {
+            "parents": [parent for parent, _ in functions.entries],
+            "functions": [function for _, function in functions.entries],
+        },
+        "labels": names,
+        "groups": [[_text(label) for label in group] for group in groups],
         "samples": [[stack, new, old, group] for (stack, group), (new, old) in totals.items()],
     }
+
+
+class _Functions:
+    """Stacks of functions as a tree: an entry is a function, and the entry of what called it, -1 for a root.
+
+    Frames of one function that differ in their addresses and lines are one here.
+    """
+
+    def __init__(self) -> None:
+        self.frames: list[Frame] = []
+        self.entries: dict[tuple[int, int], int] = {}
+        self._numbers: dict[tuple[str, str, str], int] = {}
+
+    def number(self, frame: Frame) -> int:
+        """The number of a frame's function."""
+        number = self._numbers.setdefault(frame.function, len(self.frames))
+        if number == len(self.frames):
+            self.frames.append(frame)
+        return number
+
+    def stack(self, numbers: Sequence[int]) -> int:
+        """The entry of a stack's leaf, whose functions have these numbers, the root first."""
+        at, entries = -1, self.entries
+        for number in numbers:
+            at = entries.setdefault((at, number), len(entries))
+        return at
 
 
 def _text(text: str) -> str:

@@ -6,12 +6,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kernscope.profiler.profile import Frame, Profile, Sample
 
-__all__ = ["frame_label", "process_label", "thread_label", "title"]
+__all__ = ["frame_label", "process_labels", "thread_label", "title"]
 
 
-def process_label(sample: Sample) -> str:
-    """`bash (4711)`"""
-    return f"{sample.comm} ({sample.pid})" if sample.pid == sample.tid else f"process {sample.pid}"
+def process_labels(profile: Profile) -> dict[int, str]:
+    """`bash (4711)` of each process: the name of its first thread, or of another where that has no samples."""
+    names: dict[int, str] = {}
+    for sample in profile.samples:
+        if sample.pid == sample.tid:
+            names[sample.pid] = sample.comm
+    for sample in profile.samples:
+        names.setdefault(sample.pid, sample.comm)
+    return {pid: f"{name} ({pid})" for pid, name in names.items()}
 
 
 def thread_label(sample: Sample) -> str:
