@@ -4,7 +4,13 @@ import kernscope
 from kernscope.cli.command import Command
 from kernscope.cli.options import Arguments, Option, UsageError, positive, seconds
 from kernscope.cli.profile_files import compare, reshow, save_all, show, wanted_files
-from kernscope.cli.terminal import StopOnSignals, is_terminal
+from kernscope.cli.profile_record import moment, size
+from kernscope.cli.profile_setup import nanoseconds, prepared, start
+from kernscope.cli.terminal import StopOnSignals, complain, is_terminal, write_result
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["COMMAND"]
 
@@ -18,19 +24,19 @@ def _frequency(text: str) -> int:
     return number
 
 
-def _mode(arguments: Arguments) -> "kernscope.profiler.Mode":
+def _mode(words: list[str]) -> "kernscope.profiler.Mode":
     modes = kernscope.profiler.MODES
-    if not arguments.words:
+    if not words:
         raise UsageError(f"say what to profile: {', '.join(modes)}")
-    name, *rest = arguments.words
-    if rest:
-        raise UsageError(f"`{rest[0]}` is one word too many; put a command to run after `--`")
+    name, *rest = words
     if name not in modes:
-        near = kernscope.suggest(name, [*modes, *_FINISHED])
+        near = kernscope.suggest(name, [*modes, *_OTHERS])
         raise UsageError(
             f"there is no mode `{name}`; "
             + (f"did you mean `{near}`?" if near else f"they are {', '.join(modes)}")
         )
+    if rest:
+        raise UsageError(f"`{rest[0]}` is one word too many; put a command to run after `--`")
     return kernscope.profiler.mode_named(name)
 
 
@@ -44,7 +50,12 @@ def _what(arguments: Arguments) -> str:
         parts.append(f"processes called {arguments.text('comm')}")
     if arguments.text("cgroup"):
         parts.append(f"control group {arguments.text('cgroup')}")
-    return ", ".join(parts) or "the whole machine"
+    if arguments.text("container"):
+        parts.append(f"container {arguments.text('container')}")
+    return ", ".join(parts) or _EVERYTHING
+
+
+_EVERYTHING = "the whole machine"
 
 
 def _timeline(mode: "kernscope.profiler.Mode", arguments: Arguments, files: list[tuple[str, str]]) -> bool:
@@ -58,35 +69,31 @@ def _timeline(mode: "kernscope.profiler.Mode", arguments: Arguments, files: list
     return mode.has_timeline and any(format in known and known[format].timed for format in formats)
 
 
+def _record(arguments: Arguments, words: list[str]) -> int:
+    """`profile record MODE --to FOLDER`"""
+    from kernscope.cli.profile_record import record
+
+    mode = _mode(words)
+    options = prepared(arguments, mode.name, timeline=_timeline(mode, arguments, []))
+    return record(arguments, mode, options, _what(arguments))
+
+
 def _run(arguments: Arguments) -> int:
-    finished = _FINISHED.get(arguments.words[0] if arguments.words else "")
-    if finished is not None:
-        return finished(arguments, list(arguments.words[1:]))
-    mode, files = _mode(arguments), wanted_files(arguments)
-    if arguments.text("format") == "pprof" and not files and is_terminal():
-        raise UsageError("pprof files are no text: name a file with `-o`")
-    try:
-        filter = kernscope.profiler.Filter(
-            comm=arguments.text("comm") or None,
-            pid=arguments.integer("pid"),
-            cgroup=arguments.text("cgroup"),
-            command=bool(arguments.rest),
-        )
-    except kernscope.profiler.FilterError as error:
-        raise UsageError(str(error)) from None
-    options = kernscope.profiler.Options(
-        filter, frequency=arguments.integer("frequency") or 99, timeline=_timeline(mode, arguments, files)
-    )
+    if not arguments.words and not arguments.rest:
+        return write_result(_overview())
+    other = _OTHERS.get(arguments.words[0] if arguments.words else "")
+    if other is not None:
+        return other(arguments, list(arguments.words[1:]))
+    for name in ("from", "to", "every", "keep"):
+        if arguments.text(name):
+            raise UsageError(f"`--{name}` is for `profile record` and `profile show`")
+    mode, files = _mode(arguments.words), wanted_files(arguments)
+    options = prepared(arguments, mode.name, timeline=_timeline(mode, arguments, files))
+    warning = mode.warning(options)
+    if warning:
+        complain(f"warning: {warning}")
     collector = kernscope.profiler.Collector(mode, options, what=_what(arguments))
-    session = kernscope.run(
-        collector.text,
-        name=f"kernscope profile {mode.name}",
-        command=arguments.rest or None,
-        pid=arguments.integer("pid"),
-        duration=arguments.number("duration"),
-        sinks=[collector.sink],
-        print_maps=False,
-    )
+    session = start(collector, arguments)
     live = (
         is_terminal() and not arguments.flag("once") and not arguments.rest and not arguments.text("format")
     )
@@ -105,11 +112,40 @@ def _run(arguments: Arguments) -> int:
     finally:
         if screen is not None:
             screen.clear()
+    if not profile.samples:
+        profile.notes.append(_why_nothing(mode, arguments))
     return max(show(profile, arguments, files), save_all(profile, files))
 
 
-_FINISHED = {"show": reshow, "diff": compare}
-"""What takes profiles instead of a mode."""
+def _why_nothing(mode: "kernscope.profiler.Mode", arguments: Arguments) -> str:
+    """A guess why there is no sample."""
+    if arguments.flag("malloc"):
+        return "no sample: none of malloc's family was called, or the program has an allocator of its own"
+    what = "what was looked at" if _what(arguments) != _EVERYTHING else "the machine"
+    return f"no sample: {what} {mode.nothing}"
+
+
+def _overview() -> str:
+    lines = ["usage: kernscope profile MODE [OPTIONS] [-- COMMAND [ARGUMENT ...]]", ""]
+    lines += [f"  {name:<9} {what}" for name, what in kernscope.profiler.MODES.items()]
+    lines += [
+        "",
+        "  record    one of these without an end, in a folder of bounded size: record MODE --to FOLDER",
+    ]
+    lines += ["  show      a profile or a recording in another form: show FILE, show FOLDER --from 14:30"]
+    lines += ["  diff      what has changed: diff BEFORE AFTER", ""]
+    lines += [
+        "`kernscope profile cpu` shows the whole machine until Ctrl-C; `kernscope profile --help` tells more."
+    ]
+    return "\n".join(lines) + "\n"
+
+
+_OTHERS: "dict[str, Callable[[Arguments, list[str]], int]]" = {
+    "record": _record,
+    "show": reshow,
+    "diff": compare,
+}
+"""What stands in the place of a mode."""
 
 
 COMMAND = Command(
@@ -117,32 +153,55 @@ COMMAND = Command(
     [
         "MODE [OPTIONS]",
         "MODE [OPTIONS] -- COMMAND [ARGUMENT ...]",
-        "show FILE [OPTIONS]",
+        "record MODE --to FOLDER [OPTIONS] [-- COMMAND [ARGUMENT ...]]",
+        "show FILE|FOLDER [OPTIONS]",
         "diff BEFORE AFTER [OPTIONS]",
     ],
     "Where time goes, by stack: of the whole machine, a process, a control group, or a command and its\n"
     "children. Programs need no frame pointers; functions of Python are shown as such. On a terminal the\n"
     "functions with most are shown live until Ctrl-C.",
-    [
-        Option("-d --duration", "SECONDS", "end after this time", convert=seconds),
-        Option("-F --frequency", "HZ", "samples a second on each processor; default 99", convert=_frequency),
-        Option("-o --output", "FILE", "write this file; its ending says in which format", many=True),
-        Option("-f --format", "FORMAT", "write this format, to standard output without -o",
-               choices=("html", "svg", "collapsed", "pprof", "speedscope", "firefox", "perf", "json")),
-        Option("--timeline", "", "keep the time of each sample; formats that show time do so by themselves"),
-        Option("--flame", "", "draw a flame graph in the terminal's width"),
-        Option("-n --top", "N", "functions in the summary; default 20", convert=positive),
-        Option("--comm", "NAME", "only processes of this name"),
-        Option("-p --pid", "PID", "only this process", convert=positive),
-        Option("--cgroup", "PATH", "only processes of this control group (version 2), a folder"),
-        Option("-i --interval", "SECONDS", "time between redraws; default 1", convert=seconds),
-        Option("--once", "", "nothing live, only the result"),
-    ],
+    {
+        "": [
+            Option("-d --duration", "SECONDS", "end after this time", convert=seconds),
+            Option("-F --frequency", "HZ", "samples a second on each processor; default 99", convert=_frequency),
+            Option("--wakers", "", "offcpu: also who ended the waiting, above the stack of who waited"),
+            Option("--minimum", "DURATION", "offcpu, syscalls, io: leave out what took less: 10us, 5ms, 1s",
+                   convert=nanoseconds),
+            Option("--min-us", "N", "the same in microseconds", convert=positive),
+            Option("--malloc", "", "alloc: what is asked of the C library (with -p or a command; slows it down)"),
+            Option("--timeline", "", "cpu: keep each sample's time; formats that show time do so by themselves"),
+        ],
+        "whose events count": [
+            Option("-p --pid", "PID", "only this process", convert=positive),
+            Option("--comm", "NAME", "only processes of this name"),
+            Option("--cgroup", "PATH", "only processes of this control group (version 2), a folder"),
+            Option("--container", "ID", "only those of this container"),
+        ],
+        "results": [
+            Option("-o --output", "FILE", "write this file; its ending says in which format", many=True),
+            Option("-f --format", "FORMAT", "write this format, to standard output without -o",
+                   choices=("html", "svg", "collapsed", "pprof", "speedscope", "firefox", "perf", "json")),
+            Option("--flame", "", "draw a flame graph in the terminal's width"),
+            Option("-n --top", "N", "functions in the summary; default 20", convert=positive),
+            Option("-i --interval", "SECONDS", "time between redraws; default 1", convert=seconds),
+            Option("--once", "", "nothing live, only the result"),
+        ],
+        "record and show": [
+            Option("--to", "FOLDER|TIME", "record: into this folder; show: what was recorded up to this time"),
+            Option("--from", "TIME", "show: what was recorded from this time on: 14:30, or 10m ago", convert=moment),
+            Option("--every", "SECONDS", "record: a file every so often; default 60", convert=seconds),
+            Option("--keep", "SIZE", "record: never more than this, the oldest goes; default 1G", convert=size),
+        ],
+    },
     _run,
     examples=[
         ("cpu -d 10 -o flame.html", "ten seconds of the whole machine, as a flame graph for a browser"),
         ("cpu --flame -- python3 script.py", "a Python program from start to end, drawn in the terminal"),
         ("cpu -p 4711 -f collapsed", "one process until Ctrl-C, a line per stack"),
+        ("offcpu --wakers -p 4711 -d 10", "what a process waits for, and who ends that"),
+        ("alloc --malloc -- ./server", "what it asks of malloc, and what it never gives back"),
+        ("record cpu --to /var/lib/profiles --keep 500M", "all the time, in at most 500 MiB"),
+        ("show /var/lib/profiles --from 14:30 --to 14:35 -o then.html", "what ran at that time"),
         ("diff before.json after.json -o diff.html", "what has changed between two profiles (`-o NAME.json`)"),
     ],
     epilogue="modes:\n" + "\n".join(f"  {name:<9}{what}" for name, what in kernscope.profiler.MODES.items()),

@@ -27,7 +27,18 @@ def wanted_files(arguments: Arguments) -> list[tuple[str, str]]:
         if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
             raise UsageError(f"cannot write `{path}`: there is no folder `{folder}` that can be written")
         wanted.append((path, format))
+    _check_terminal(arguments, wanted)
     return wanted
+
+
+_READABLE = ("collapsed", "perf")
+"""Formats for people, too."""
+
+
+def _check_terminal(arguments: Arguments, files: list[tuple[str, str]]) -> None:
+    format = arguments.text("format")
+    if format and not files and format not in _READABLE and is_terminal():
+        raise UsageError(f"{format} is not for a terminal: name a file with `-o`")
 
 
 def _save(content: bytes, path: str, format: str) -> int:
@@ -70,11 +81,22 @@ def save_all(profile: "kernscope.profiler.Profile", files: list[tuple[str, str]]
 
 
 def reshow(arguments: Arguments, paths: list[str]) -> int:
-    """`profile show FILE`: what was written as JSON before, in another form."""
-    if len(paths) != 1:
-        raise UsageError("`profile show` takes one file, as `profile MODE -o NAME.json` writes it")
+    """`profile show FILE`, `profile show FOLDER [MODE]`: what was written or recorded before, in another form."""
+    if not paths:
+        raise UsageError(
+            "`profile show` takes a file of `profile MODE -o NAME.json`, or a folder of `profile record`"
+        )
     files = wanted_files(arguments)
-    profile = _read(paths[0])
+    if os.path.isdir(paths[0]) and len(paths) <= 2:
+        from kernscope.cli.profile_record import read_recording
+
+        profile = read_recording(paths[0], arguments, paths[1:])
+    elif len(paths) > 1:
+        raise UsageError(f"`profile show` takes one file: `{paths[1]}` is too many")
+    elif arguments.given("from") or arguments.text("to"):
+        raise UsageError("`--from` and `--to` choose from a folder of `profile record`, this is one file")
+    else:
+        profile = _read(paths[0])
     return max(show(profile, arguments, files), save_all(profile, files))
 
 

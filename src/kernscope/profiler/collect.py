@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         def take_stacks(self) -> None: ...
 
 
-__all__ = ["Collector"]
+__all__ = ["Collector", "tell_incomplete"]
 
 INCOMPLETE_SHARE = 0.01
 """From this share of incomplete stacks on a note tells of them."""
@@ -97,9 +97,12 @@ class Collector:
             self.mode.collect_records(self._records_now(), self._stacks, profile)
         else:
             self.mode.collect(self._maps(session), self._stacks, profile)
-        _tell_incomplete(profile)
+        self._note(profile)
         profile.notes += self.warnings
         return profile
+
+    def _note(self, profile: Profile) -> None:
+        tell_incomplete(profile)
 
     def _maps(self, session: Session) -> Mapping[str, Mapping[object, object]]:
         return session.maps
@@ -108,7 +111,7 @@ class Collector:
         return list(self._records)
 
 
-def _tell_incomplete(profile: Profile) -> None:
+def tell_incomplete(profile: Profile) -> None:
     """Note how many stacks do not reach their root, where these are too many to overlook."""
     reasons: dict[str, int] = {}
     for sample in profile.samples:

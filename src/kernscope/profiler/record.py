@@ -67,6 +67,9 @@ class Recorder(Collector):
         session.take_stacks()
         return profile
 
+    def _note(self, profile: Profile) -> None:
+        pass  # what is to be said of stacks is said of all parts that are shown
+
     def _maps(self, session: Session) -> Mapping[str, Mapping[object, object]]:
         return _Taken(session.maps)  # type: ignore[return-value]
 
@@ -116,7 +119,8 @@ class Folder:
     def __init__(self, path: str, keep_bytes: int, tell: Callable[[str], None]) -> None:
         import fcntl
 
-        os.makedirs(path, exist_ok=True)
+        if not os.path.isdir(path):
+            os.mkdir(path)
         self.path, self.keep_bytes, self._tell = path, keep_bytes, tell
         self._fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -130,8 +134,14 @@ class Folder:
             raise
         self.written = self.dropped = self._dropped_told = 0
         self._waiting: list[tuple[str, bytes]] = []
+        self.parts = self.bytes = 0
         self._problem = ""
         self._measure()
+
+    @property
+    def unwritten(self) -> int:
+        """Parts that were not written: those that wait, and those that were left out."""
+        return len(self._waiting) + self.dropped
 
     def close(self) -> None:
         """Others may record here now."""

@@ -1,10 +1,12 @@
 """`profile alloc`: memory that is asked for, in bytes, by stack; what was never given back is told apart.
 
-What processes ask of the kernel: mmap and brk, by the system calls' tracepoints.
+What processes ask of the kernel: mmap and brk, by the system calls' tracepoints. Or, if that is wanted, what they ask
+of the C library: `kernscope.profiler.modes.malloc`.
 """
 
 from __future__ import annotations
 
+from kernscope.profiler.modes import malloc
 from kernscope.profiler.modes.base import CONFIG, Mode, Options, add
 from kernscope.profiler.profile import Frame, Profile
 from kernscope.selection import slashed
@@ -23,8 +25,19 @@ _MAP_ANONYMOUS = 0x20
 class _Alloc(Mode):
     name = "alloc"
     unit = "bytes"
+    in_parts = False  # what is given back may have been asked for in an earlier part
+
+    def warning(self, options: Options) -> str:
+        if not options.malloc:
+            return ""
+        return (
+            f"each malloc with its free now takes some {malloc.COST_US} µs longer: a program that does little else is "
+            "slowed down many times over"
+        )
 
     def program(self, options: Options) -> str:
+        if options.malloc:
+            return malloc.program(options)
         chosen = options.filter
         condition = chosen.predicate()
         where = slashed(condition)
@@ -60,14 +73,21 @@ class _Alloc(Mode):
 
     def collect(self, maps: Maps, stacks: Stacks, profile: Profile) -> None:
         freed = dict(maps["@freed"])
+        exact = "@calls" in maps
+        calls = dict(maps["@calls"]) if exact else {}
+        frees = dict(maps["@frees"]) if exact else {}
         for key, total in maps["@bytes"].items():
             assert isinstance(key, tuple) and isinstance(total, int)
             frames = stacks.frames(key[0], "", str(key[3]))
             back = freed.get(key, 0)
-            assert isinstance(back, int)
-            for what, value in (("[given back]", min(back, total)), ("[kept]", max(0, total - back))):
-                if value:
-                    add(profile, profile.stack([*frames, Frame(what, "mark")]), key, value)
+            times, ended = calls.get(key, 1), frees.get(key, 0)
+            assert isinstance(back, int) and isinstance(times, int) and isinstance(ended, int)
+            for what, value, count in (
+                ("[given back]", min(back, total), ended if exact else 1),
+                ("[kept]", max(0, total - back), times - ended if exact else 1),
+            ):
+                if value or (exact and count > 0):
+                    add(profile, profile.stack([*frames, Frame(what, "mark")]), key, value, count)
 
 
 MODE = _Alloc()

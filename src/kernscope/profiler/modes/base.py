@@ -31,10 +31,12 @@ class Options:
         frequency: samples per second and CPU.
         wakers: also who ended the waiting.
         minimum_ns: what took less is left out.
+        malloc: also what is asked of the C library, for which each call is probed.
+        files: what has these functions: files, `libc` for the system's, or `*` for all that a process has mapped.
         timeline: a record of each sample with its time, instead of how often each stack was seen.
     """
 
-    __slots__ = ("filter", "frequency", "minimum_ns", "timeline", "wakers")
+    __slots__ = ("files", "filter", "frequency", "malloc", "minimum_ns", "timeline", "wakers")
 
     def __init__(
         self,
@@ -44,10 +46,13 @@ class Options:
         wakers: bool = False,
         minimum_ns: int = 0,
         timeline: bool = False,
+        malloc: bool = False,
+        files: tuple[str, ...] = ("libc",),
     ) -> None:
         self.filter = filter or Filter()
         self.frequency, self.wakers, self.minimum_ns = frequency, wakers, minimum_ns
         self.timeline = timeline
+        self.malloc, self.files = malloc, files
 
 
 MOST_TABLES = 6
@@ -59,10 +64,16 @@ class Mode:
 
     name = ""
     unit = "samples"
-    warning = ""
-    """What a user has to know before it runs, such as how much it slows down what it looks at."""
+    nothing = "did nothing of the kind"
+    """What is said where no sample was taken, after who it is about."""
+    in_parts = True
+    """Whether what it counts in one part of a recording means something without the other parts."""
     has_timeline = False
     """Whether it can give each sample with its time."""
+
+    def warning(self, options: Options) -> str:
+        """What a user has to know before it runs, such as how much it slows down what it looks at; or nothing."""
+        return ""
 
     def program(self, options: Options) -> str:
         """The text of the program that collects."""

@@ -19,6 +19,7 @@ __all__ = ["MODE"]
 class _Cpu(Mode):
     name = "cpu"
     has_timeline = True
+    nothing = "did not run while samples were taken: it waited, or was over too soon (`profile offcpu` shows waiting)"
 
     def program(self, options: Options) -> str:
         chosen = options.filter

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["MODE", "cause"]
 
 _RUN_QUEUE = "[waiting for a processor]"
+_TASK_DEAD = 0x80
+"""include/linux/sched.h: it will not run again, and its id may become another thread's."""
 
 CAUSES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("[page fault]", ("exc_page_fault", "handle_mm_fault", "do_user_addr_fault", "filemap_fault")),
@@ -108,10 +110,12 @@ def _without_machinery(frames: list[Frame]) -> list[Frame]:
 class _OffCpu(Mode):
     name = "offcpu"
     unit = "nanoseconds"
+    nothing = "did not wait, or has not gone on yet: what is waited for counts when it is over"
 
     def program(self, options: Options) -> str:
         chosen = options.filter
-        conditions = " && ".join(part for part in ("tid != 0", chosen.predicate()) if part)
+        alive = f"(args.prev_state & {_TASK_DEAD}) == 0"
+        conditions = " && ".join(part for part in ("tid != 0", alive, chosen.predicate()) if part)
         longer = f"$blocked + $queued >= {options.minimum_ns}"
         blocked, waker = "@stopped[$next]", ""
         if options.wakers:
@@ -151,6 +155,7 @@ class _OffCpu(Mode):
             + ("        delete(@waker, $next);\n" if options.wakers else "")
             + "    }\n"
             "}\n"
+            f"end {{ @ended = (nsecs, (uint64){options.minimum_ns}); }}\n"
         )
 
     def collect(self, maps: Maps, stacks: Stacks, profile: Profile) -> None:
@@ -172,6 +177,29 @@ class _OffCpu(Mode):
             frames = _without_scheduler(stacks.frames(key[0], str(key[3]), str(key[4])))
             frames.append(Frame(_RUN_QUEUE, "mark"))
             add(profile, profile.stack(frames), key, ns)
+        _collect_unfinished(maps, stacks, profile)
+
+
+def _collect_unfinished(maps: Maps, stacks: Stacks, profile: Profile) -> None:
+    """At the end: the threads that have not come back, with the time up to now."""
+    ended: list[tuple[int, int]] = list(maps["@ended"].values())  # type: ignore[arg-type]
+    if not ended:
+        return
+    end_ns, minimum_ns = ended[0]
+    stopped: dict[object, tuple[object, ...]] = dict(maps["@stopped"])  # type: ignore[arg-type]
+    ready: dict[object, int] = dict(maps["@ready"])  # type: ignore[arg-type]
+    since: dict[object, int] = dict(maps["@since"])  # type: ignore[arg-type]
+    for tid, since_ns in since.items():
+        if tid not in stopped or end_ns - since_ns < minimum_ns:
+            continue
+        key, ready_ns = stopped[tid], ready.get(tid, 0) or end_ns
+        assert isinstance(key[0], int)
+        frames = _without_scheduler(stacks.frames(key[0], str(key[3]), str(key[4])))
+        reason = cause([frame.name for frame in reversed(frames) if frame.kind == "kernel"])
+        for mark, ns in ((reason, ready_ns - since_ns), (_RUN_QUEUE, end_ns - ready_ns)):
+            if ns > 0:
+                marked = [*frames, Frame(mark, "mark")] if mark else frames
+                add(profile, profile.stack(marked), key, ns)
 
 
 MODE = _OffCpu()
