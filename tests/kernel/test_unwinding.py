@@ -72,9 +72,18 @@ for thread in threads: thread.join()
 """
 
 
-def stacks(command: Sequence[str | Path]) -> Counter[str]:
+JAVASCRIPT = """
+function inner(n) { let s = 0; for (let i = 0; i < n; i++) s += Math.sqrt(i) * i % 7; return s }
+function outer(n) { return inner(n) + 1 }
+const end = Date.now() + 1500
+let sum = 0
+while (Date.now() < end) sum += outer(10000) + [3, 1, 2].map(x => inner(x * 500)).length
+"""
+
+
+def stacks(command: Sequence[str | Path], runs: int = 2) -> Counter[str]:
     """Samples by stack. The command runs twice: the first time its libraries' tables may have to be read."""
-    for _ in range(2):
+    for _ in range(runs):
         with kernscope.run(PROGRAM, command=[str(word) for word in command]) as session:
             session.wait()
     return Counter({str(stack): count for stack, count in session.maps["@"].items()})
@@ -137,3 +146,19 @@ def test_a_program_that_becomes_another_one(tmp_path: Path) -> None:
     assert found.total() > 30
     assert share(found, "incomplete") < 0.2, found
     assert share(found, "spin.py:", "_start+") > 0.2, found
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+def test_node_names_what_it_generates(tmp_path: Path) -> None:
+    """Generated code, between it code of the program that no table describes, and native code in one stack."""
+    script = tmp_path / "loop.js"
+    script.write_text(JAVASCRIPT)
+    found: Counter[str] = Counter()
+    for _ in range(6):  # the table of a program of 100 MB takes seconds to be read for the first time
+        found = stacks(["node", "--perf-basic-prof", script], runs=1)
+        if share(found, "inner", "main+") > 0.6:
+            break
+    assert share(found, "inner", "main+", "_start+") > 0.6, found
+    assert any(order(s, "inner", "outer", "Builtins_JSEntry", "main+") for s in found) or any(
+        order(s, "inner", "Builtins_JSEntry", "main+") for s in found
+    ), found

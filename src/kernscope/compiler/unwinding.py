@@ -282,7 +282,7 @@ class _Walk(StackEmitter):
         self._go(inside)
         row = self._find_row(b, relative, b.load(4, mapping, 24), count)
         self.unreadable = unreadable
-        self._apply(b, row, relative, goon, stop, no_rule)
+        self._apply(b, row, relative, goon, stop, no_rule, pointers)
         self._go(pointers)
         self._follow_pointers(b, goon, stop)
         for block, reason in ((no_rule, Reason.NO_RULE), (unreadable, Reason.BAD_MEMORY)):
@@ -317,14 +317,23 @@ class _Walk(StackEmitter):
         return b.load(8, at(index))
 
     def _apply(
-        self, b: Builder, row: Value, relative: Value, goon: Block, stop: Block, no_rule: Block
+        self,
+        b: Builder,
+        row: Value,
+        relative: Value,
+        goon: Block,
+        stop: Block,
+        no_rule: Block,
+        pointers: Block,
     ) -> None:
-        """From a row to the caller's registers."""
+        """From a row to the caller's registers. Between the functions of a file there may be code that its author left
+        undescribed, as an interpreter's written in assembler: it is followed by frame `pointers`.
+        """
         kind, offset = b.lshr(row, 56), b.ext(b.lshr(row, 32), 16, True)
         rule, simple, special = b.block("rule"), b.block("simple"), b.block("special", likely=False)
         base, read, based = object(), b.block("read_cfa", likely=False), b.block("based")
         end, plt, signal = b.block("end"), b.block("plt"), b.block("signal")
-        b.branch_cmp(Cond.ULE, b.and_(row, 0xFFFFFFFF), relative, rule, no_rule)
+        b.branch_cmp(Cond.ULE, b.and_(row, 0xFFFFFFFF), relative, rule, pointers)
         self._go(rule)
         b.branch_cmp(Cond.ULE, b.sub(kind, CFA_RSP), CFA_AT_RBP - CFA_RSP, simple, special)
         self._go(simple)
@@ -335,9 +344,8 @@ class _Walk(StackEmitter):
         b.write_var(base, self._user_word(b.add(start, offset), self.unreadable))
         b.jump(based)
         self._go(special)
-        self._switch(
-            b, kind, {END: end, PLT: plt, SIGNAL: signal, UNSUPPORTED: no_rule, NOTHING: no_rule}, no_rule
-        )
+        targets = {END: end, PLT: plt, SIGNAL: signal, UNSUPPORTED: no_rule, NOTHING: pointers}
+        self._switch(b, kind, targets, no_rule)
         self._go(end)
         self._set(_STATUS, _COMPLETE)
         b.jump(stop)

@@ -90,7 +90,10 @@ class SymbolTable:
         raw = bytes(self._names[place : place + 256])
         if 0 not in raw and len(raw) == 256:
             raw = bytes(self._names[place : place + MOST_NAME_BYTES])
-        return raw.partition(b"\0")[0].decode("utf-8", "replace")
+        name = raw.partition(b"\0")[0]
+        if b"@" in name:  # a version: `pthread_create@@GLIBC_2.34`
+            name = name.partition(b"@")[0]
+        return name.decode("utf-8", "surrogateescape")
 
     def lookup(self, address: int) -> tuple[str, int] | None:
         """(name, offset into it) of the symbol that covers `address`; one without a size reaches to the next.

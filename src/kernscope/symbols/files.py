@@ -38,6 +38,7 @@ class MappedFile:
     def __init__(self, content: "FileContent | bytes", path: str, root: str = "") -> None:
         self.content, self.path, self.root = content, path, root
         self._elf: ElfFile | bool = False
+        """False: not read yet; True: it cannot be read."""
         self._starts: FunctionStarts | None = None
         self._tables: list[SymbolTable] | None = None
         self.build_id = ""
@@ -45,14 +46,16 @@ class MappedFile:
     @property
     def elf(self) -> ElfFile | None:
         """Its headers; None where it is no ELF file, or a damaged one."""
-        if self._elf is False:
-            self._elf = True
+        found = self._elf
+        if found is False:  # two threads may both read it: what is set is always finished
+            found = True
             try:
-                self._elf = ElfFile(self.content)
-                self.build_id = self._elf.build_id()
+                found = ElfFile(self.content)
+                self.build_id = found.build_id()
             except (OSError, ElfError):
                 pass
-        return None if isinstance(self._elf, bool) else self._elf
+            self._elf = found
+        return None if isinstance(found, bool) else found
 
     def lookup(self, address: int) -> tuple[str, int] | None:
         """(name, offset into it) of the function at an address of the file's own numbering."""
