@@ -41,7 +41,10 @@ class Waiter:
 
     def wake(self) -> None:
         if self._wake >= 0:
-            os.eventfd_write(self._wake, 1)
+            try:  # noqa: SIM105
+                os.eventfd_write(self._wake, 1)
+            except OSError:
+                pass  # another thread has closed it just now
 
     def wait(self, timeout: float) -> set[int]:
         """The descriptors that are ready after at most `timeout` seconds."""
