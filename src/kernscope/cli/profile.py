@@ -5,7 +5,7 @@ from kernscope.cli.command import Command
 from kernscope.cli.options import Arguments, Option, UsageError, positive, seconds
 from kernscope.cli.profile_files import compare, reshow, save_all, show, wanted_files
 from kernscope.cli.profile_record import moment, size
-from kernscope.cli.profile_setup import nanoseconds, prepared, start
+from kernscope.cli.profile_setup import GRACE_S, nanoseconds, prepared, start
 from kernscope.cli.terminal import StopOnSignals, complain, is_terminal, write_result
 
 TYPE_CHECKING = False
@@ -105,7 +105,7 @@ def _run(arguments: Arguments) -> int:
         screen.draw(kernscope.profiler.summary_lines(profile, top=height, width=width, height=height - 1))
 
     try:
-        with StopOnSignals(session.stop), session:
+        with StopOnSignals(session.stop, grace_s=GRACE_S), session:
             profile = collector.run(
                 session, look=look if live else None, interval_s=arguments.number("interval") or 1.0
             )

@@ -4,7 +4,7 @@ import os
 
 import kernscope
 from kernscope.cli.options import Arguments, UsageError
-from kernscope.cli.profile_setup import start
+from kernscope.cli.profile_setup import GRACE_S, start
 from kernscope.cli.terminal import StopOnSignals, complain, is_terminal
 
 __all__ = ["moment", "read_recording", "record", "size"]
@@ -81,7 +81,7 @@ def record(
 
     with folder:
         try:
-            with StopOnSignals(session.stop), session:
+            with StopOnSignals(session.stop, grace_s=GRACE_S), session:
                 recorder.record(
                     session,
                     folder,
@@ -96,8 +96,15 @@ def record(
 
 
 def _state(folder: "kernscope.profiler.Folder") -> str:
-    text = f"{folder.written} parts written, {folder.bytes / (1 << 20):.1f} of {folder.keep_bytes / (1 << 20):.0f} MiB"
-    return text + (f", {folder.dropped} dropped" if folder.dropped else "")
+    kept = f"{folder.parts} parts, {_bytes(folder.bytes)} of {_bytes(folder.keep_bytes)}"
+    return kept + (f", {folder.unwritten} not written" if folder.unwritten else "")
+
+
+def _bytes(count: int) -> str:
+    for shift, unit in ((30, "GiB"), (20, "MiB")):
+        if count >> shift >= 1:
+            return f"{count / (1 << shift):.1f} {unit}"
+    return f"{count / 1024:.0f} KiB"
 
 
 def read_recording(path: str, arguments: Arguments, modes: list[str]) -> "kernscope.profiler.Profile":

@@ -5,7 +5,10 @@ import os
 import kernscope
 from kernscope.cli.options import Arguments, UsageError
 
-__all__ = ["nanoseconds", "prepared", "start"]
+__all__ = ["GRACE_S", "nanoseconds", "prepared", "start"]
+
+GRACE_S = 1.0
+"""A second Ctrl-C within this time is not an order to drop what was collected."""
 
 _CGROUPS = "/sys/fs/cgroup"
 
@@ -70,7 +73,15 @@ def _files(arguments: Arguments) -> tuple[str, ...]:
     import shutil
 
     program = shutil.which(arguments.rest[0])
-    return ("libc", os.path.realpath(program)) if program else ("libc",)
+    return ("libc", os.path.realpath(program)) if program and _is_elf(program) else ("libc",)
+
+
+def _is_elf(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read(4) == b"\x7fELF"
+    except OSError:
+        return False
 
 
 def _filter(arguments: Arguments) -> "kernscope.profiler.Filter":

@@ -81,11 +81,17 @@ def complain(text: str) -> None:
 
 
 class StopOnSignals:
-    """Within the block, SIGINT and SIGTERM call `stop`; a second SIGINT gives up at once."""
+    """Within the block, SIGINT and SIGTERM call `stop`; a second SIGINT gives up at once.
 
-    def __init__(self, stop: "Callable[[], None]") -> None:
+    One that comes within `grace_s` seconds of the first is the same: keys are pressed twice by impatience, and what was
+    collected would be lost.
+    """
+
+    def __init__(self, stop: "Callable[[], None]", *, grace_s: float = 0.0) -> None:
         self._stop = stop
+        self._grace_s = grace_s
         self._seen = False
+        self._first_s = 0.0
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> None:
@@ -101,9 +107,12 @@ class StopOnSignals:
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def _on_signal(self, number: int, frame: object) -> None:
-        if self._seen and number == _SIGINT:
+        import time
+
+        if self._seen and number == _SIGINT and time.monotonic() - self._first_s >= self._grace_s:
             raise KeyboardInterrupt
-        self._seen = True
+        if not self._seen:
+            self._seen, self._first_s = True, time.monotonic()
         self._stop()
 
 

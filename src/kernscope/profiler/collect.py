@@ -10,18 +10,21 @@ from kernscope.output.sink import EventSink
 from kernscope.profiler.modes.base import Mode, Options
 from kernscope.profiler.profile import Profile
 from kernscope.profiler.stacks import Stacks
+from kernscope.tables.unwinding import ROWS_MAP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Protocol
 
+    from kernscope.bundle import Bundle
     from kernscope.output.symbolic import SymbolFacts
 
     class Session(Protocol):
         """What is used of `kernscope.Session`."""
 
         facts: SymbolFacts
+        bundle: Bundle
 
         @property
         def maps(self) -> Mapping[str, Mapping[object, object]]: ...
@@ -34,6 +37,11 @@ if TYPE_CHECKING:
 
 
 __all__ = ["Collector", "tell_incomplete"]
+
+_FRAME_POINTERS = (
+    "this kernel cannot walk unwind tables (Linux 5.17 and newer can): stacks of processes go by frame pointers, and "
+    "lack callers where code keeps none"
+)
 
 INCOMPLETE_SHARE = 0.01
 """From this share of incomplete stacks on a note tells of them."""
@@ -98,6 +106,8 @@ class Collector:
         else:
             self.mode.collect(self._maps(session), self._stacks, profile)
         self._note(profile)
+        if profile.samples and all(spec.name != ROWS_MAP for spec in session.bundle.maps):
+            profile.notes.append(_FRAME_POINTERS)
         profile.notes += self.warnings
         return profile
 

@@ -31,8 +31,8 @@ class _Alloc(Mode):
         if not options.malloc:
             return ""
         return (
-            f"each malloc with its free now takes some {malloc.COST_US} µs longer: a program that does little else is "
-            "slowed down many times over"
+            f"each malloc with its free takes {malloc.COST} longer meanwhile: a program that does little else "
+            "becomes hundreds of times slower"
         )
 
     def program(self, options: Options) -> str:

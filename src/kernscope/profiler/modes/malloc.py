@@ -10,10 +10,10 @@ from kernscope.profiler.modes.base import CONFIG, Options
 from kernscope.selection import slashed
 from kernscope.syntax.literals import encode_string
 
-__all__ = ["COST_US", "program"]
+__all__ = ["COST", "program"]
 
-COST_US = 8
-"""What a pair of malloc and free takes longer, in microseconds, as measured (docs/profiling.md)."""
+COST = "10 to 20 µs"
+"""What a pair of malloc and free takes longer, as measured (docs/profiling.md)."""
 
 MOST_BLOCKS = 1_000_000
 """Blocks in use at a time that can be told apart."""
