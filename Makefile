@@ -1,4 +1,4 @@
-.PHONY: run test setup check bench fuzz test-vm kernels docs
+.PHONY: run test setup check bench fuzz test-vm kernels docs readers
 
 run:
 	./run
@@ -39,3 +39,7 @@ kernels: setup
 # The pages that are generated from the tables.
 docs: setup
 	.venv/bin/python tools/generate_docs.py
+
+# Viewers of profiles that the tests open files with where they are there: speedscope, of which npm keeps the files in build/.
+readers:
+	npm install --prefix build/npm --ignore-scripts --no-audit --no-fund speedscope@1.25.0

@@ -37,11 +37,13 @@ class Page:
         return unescape(found[1])
 
 
-def _run(url: str, folder: Path) -> Page:
+def _run(
+    url: str, folder: Path, milliseconds: int = 5000, graphics: tuple[str, ...] = ("--disable-gpu",)
+) -> Page:
     command = [
         _browser(),
-        *("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"),
-        *("--window-size=1000,700", "--virtual-time-budget=5000", "--enable-logging=stderr"),
+        *("--headless", "--no-sandbox", "--disable-dev-shm-usage", "--no-first-run", *graphics),
+        *("--window-size=1000,700", f"--virtual-time-budget={milliseconds}", "--enable-logging=stderr"),
         *(f"--user-data-dir={folder}", "--allow-file-access-from-files", "--dump-dom", url),
     ]
     done = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)
@@ -63,13 +65,21 @@ def _works(folder: Path) -> bool:
         return False
 
 
-def open_page(path: Path, fragment: str = "") -> Page:
-    """Open a file, with `fragment` after its name's `#`; skips the test where no browser runs."""
+SOFTWARE_GRAPHICS = ("--enable-unsafe-swiftshader", "--use-angle=swiftshader")
+
+
+def open_page(path: Path, fragment: str = "", *, folder: Path | None = None, slow: bool = False) -> Page:
+    """Open a file, with `fragment` after its name's `#`; skips the test where no browser runs.
+
+    `folder` is for the browser's own files, else the page's. A `slow` page has a minute of its own time, and WebGL.
+    """
     if not _browser():
         pytest.skip("chromium is not installed")
-    if not _works(path.parent):
+    if not _works(folder or path.parent):
         pytest.skip("chromium does not run here")
-    return _run(path.as_uri() + (f"#{fragment}" if fragment else ""), path.parent / "browser")
+    url = path.as_uri() + (f"#{fragment}" if fragment else "")
+    own = (folder or path.parent) / "browser"
+    return _run(url, own, 60_000, SOFTWARE_GRAPHICS) if slow else _run(url, own)
 
 
 def with_script(page: str, script: str) -> str:

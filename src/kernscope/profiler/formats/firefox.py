@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from kernscope.profiler.formats.labels import title
+from kernscope.profiler.formats.labels import as_utf8, title
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _meta(profile: Profile, threads: int) -> Table:
         "profilingStartTime": 0,
         "profilingEndTime": profile.duration_ns / 1e6,
         "processType": 0,
-        "product": title(profile),
+        "product": as_utf8(title(profile)),
         "importedFrom": "Kernscope",
         "stackwalk": 1,
         "debug": False,
@@ -98,7 +98,7 @@ class _Thread:
         self.modules: dict[str, int] = {}
 
     def string(self, text: str) -> int:
-        return self.strings.setdefault(text, len(self.strings))
+        return self.strings.setdefault(as_utf8(text), len(self.strings))
 
     def stack(self, numbers: Sequence[int]) -> int | None:
         prefix: int | None = None
@@ -122,13 +122,13 @@ class _Thread:
         first = self.samples[0]
         return {
             "processType": "default",
-            "processName": process,
+            "processName": as_utf8(process),
             "processStartupTime": 0,
             "processShutdownTime": None,
             "registerTime": 0,
             "unregisterTime": None,
             "pausedRanges": [],
-            "name": first.comm,
+            "name": as_utf8(first.comm),
             "isMainThread": first.pid == first.tid,
             "pid": str(first.pid),
             "tid": first.tid,

@@ -13,7 +13,7 @@ from hashlib import sha256
 from html import escape
 from importlib.resources import files
 
-from kernscope.profiler.formats.labels import process_labels, thread_label, title
+from kernscope.profiler.formats.labels import as_utf8, process_labels, thread_label, title
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def _page(profile: Profile, before: Profile | None) -> bytes:
     folder = files(__package__)
     style, script = (folder.joinpath(name).read_text("utf-8") for name in ("flame.css", "flame.js"))
     parts = {
-        "title": escape(_text(title(profile))),
+        "title": escape(as_utf8(title(profile))),
         "style": style,
         "style_hash": _hash(style),
         "script": script,
@@ -91,17 +91,17 @@ def _content(profile: Profile, before: Profile | None) -> dict[str, object]:
             group = groups.setdefault(labels, len(groups))
             totals.setdefault((stacks[sample.stack], group), [0, 0])[which] += sample.value
     return {
-        "title": _text(title(profile)),
+        "title": as_utf8(title(profile)),
         "about": about(profile),
         "unit": profile.unit,
-        "notes": [_text(note) for note in profile.notes],
+        "notes": [as_utf8(note) for note in profile.notes],
         "before": None if before is None else before.total,
         "frames": [
             {
-                "name": _text(f.name),
+                "name": as_utf8(f.name),
                 "kind": f.kind,
-                "module": _text(f.module),
-                "file": _text(f.file),
+                "module": as_utf8(f.module),
+                "file": as_utf8(f.file),
                 "line": f.line,
             }
             for f in functions.frames
@@ -111,7 +111,7 @@ def _content(profile: Profile, before: Profile | None) -> dict[str, object]:
             "functions": [function for _, function in functions.entries],
         },
         "labels": names,
-        "groups": [[_text(label) for label in group] for group in groups],
+        "groups": [[as_utf8(label) for label in group] for group in groups],
         "samples": [[stack, new, old, group] for (stack, group), (new, old) in totals.items()],
     }
 
@@ -140,8 +140,3 @@ class _Functions:
         for number in numbers:
             at = entries.setdefault((at, number), len(entries))
         return at
-
-
-def _text(text: str) -> str:
-    """Bytes that are no UTF-8 as escapes, which every browser shows."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

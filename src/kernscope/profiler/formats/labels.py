@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kernscope.profiler.profile import Frame, Profile, Sample
 
-__all__ = ["frame_label", "process_labels", "thread_label", "title"]
+__all__ = ["as_utf8", "frame_label", "process_labels", "thread_label", "title"]
 
 
 def process_labels(profile: Profile) -> dict[int, str]:
@@ -33,3 +33,10 @@ def frame_label(frame: Frame) -> str:
 def title(profile: Profile) -> str:
     """What it is, in one line."""
     return f"{profile.mode}: {profile.command}" if profile.command else profile.mode
+
+
+def as_utf8(text: str) -> str:
+    """Bytes that are no UTF-8 as escapes: there are readers that lone surrogates break."""
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -4,10 +4,12 @@
     <tab> address name+offset (module)
 
 leaf first, an empty line after each sample. Samples that stand for many are one entry with their value as the period.
-Line breaks and other control characters in names are replaced.
+What a terminal does not print, line breaks among it, is escaped.
 """
 
 from __future__ import annotations
+
+from kernscope.output.escape import escape_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["encode"]
 
-_HARMLESS = str.maketrans({chr(code): "?" for code in (*range(32), 127)})
 _EVENTS = {"samples": "cpu-clock", "nanoseconds": "offcpu-time", "bytes": "alloc"}
 
 
@@ -27,16 +28,16 @@ def encode(profile: Profile) -> bytes:
     for sample in profile.samples:
         time_ns = sample.time_ns or profile.start_ns
         cpu = int(sample.labels.get("cpu", "0"))
-        name = sample.comm.translate(_HARMLESS) or "?"
+        name = escape_text(sample.comm) or "[unknown]"
         seconds, ns = divmod(time_ns, 1_000_000_000)
-        head = f"{name:>16} {sample.pid}/{sample.tid} [{cpu:03}] {seconds}.{ns // 1000:06}:"
+        head = f"{name} {sample.pid}/{sample.tid} [{cpu:03}] {seconds}.{ns // 1000:06}:"
         parts.append(f"{head} {sample.value:>10} {event}: \n")
         parts += [frames[number] for number in reversed(profile.stacks[sample.stack])]
         parts.append("\n")
-    return "".join(parts).encode("utf-8", "surrogateescape")
+    return "".join(parts).encode()
 
 
 def _frame(frame: Frame) -> str:
     module = frame.module or ("[kernel.kallsyms]" if frame.kind == "kernel" else "[unknown]")
-    name = frame.name.translate(_HARMLESS)
-    return f"\t{frame.address:>16x} {name} ({module.translate(_HARMLESS)})\n"
+    name = escape_text(frame.name) or "[unknown]"
+    return f"\t{frame.address:>16x} {name} ({escape_text(module)})\n"

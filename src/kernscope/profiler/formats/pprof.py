@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import gzip
 
+from kernscope.profiler.formats.labels import as_utf8
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,8 +53,7 @@ class _Strings:
         return self.numbers.setdefault(text, len(self.numbers))
 
     def encoded(self) -> bytes:
-        # The reader wants UTF-8: bytes that are not come as escapes.
-        return b"".join(_bytes(6, text.encode("utf-8", "backslashreplace")) for text in self.numbers)
+        return b"".join(_bytes(6, as_utf8(text).encode()) for text in self.numbers)
 
 
 def encode(profile: Profile) -> bytes:

@@ -1,13 +1,13 @@
-"""The JSON that speedscope reads: one profile per thread.
+"""The JSON that https://www.speedscope.app reads: one profile per thread.
 
-Its schema is published as https://www.speedscope.app/file-format-schema.json (its address is part of each file).
+Samples with their times are put where they were, with nothing in between; others one after the other.
 """
 
 from __future__ import annotations
 
 import json
 
-from kernscope.profiler.formats.labels import thread_label, title
+from kernscope.profiler.formats.labels import as_utf8, thread_label, title
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def encode(profile: Profile) -> bytes:
     content = {
         "$schema": _SCHEMA,
         "exporter": "kernscope",
-        "name": title(profile),
+        "name": as_utf8(title(profile)),
         "activeProfileIndex": 0,
         "shared": {"frames": [_frame(frame) for frame in profile.frames]},
         "profiles": profiles,
@@ -38,9 +38,9 @@ def encode(profile: Profile) -> bytes:
 
 
 def _frame(frame: Frame) -> dict[str, object]:
-    found: dict[str, object] = {"name": frame.name}
+    found: dict[str, object] = {"name": as_utf8(frame.name)}
     if frame.file or frame.module:
-        found["file"] = frame.file or frame.module
+        found["file"] = as_utf8(frame.file or frame.module)
     if frame.line:
         found["line"] = frame.line
     return found
@@ -48,12 +48,30 @@ def _frame(frame: Frame) -> dict[str, object]:
 
 def _thread(profile: Profile, samples: list[Sample]) -> dict[str, object]:
     samples = sorted(samples, key=lambda sample: sample.time_ns)
-    return {
-        "type": "sampled",
-        "name": thread_label(samples[0]),
+    head: dict[str, object] = {"type": "sampled", "name": as_utf8(thread_label(samples[0]))}
+    if samples[0].time_ns and profile.period_ns:
+        return head | _timed(profile, samples)
+    return head | {
         "unit": _UNITS.get(profile.unit, "none"),
         "startValue": 0,
         "endValue": sum(sample.value for sample in samples),
         "samples": [profile.stacks[sample.stack] for sample in samples],
         "weights": [sample.value for sample in samples],
     }
+
+
+def _timed(profile: Profile, samples: list[Sample]) -> dict[str, object]:
+    """Each sample stands for one period; where more time went by before it, an empty stack does."""
+    stacks: list[tuple[int, ...]] = []
+    weights: list[int] = []
+    at = 0
+    for sample in samples:
+        gap = sample.time_ns - profile.start_ns - at
+        if gap > profile.period_ns // 2:
+            stacks.append(())
+            weights.append(gap)
+            at += gap
+        stacks.append(profile.stacks[sample.stack])
+        weights.append(profile.period_ns * sample.count)
+        at += weights[-1]
+    return {"unit": "nanoseconds", "startValue": 0, "endValue": at, "samples": stacks, "weights": weights}
