@@ -1,10 +1,11 @@
 """Frames of CPython: emits a walk over the interpreter's own list of frames, behind the native frames of a stack.
 
 The thread's state is found by its `thread_id`, which is what the thread's register fs points to, in the lists of all
-interpreters and threads; from its current frame each leads to its caller's. What is kept of a frame is the address of
-its code object and the instruction (`kernscope.tables.cpython`); user space is told of each code object once, and reads
-its name while the process lives. A frame with which a call of the interpreter's loop began is followed by a mark, so
-that the frames of Python can later be put in the places of the loop's native frames.
+interpreters and threads; from its current frame each leads to its caller's. What is kept of a frame is a number for its
+code object and the instruction (`kernscope.tables.cpython`). User space is told of each code object once, with the
+beginning of its name, file and lines: those of modules and classes are freed as soon as they have run. A frame with
+which a call of the interpreter's loop began is followed by a mark, so that the frames of Python can later be put in the
+places of the loop's native frames.
 
 A weakness: the lists are read while other threads may change them. A walk then ends early, or misses its thread.
 """
@@ -13,7 +14,7 @@ from kernscope.catalog.task import task_id
 from kernscope.ssa import Block, Cond, Value
 from kernscope.tables.bpf import MapFlag, MapType
 from kernscope.tables.cpython import (
-    CODE_SHIFT,
+    CODE_BYTES,
     CODES_MAP,
     ENTRY,
     FRAME_WORD,
@@ -22,13 +23,17 @@ from kernscope.tables.cpython import (
     MOST_PYTHON_FRAMES,
     MOST_PYTHON_PROCESSES,
     NOWHERE,
+    NUMBER_BITS,
     PROGRAM_FIELDS,
+    PYTHON_FRAME_BYTES,
     PYTHON_MAP,
     PYTHON_PROCESS_BYTES,
+    SENT_BYTES,
+    SENT_OBJECTS,
     SHIM_OWNER,
 )
 from kernscope.tables.helpers import HELPER_IDS
-from kernscope.types import UINT32, UINT64, Tuple
+from kernscope.types import UINT32, UINT64, Buffer, Tuple
 
 from .unwinding import StackEmitter
 
@@ -41,6 +46,8 @@ __all__ = ["python_frames"]
 _THREAD, _INTERPRETER, _FRAME, _FSBASE, _PID = 48, 56, 64, 72, 80
 """Behind the state of the native walk."""
 MOST_THREADS = 512
+_MIX = 0x9E3779B97F4A7C15
+"""2^64 divided by the golden ratio: a multiplication by it spreads bits upwards."""
 
 
 def python_frames(lo: "Statements", frames: int, state: int, words: int) -> None:
@@ -52,6 +59,9 @@ class _PythonWalk(StackEmitter):
     def __init__(self, lo: "Statements", frames: int, state: int, words: int) -> None:
         super().__init__(lo, frames, state)
         self.words = words
+        self.frame = lo.scratch_offset(_mask(PYTHON_FRAME_BYTES) + 8)
+        self.code = lo.scratch_offset(_mask(CODE_BYTES) + 8)
+        self.sent = lo.scratch_offset(4 + SENT_BYTES)
         flags = MapFlag.NO_PREALLOC if lo.storage.grows else 0
         lo.storage.kernel_map(
             PYTHON_MAP, MapType.HASH, 4, PYTHON_PROCESS_BYTES, MOST_PYTHON_PROCESSES, flags=flags
@@ -120,7 +130,8 @@ class _PythonWalk(StackEmitter):
         shim, function, following = b.block("shim"), b.block("function"), b.block("following")
         b.branch_cmp(Cond.EQ, frame, 0, stop, some)
         self._go(some)
-        owner = b.and_(self._user_word(b.add(frame, self._offset(layout, "frame_owner")), stop), 0xFF)
+        self._read(frame, self.frame, PYTHON_FRAME_BYTES, stop)
+        owner = self._member(layout, "frame_owner", self.frame, PYTHON_FRAME_BYTES, size=1)
         entry = self._offset(layout, "frame_entry")
         marks = b.cmp(Cond.EQ, entry, NOWHERE)  # from 3.12 on frames of their own mark the loop's calls
         b.branch(b.and_(marks, b.cmp(Cond.UGE, owner, SHIM_OWNER)), shim, function)
@@ -128,43 +139,85 @@ class _PythonWalk(StackEmitter):
         self._keep(ENTRY, self.words, stop)
         b.jump(following)
         self._go(function)
-        self._keep_function(layout, frame, stop)
+        self._keep_function(layout, stop)
         flagged = b.block("flagged")
         b.branch(marks, following, flagged)
         self._go(flagged)
-        begins = b.and_(self._user_word(b.add(frame, entry), stop), 0xFF)
+        begins = self._member(layout, "frame_entry", self.frame, PYTHON_FRAME_BYTES, size=1)
         outermost = b.block("outermost")
         b.branch_cmp(Cond.EQ, begins, 0, following, outermost)
         self._go(outermost)
         self._keep(ENTRY, self.words, stop)
         b.jump(following)
         self._go(following)
-        self._set(_FRAME, self._user_word(b.add(frame, self._offset(layout, "frame_previous")), stop))
+        self._set(_FRAME, self._member(layout, "frame_previous", self.frame, PYTHON_FRAME_BYTES))
         b.jump(goon)
 
-    def _keep_function(self, layout: Value, frame: Value, stop: Block) -> None:
+    def _read(self, address: Value, buffer: int, size: int, failed: Block) -> None:
+        """Copy memory of the process into the scratch area."""
+        b, read = self.lo.b, self.lo.b.block("read")
+        there = self.lo.scratch_at(buffer)
+        status = b.call(HELPER_IDS["probe_read_user"], there, size, address)
+        b.branch_cmp(Cond.EQ, status, 0, read, failed)
+        self._go(read)
+
+    def _member(self, layout: Value, name: str, buffer: int, bytes: int, *, size: int = 8) -> Value:
+        """A member of a structure of `bytes` that was copied to `buffer`, with room behind it."""
         b = self.lo.b
-        code = self._user_word(b.add(frame, self._offset(layout, "frame_code")), stop)
-        code = b.shl(b.lshr(code, CODE_SHIFT), CODE_SHIFT)  # 3.14 tags pointers in their lowest bits
-        instruction = self._user_word(b.add(frame, self._offset(layout, "frame_instr")), stop)
+        offset = b.and_(self._offset(layout, name), _mask(bytes))
+        return b.load(size, b.ptr_add(self.lo.scratch_at(buffer), offset))
+
+    def _keep_function(self, layout: Value, stop: Block) -> None:
+        b = self.lo.b
+        code = self._member(layout, "frame_code", self.frame, PYTHON_FRAME_BYTES)
+        code = b.shl(b.lshr(code, 2), 2)  # 3.14 tags pointers in their lowest bits
+        self._read(code, self.code, CODE_BYTES, stop)
+        instruction = self._member(layout, "frame_instr", self.frame, PYTHON_FRAME_BYTES)
         bytecode = b.add(code, self._offset(layout, "code_bytecode"))
         index = b.and_(b.ashr(b.sub(instruction, bytecode), 1), (1 << INDEX_BITS) - 1)
-        address = b.and_(b.lshr(code, CODE_SHIFT), (1 << 62 - INDEX_BITS) - 1)
-        self._keep(b.or_(b.or_(b.shl(address, INDEX_BITS), index), FRAME_WORD), self.words, stop)
-        self._tell(code)
+        number = self._number(layout, code)
+        self._keep(b.or_(b.or_(b.shl(number, INDEX_BITS), index), FRAME_WORD), self.words, stop)
+        self._tell(layout, code, number)
 
-    def _tell(self, code: Value) -> None:
+    def _number(self, layout: Value, code: Value) -> Value:
+        """What tells a code object from others, also from those that were, or will be, in its place: 43 bits made of
+        where it is, where the objects are that it refers to, and its first line.
+        """
+        b = self.lo.b
+        mixed = b.mul(code, _MIX)
+        for name, size in (
+            ("code_qualname", 8), ("code_filename", 8), ("code_linetable", 8), ("code_firstlineno", 4),
+        ):  # fmt: skip
+            mixed = b.xor(mixed, b.lshr(mixed, 29))
+            mixed = b.mul(b.xor(mixed, self._member(layout, name, self.code, CODE_BYTES, size=size)), _MIX)
+        return b.or_(b.lshr(mixed, 64 - NUMBER_BITS), 1)
+
+    def _tell(self, layout: Value, code: Value, number: Value) -> None:
         """Tell user space of a code object that has not been seen before."""
         lo, b = self.lo, self.lo.b
         key = lo.place(Tuple((UINT64, UINT64)))
         pid = self._get(_PID)
         b.store(8, key, pid)
-        b.store(8, key, code, 8)
+        b.store(8, key, number, 8)
         known = b.call(HELPER_IDS["map_lookup_elem"], b.map_fd(CODES_MAP), key, pointer=True)
         new, told = b.block("new_code", likely=False), b.block("told")
         b.branch_cmp(Cond.EQ, known, 0, new, told)
         self._go(new)
         b.call(HELPER_IDS["map_update_elem"], b.map_fd(CODES_MAP), key, key, 0)
-        lo.send_control(lo.record("python_code", (UINT32, UINT64)), (pid, code))
+        b.store(4, lo.scratch_at(self.sent), SENT_BYTES)
+        first_line = self._member(layout, "code_firstlineno", self.code, CODE_BYTES, size=4)
+        b.store(8, lo.scratch_at(self.sent), first_line, 4)
+        at = 12
+        for name, size in SENT_OBJECTS:
+            address = self._member(layout, name, self.code, CODE_BYTES)
+            b.call(HELPER_IDS["probe_read_user"], b.ptr_add(lo.scratch_at(self.sent), at), size, address)
+            at += size
+        record = lo.record("python_code", (UINT32, UINT64, UINT64, Buffer(SENT_BYTES)))
+        lo.send_control(record, (pid, number, code, lo.scratch_at(self.sent)))
         b.jump(told)
         self._go(told)
+
+
+def _mask(size: int) -> int:
+    """Bounds an offset into a buffer of at least `size` bytes for the verifier."""
+    return (1 << (size - 1).bit_length()) - 1

@@ -42,7 +42,7 @@ class SymbolFacts:
     `boot_offset_ns` is CLOCK_REALTIME minus CLOCK_BOOTTIME; `user_name` gives a login name, or the number
     as text. Of a run, `kernel_symbol(address)` gives (function, offset), `user_symbol(pid, address)` a
     `kernscope.symbols.UserSymbol`, `build_id(pid, address)` that of the file, `stack(limit, hash)` the frames
-    kept under a hash, `cgroup_path(id, pattern)` a text, `python_code(pid, address)` a code object of CPython,
+    kept under a hash, `cgroup_path(id, pattern)` a text, `python_code(pid, number)` a code object of CPython,
     `python_loop(pid, address)` whether a native address is in CPython's loop; without a run nothing is known.
     """
 
@@ -74,7 +74,7 @@ class SymbolFacts:
         self.build_id: Callable[[int, int], str] = lambda pid, address: ""
         self.stack: Callable[[int, int], tuple[int, ...]] = lambda limit, hash: ()
         self.cgroup_path: Callable[[int, str], str] = lambda id, pattern: ""
-        self.python_code: Callable[[int, int], PythonCode | None] = lambda pid, address: None
+        self.python_code: Callable[[int, int], PythonCode | None] = lambda pid, number: None
         self.python_loop: Callable[[int, int], bool] = lambda pid, address: False
 
 

@@ -6,7 +6,7 @@ behind the native ones; here they are put where they belong.
 
 from __future__ import annotations
 
-from kernscope.tables.cpython import CODE_SHIFT, ENTRY, FRAME_WORD, INDEX_BITS
+from kernscope.tables.cpython import ENTRY, FRAME_WORD, INDEX_BITS, NUMBER_BITS
 from kernscope.tables.unwinding import INCOMPLETE, Reason
 
 TYPE_CHECKING = False
@@ -30,11 +30,10 @@ def incomplete_text(word: int) -> str:
 
 
 def python_frame(word: int) -> tuple[int, int] | None:
-    """(address of the code object, index of the instruction), or None for other words."""
+    """(number of the code object, index of the instruction), or None for other words."""
     if word >> 62 != FRAME_WORD >> 62 or word == ENTRY:
         return None
-    address = (word >> INDEX_BITS & (1 << 62 - INDEX_BITS) - 1) << CODE_SHIFT
-    return address, word & (1 << INDEX_BITS) - 1
+    return word >> INDEX_BITS & (1 << NUMBER_BITS) - 1, word & (1 << INDEX_BITS) - 1
 
 
 def in_place(words: Sequence[int], in_loop: Callable[[int], bool]) -> list[int]:

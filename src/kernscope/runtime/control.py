@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         def report_error(self, event: ErrorEvent) -> None: ...
         def end_soon(self, exit_code: int) -> None: ...
         def describe_process(self, pid: int, page: int) -> None: ...
-        def learn_python_code(self, pid: int, address: int) -> None: ...
+        def learn_python_code(self, pid: int, number: int, address: int, sent: bytes) -> None: ...
 
     Handler = Callable[[Controlled, bytes], None]
     Builder = Callable[[Record, Controlled], Handler]
@@ -165,13 +165,16 @@ def _unwind_wanted(record: Record, session: "Controlled") -> "Handler":
 
 
 def _python_code(record: Record, session: "Controlled") -> "Handler":
-    """A function of CPython was met for the first time: the values are the process and the code object's address."""
+    """A function of CPython was met for the first time: the values are the process, the code object's number and
+    address, and what was read of it then (`kernscope.tables.cpython`).
+    """
     values = record_decoder(record.types, session.facts, CONTROL_HEADER_BYTES)
 
     def handle(session: "Controlled", data: bytes) -> None:
-        pid, address = values(data)
-        assert isinstance(pid, int) and isinstance(address, int)
-        session.learn_python_code(pid, address)
+        pid, number, address, sent = values(data)
+        assert isinstance(pid, int) and isinstance(number, int)
+        assert isinstance(address, int) and isinstance(sent, bytes)
+        session.learn_python_code(pid, number, address, sent)
 
     return handle
 

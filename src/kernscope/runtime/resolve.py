@@ -114,8 +114,8 @@ class Resolving:
             self._python = PythonProcesses()
         return self._python
 
-    def python_code(self, pid: int, address: int) -> "PythonCode | None":
-        return self.python.code(pid, address)
+    def python_code(self, pid: int, number: int) -> "PythonCode | None":
+        return self.python.code(pid, number)
 
     def python_loop(self, pid: int, address: int) -> bool:
         return self.python.in_loop(pid, address)

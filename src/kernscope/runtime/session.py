@@ -347,9 +347,9 @@ class Session:
         if self._state == "running":  # afterwards it is of no use
             self._resolving.describe(pid, page)
 
-    def learn_python_code(self, pid: int, address: int) -> None:
-        """Read what a function of CPython is called, while its process lives."""
-        self._resolving.python.learn(pid, address)
+    def learn_python_code(self, pid: int, number: int, address: int, sent: bytes) -> None:
+        """Read what a function of CPython is called, while its process lives; `sent` is what programs could read."""
+        self._resolving.python.learn(pid, number, address, sent)
 
     def take_stacks(self) -> None:
         """Let the kernel's side forget the stacks it keeps, so that a program that runs on has room for new ones; here

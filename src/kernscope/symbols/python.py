@@ -9,12 +9,17 @@ from struct import Struct, error, unpack_from
 from kernscope.elf import ElfError
 from kernscope.kernel.mappings import Mapping, read_memory
 from kernscope.tables.cpython import (
+    CODE_BYTES,
     COOKIE,
     DEBUG_OFFSETS,
+    FILE_BYTES,
     LAYOUTS,
+    NAME_BYTES,
     NOWHERE,
     PROGRAM_FIELDS,
+    PYTHON_FRAME_BYTES,
     PYTHON_PROCESS_BYTES,
+    SENT_BYTES,
     Layout,
 )
 
@@ -22,17 +27,23 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kernscope.symbols.files import MappedFile
 
-__all__ = ["PythonCode", "PythonProcesses", "PythonRuntime", "read_code"]
+__all__ = ["PythonCode", "PythonProcesses", "PythonRuntime", "read_code", "sent_code"]
 
 MOST_NAME = 4096
 """Characters of a name that are read."""
-MOST_LINETABLE_BYTES = 1 << 20
+MOST_LINETABLE_BYTES = 1 << 18
+MOST_TABLE_BYTES = 1 << 25
+"""Of all tables of lines together; functions that are met later have their first line only."""
+_MOST_SHIFT = 60
+"""Of the numbers in a table of lines."""
 MOST_CODES_KNOWN = 1 << 17
 _LOOP = "_PyEval_EvalFrameDefault"
 _LOOP_BYTES = 1 << 16
 """Of the loop's function where its symbol has no size."""
 
 _LONG = Struct("<Q")
+_ENCODINGS = {1: "latin-1", 2: "utf-16-le", 4: "utf-32-le"}
+"""By the bytes of a character."""
 
 
 class PythonRuntime:
@@ -71,16 +82,28 @@ class PythonRuntime:
 class PythonCode:
     """A code object: its qualified name and file; `line` by instruction."""
 
-    __slots__ = ("_lines", "_starts", "file", "first_line", "name")
+    __slots__ = ("_lines", "file", "first_line", "name", "table")
 
     def __init__(self, name: str, file: str, first_line: int, table: bytes) -> None:
         self.name, self.file, self.first_line = name, file, first_line
-        self._starts, self._lines = _line_numbers(table, first_line)
+        self.table = table
+        self._lines: tuple[list[int], list[int]] | None = None
+
+    def is_rest_of(self, other: "PythonCode") -> bool:
+        """Whether they can be the same function, of which `other` may be cut off."""
+        return (
+            self.first_line == other.first_line
+            and self.name.startswith(other.name)
+            and self.file.startswith(other.file)
+        )
 
     def line(self, index: int) -> int:
         """The line of the instruction `index` (in units of two bytes); the first line where it is not known."""
-        at = bisect_right(self._starts, index) - 1
-        return (self._lines[at] if at >= 0 else 0) or self.first_line
+        if self._lines is None:
+            self._lines = _line_numbers(self.table, self.first_line)
+        starts, lines = self._lines
+        at = bisect_right(starts, index) - 1
+        return (lines[at] if at >= 0 else 0) or self.first_line
 
 
 class _File:
@@ -112,6 +135,7 @@ class PythonProcesses:
         self._files: dict[MappedFile, _File | None] = {}
         self._runtimes: dict[int, PythonRuntime] = {}
         self._codes: dict[tuple[int, int], PythonCode | None] = {}
+        self._table_bytes = 0
 
     def find(self, pid: int, mapped: "list[tuple[Mapping, MappedFile | None]]") -> PythonRuntime | None:
         """CPython in a process, by the symbols of its executable and of libraries with `python` in their names.
@@ -141,19 +165,29 @@ class PythonProcesses:
         for key in [key for key in self._codes if key[0] == pid]:
             del self._codes[key]
 
-    def learn(self, pid: int, address: int) -> None:
-        """Read a code object while its process lives."""
-        runtime = self._runtimes.get(pid)
-        if runtime is not None:
-            if len(self._codes) >= MOST_CODES_KNOWN:
-                self._codes.clear()
-            self._codes[pid, address] = read_code(pid, address, runtime.layout)
+    def learn(self, pid: int, number: int, address: int, sent: bytes) -> None:
+        """Read a code object while its process lives. Stacks have its `number`.
 
-    def code(self, pid: int, address: int) -> PythonCode | None:
-        """The code object at an address, or None where it is not known."""
-        if (pid, address) not in self._codes:
-            self.learn(pid, address)
-        return self._codes.get((pid, address))
+        `sent` is what the kernel program read when it met it. Meanwhile something else may be in its place.
+        """
+        runtime = self._runtimes.get(pid)
+        if runtime is None:
+            return
+        if len(self._codes) >= MOST_CODES_KNOWN:
+            self._codes.clear()
+            self._table_bytes = 0
+        code, known = read_code(pid, address, runtime.layout), sent_code(sent, runtime.layout)
+        if known is not None and (code is None or not code.is_rest_of(known)):
+            code = known  # at most the end of its name or table is missing
+        if code is not None:
+            self._table_bytes += len(code.table)
+            if self._table_bytes > MOST_TABLE_BYTES:
+                code.table = b""
+        self._codes[pid, number] = code
+
+    def code(self, pid: int, number: int) -> PythonCode | None:
+        """The code object of a number, or None where it is not known."""
+        return self._codes.get((pid, number))
 
     def in_loop(self, pid: int, address: int) -> bool:
         """Whether a native address of a process is in the interpreter's loop."""
@@ -198,6 +232,14 @@ def _published(pid: int, runtime: int) -> tuple[tuple[int, int], Layout] | None:
     layout: Layout = dict(zip(names, unpack_from(f"<{len(names)}Q", data), strict=True))
     if layout["free_threaded"] or any(layout[name] > 1 << 20 for name in names[2:]):
         return None
+    for name, offset in layout.items():
+        most = {"frame": PYTHON_FRAME_BYTES, "code": CODE_BYTES}.get(name.partition("_")[0], 1 << 20)
+        if (
+            name in PROGRAM_FIELDS
+            and name != "code_bytecode"
+            and offset > most - 8 + 7 * (name == "frame_owner")
+        ):
+            return None
     strings = {name: LAYOUTS[3, 12][name] for name in ("ascii_data", "compact_data")}
     return version, layout | {"through": NOWHERE, "frame_entry": NOWHERE} | strings
 
@@ -213,9 +255,35 @@ def read_code(pid: int, address: int, layout: Layout) -> PythonCode | None:
         file = _text(pid, _word(pid, address + layout["code_filename"]), layout)
         first = unpack_from("<i", read_memory(pid, address + layout["code_firstlineno"], 4))[0]
         table = _bytes(pid, _word(pid, address + layout["code_linetable"]))
-    except (OSError, OverflowError, ValueError, error):
+    except (OSError, OverflowError, ValueError, IndexError, error):
         return None
     return PythonCode(name, file, first, table)
+
+
+def sent_code(sent: bytes, layout: Layout) -> PythonCode | None:
+    """The code object whose beginnings the kernel program has sent; None where it could not read them."""
+    if len(sent) < SENT_BYTES:
+        return None
+    name_at, file_at, table_at = 8, 8 + NAME_BYTES, 8 + NAME_BYTES + FILE_BYTES
+    try:
+        name = _characters(sent[name_at:file_at], layout)
+        file = _characters(sent[file_at:table_at], layout)
+    except (UnicodeDecodeError, ValueError):
+        return None
+    table = sent[table_at + 32 :][: _LONG.unpack_from(sent, table_at + 16)[0]]
+    return PythonCode(name, file, unpack_from("<i", sent)[0], table)
+
+
+def _characters(data: bytes, layout: Layout) -> str:
+    """The text of a str, as far as it is in `data`."""
+    length, state = _LONG.unpack_from(data, 16)[0], data[32]
+    kind, compact, ascii = state >> 2 & 7, state >> 5 & 1, state >> 6 & 1
+    if not compact or kind not in _ENCODINGS or not 0 < length <= MOST_NAME:
+        raise ValueError("no string")
+    start = layout["ascii_data" if ascii else "compact_data"]
+    room = (len(data) - start) // kind
+    raw = data[start : start + kind * min(length, room)]
+    return raw.decode(_ENCODINGS[kind], "surrogatepass")
 
 
 def _text(pid: int, address: int, layout: Layout) -> str:
@@ -232,7 +300,7 @@ def _text(pid: int, address: int, layout: Layout) -> str:
     if start + size > len(data):
         data = read_memory(pid, address, start + size)
     raw = data[start : start + size]
-    return raw.decode({1: "latin-1", 2: "utf-16-le", 4: "utf-32-le"}[kind], "surrogatepass")
+    return raw.decode(_ENCODINGS[kind], "surrogatepass")
 
 
 def _bytes(pid: int, address: int) -> bytes:
@@ -277,6 +345,8 @@ def _varint(table: bytes, at: int) -> tuple[int, int]:
     while True:
         byte = table[at]
         at += 1
+        if shift > _MOST_SHIFT:
+            raise IndexError("no number of an interpreter's")
         value |= (byte & 63) << shift
         shift += 6
         if not byte & 64:

@@ -7,26 +7,33 @@ is given here.
 
 `python_procs` has, by process id, what the program needs: u64 address of `_PyRuntime`, then one u32 per name of
 `PROGRAM_FIELDS`. `python_codes` has the code objects that user space has been told about, by (u64 process id, u64
-address).
+number).
 """
 
 __all__ = [
     "CODES_MAP",
-    "CODE_SHIFT",
+    "CODE_BYTES",
     "COOKIE",
     "DEBUG_OFFSETS",
     "ENTRY",
+    "FILE_BYTES",
     "FRAME_WORD",
     "INDEX_BITS",
     "LAYOUTS",
     "MOST_CODES",
     "MOST_PYTHON_FRAMES",
     "MOST_PYTHON_PROCESSES",
+    "NAME_BYTES",
     "NOWHERE",
+    "NUMBER_BITS",
     "PROGRAM_FIELDS",
+    "PYTHON_FRAME_BYTES",
     "PYTHON_MAP",
     "PYTHON_PROCESS_BYTES",
+    "SENT_BYTES",
+    "SENT_OBJECTS",
     "SHIM_OWNER",
+    "TABLE_BYTES",
     "Layout",
 ]
 
@@ -35,9 +42,21 @@ MOST_PYTHON_PROCESSES, MOST_CODES = 1024, 16384
 MOST_PYTHON_FRAMES = 128
 
 FRAME_WORD = 1 << 63
-"""Marks a word of a stack as a CPython frame: bits 61-19 are the code object's address >> 4, bits 18-0 the index of the
+"""Marks a word of a stack as a CPython frame: bits 61-19 are a number for its code object, bits 18-0 the index of the
 instruction in its bytecode, in units of two bytes."""
-CODE_SHIFT, INDEX_BITS = 4, 19
+NUMBER_BITS, INDEX_BITS = 43, 19
+
+PYTHON_FRAME_BYTES, CODE_BYTES = 80, 192
+"""Of a frame and of a code object, as much as has what is needed."""
+NAME_BYTES, FILE_BYTES, TABLE_BYTES = 192, 256, 256
+"""Of the objects with a code object's name, file and table of lines that are sent when it is met."""
+SENT_OBJECTS = (
+    ("code_qualname", NAME_BYTES),
+    ("code_filename", FILE_BYTES),
+    ("code_linetable", TABLE_BYTES),
+)
+SENT_BYTES = 8 + NAME_BYTES + FILE_BYTES + TABLE_BYTES
+"""The first of these 8 bytes are the first line, an int."""
 ENTRY = FRAME_WORD
 """Follows the last frame of a call of the interpreter's loop: the next frame belongs to an outer call."""
 
@@ -111,6 +130,10 @@ PROGRAM_FIELDS = (
     "frame_owner",
     "frame_entry",
     "code_bytecode",
+    "code_qualname",
+    "code_filename",
+    "code_firstlineno",
+    "code_linetable",
 )
 PYTHON_PROCESS_BYTES = 8 + 4 * len(PROGRAM_FIELDS) + 4
 """A multiple of 8."""

@@ -9,7 +9,7 @@ MARK = INCOMPLETE | Reason.NOT_MAPPED
 
 
 def python(number: int, index: int = 0) -> int:
-    """The word of a frame whose code object is at 16 * number."""
+    """The word of a frame whose code object has a number."""
     return FRAME_WORD | number << INDEX_BITS | index
 
 
@@ -18,7 +18,7 @@ def placed(*words: int) -> list[int]:
 
 
 def test_a_frame_is_told_from_other_words() -> None:
-    assert python_frame(python(0x123456, 77)) == (0x1234560, 77)
+    assert python_frame(python(0x123456, 77)) == (0x123456, 77)
     assert python_frame(0x7F0012345678) is None
     assert python_frame(ENTRY) is None and python_frame(MARK) is None
 

@@ -1,13 +1,18 @@
 """CPython's code objects: what is read from memory, beside what this interpreter says of itself."""
 
+import ctypes
 import os
+import struct
 import sys
+from random import Random
 from types import CodeType
 
 import pytest
 
+from kernscope.kernel.mappings import read_memory
 from kernscope.symbols import UserSymbols
-from kernscope.symbols.python import PythonCode, PythonProcesses, read_code
+from kernscope.symbols.python import PythonCode, PythonProcesses, read_code, sent_code
+from kernscope.tables.cpython import SENT_OBJECTS, Layout
 
 
 def example(n: int) -> int:
@@ -46,6 +51,11 @@ def test_a_table_that_is_cut_off() -> None:
         assert code.line(10_000) >= 0
 
 
+def test_a_number_without_end() -> None:
+    code = PythonCode("f", "f.py", 3, (b"\xe8" + b"\x7f" * 1_000_000))
+    assert code.line(0) == 3
+
+
 @pytest.fixture
 def processes() -> PythonProcesses:
     found = PythonProcesses()
@@ -54,12 +64,65 @@ def processes() -> PythonProcesses:
     return found
 
 
-@pytest.mark.parametrize("name", ["plain", "ünï", "名前", "🐍"])
+def layout_of(processes: PythonProcesses) -> Layout:
+    runtime = processes.find(os.getpid(), [])
+    assert runtime is not None
+    return runtime.layout
+
+
+def what_is_sent(code: CodeType, layout: Layout) -> bytes:
+    """What the kernel program reads of a code object."""
+    sent = struct.pack("<q", code.co_firstlineno)
+    for field, size in SENT_OBJECTS:
+        (address,) = struct.unpack("<Q", read_memory(os.getpid(), id(code) + layout[field], 8))
+        sent += read_memory(os.getpid(), address, size)
+    return sent
+
+
+@pytest.mark.parametrize("name", ["plain", "ünï", "名前", "🐍", "l" * 500, "名" * 500])
 def test_code_objects_of_this_process(processes: PythonProcesses, name: str) -> None:
+    layout = layout_of(processes)
     code = example.__code__.replace(co_qualname=name, co_filename=f"/tmp/{name}.py")
-    found = processes.code(os.getpid(), id(code))
+    sent = what_is_sent(code, layout)
+    processes.learn(os.getpid(), 7, id(code), sent)
+    found = processes.code(os.getpid(), 7)
     assert found is not None
     assert (found.name, found.file, found.first_line) == (name, f"/tmp/{name}.py", code.co_firstlineno)
+    # Another one is in its place when we come to read it, or nothing that makes sense.
+    for place in (id(lines_of.__code__), id(processes), 8):
+        processes.learn(os.getpid(), 8, place, sent)
+        found = processes.code(os.getpid(), 8)
+        assert found is not None and found.name and name.startswith(found.name)
+        assert f"/tmp/{name}.py".startswith(found.file)
+        assert {i: found.line(i) for i in lines_of(code)} == lines_of(code)
+
+
+def test_nonsense_that_is_sent(processes: PythonProcesses) -> None:
+    """A process may write into its own objects what it likes."""
+    layout, random = layout_of(processes), Random(1)
+    sent = what_is_sent(example.__code__, layout)
+    for _ in range(3000):
+        damaged = bytearray(sent[: random.choice([len(sent)] * 20 + [0, 5, 300])])
+        for _ in range(random.randrange(1, 30)):
+            if damaged:
+                damaged[random.randrange(len(damaged))] = random.choice([0, 255, random.randrange(256)])
+        code = sent_code(bytes(damaged), layout)
+        if code is not None:
+            assert len(code.name) <= 192 and len(code.file) <= 256
+            assert isinstance(code.line(random.randrange(1 << 19)), int)
+
+
+def test_memory_that_makes_no_sense(processes: PythonProcesses) -> None:
+    layout, random = layout_of(processes), Random(2)
+    memory = ctypes.create_string_buffer(1 << 12)
+    start = ctypes.addressof(memory)
+    places = [0, 8, start, start + 100, (1 << 64) - 8, 1 << 63, id(processes), id("text")]
+    for _ in range(2000):
+        words = [random.choice([*places, random.getrandbits(64), random.getrandbits(20)]) for _ in range(512)]
+        struct.pack_into("<512Q", memory, 0, *words)
+        code = read_code(os.getpid(), start, layout)
+        if code is not None:
+            code.line(random.randrange(1 << 19))
 
 
 def test_what_is_no_code_object(processes: PythonProcesses) -> None:
