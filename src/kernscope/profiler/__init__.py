@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from kernscope.profiler.formats.html import diff_page
     from kernscope.profiler.formats.json_file import BadProfileFile
     from kernscope.profiler.formats.json_file import decode as read_profile
-    from kernscope.profiler.merge import merge
+    from kernscope.profiler.merging import merge
     from kernscope.profiler.modes import MODES, mode_named
     from kernscope.profiler.modes.base import Mode, Options
     from kernscope.profiler.profile import Frame, Node, Profile, Sample
@@ -79,7 +79,7 @@ _HOMES = {
     "diff_page": "kernscope.profiler.formats.html",
     "flame_lines": "kernscope.profiler.terminal",
     "format_for": "kernscope.profiler.formats",
-    "merge": "kernscope.profiler.merge",
+    "merge": "kernscope.profiler.merging",
     "mode_named": "kernscope.profiler.modes",
     "read_profile": "kernscope.profiler.formats.json_file",
     "recorded_parts": "kernscope.profiler.record",

@@ -171,7 +171,6 @@ class Folder:
         except OSError as error:
             self._cannot(error)
         else:
-            self._dropped_told = self.dropped
             if self._problem:
                 self._problem = ""
                 self._tell("recording goes on")
@@ -237,7 +236,7 @@ class Folder:
 
 def recorded_parts(folder: str, mode: str = "") -> list[tuple[float, str, str]]:
     """(when it began, by CLOCK_REALTIME in seconds; its mode; its file) of all parts, the oldest first."""
-    return sorted(_parts(folder, mode))
+    return sorted(_parts(folder, mode), key=lambda part: (part[0], part[1], len(part[2]), part[2]))
 
 
 def _parts(folder: str, mode: str) -> Iterator[tuple[float, str, str]]:

@@ -1,8 +1,11 @@
 """Samples with their times: what `--timeline` and formats that show time ask for."""
 
+from types import SimpleNamespace
+
 from kernscope.output.events import LostEvent, ValueEvent
 from kernscope.output.symbolic import SymbolFacts
 from kernscope.profiler import Collector, Options, mode_named
+from kernscope.tables.unwinding import ROWS_MAP
 
 STACK = "\n401000\n"
 
@@ -14,6 +17,7 @@ class FinishedSession:
         self.facts = SymbolFacts(boot_offset_ns=1_000)
         self.facts.cgroup_path = lambda id, pattern: {7: "unified:/a.slice/b"}.get(id, "")
         self.maps: dict[str, dict[object, object]] = {}
+        self.bundle = SimpleNamespace(maps=[SimpleNamespace(name=ROWS_MAP)])
 
 
 def collector(**options: bool) -> Collector:
