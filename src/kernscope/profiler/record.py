@@ -158,9 +158,9 @@ class Folder:
     def add(self, profile: Profile) -> None:
         """Write a part; what could not be written before goes first."""
         if self.dropped > self._dropped_told:
-            profile.notes.append(
-                f"{self.dropped - self._dropped_told} parts before this one could not be kept"
-            )
+            left_out = self.dropped - self._dropped_told
+            profile.notes.append(f"parts before this one that could not be kept: {left_out}")
+            self._dropped_told = self.dropped
         self._waiting.append((_name(profile), gzip.compress(json_file.encode(profile), 6)))
         try:
             while self._waiting:
