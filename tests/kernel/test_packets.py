@@ -88,6 +88,27 @@ def test_dropping(target: str) -> None:
 
 
 @pytest.mark.parametrize("target", KINDS)
+def test_a_verdict_in_a_loop_of_a_function_ends_the_action(target: str) -> None:
+    """Both in the function and in the loop over a map around its call."""
+    with Receiver() as receiver:
+        program = (
+            f"begin {{ @ports[{receiver.port}] = 1; }} "
+            "fn refuse($port : uint16) : void "
+            "{ for ($kv : @ports) { if ($kv.0 == $port) { drop(); @never = count(); } } @missed[$port] = count(); } "
+            f"{target} /udp/ {{ @n[udp->dest] = count(); refuse(udp->dest); @after[udp->dest] = count(); }} "
+            f"{target} /udp/ {{ for ($kv : @ports) {{ refuse(udp->dest); @inside[udp->dest] = count(); }} "
+            "@behind[udp->dest] = count(); }"
+        )
+        with ks.run(program, settings=ENFORCE) as session:
+            receiver.send(20)
+            assert eventually(lambda: session.maps["@n"].get(receiver.port, 0) == 20)
+            assert receiver.is_empty()
+            for name in ("@missed", "@after", "@inside", "@behind"):
+                assert receiver.port not in session.maps[name]
+            assert not session.maps["@never"].value
+
+
+@pytest.mark.parametrize("target", KINDS)
 def test_killed_it_leaves_nothing_behind(target: str) -> None:
     with Receiver() as receiver:
         program = f"{target} /udp->dest == {receiver.port}/ {{ drop(); }}"

@@ -103,6 +103,33 @@ end { printf("e\\n"); }
 """
 
 
+FROM_LOOPS = """
+fn find($n : int64) : int64 { for ($kv : @m) { if ($kv.0 == $n) { return $kv.1; } } return -1; }
+begin { @m[1] = 10; @m[2] = 20; exit(); }
+test:out { for ($kv : @m) { if ($kv.0 == 2) { return 7; } } return 0; }
+test:none { for ($kv : @m) { if ($kv.0 == 5) { return 7; } } return 0; }
+test:nested { for ($kv : @m) { for ($kw : @m) { if ($kw.0 == $kv.0) { return 3; } } } return 0; }
+test:range { for ($kv : @m) { for ($i : 0..5) { if ($i == 3) { return $i; } } } return 0; }
+test:function { return find(2) - 20; }
+test:function2 { return find(9) + 1; }
+test:function3 { for ($kv : @m) { if (find($kv.0) != $kv.1) { return 1; } } return 0; }
+test:function4 { for ($kv : @m) { if (find($kv.0) == 20) { return 5; } } return 0; }
+"""
+
+
+def test_results_out_of_loops_over_maps() -> None:
+    done = kernscope("run", "--test", "-f", "json", "-e", FROM_LOOPS)
+    assert done.stderr == ""
+    results: dict[str, dict[str, object]] = {}
+    for line in done.stdout.splitlines():
+        record = json.loads(line)
+        if record["type"] == "test_result":
+            results |= record["data"]
+    assert len(results) == 8
+    failed = {name for name, result in results.items() if not result["passed"]}
+    assert failed == {"out", "nested", "range", "function4"}
+
+
 def test_tests_of_a_program() -> None:
     done = kernscope("run", "--test", "-e", TESTS)
     lines = [re.sub(r"\(\d+ μs\)", "(T)", line) for line in done.stdout.splitlines()]

@@ -55,6 +55,10 @@ _LOOP_LIMIT = 1000
 """Rounds of a loop on kernels without may_goto (before 6.9), where the verifier walks through every one."""
 
 
+_LEFT, _ENDED = 1, 2
+"""What a loop over a map tells its caller: that the function is left, that the whole action is over."""
+
+
 class _Loop:
     """Where `break` and `continue` go."""
 
@@ -431,6 +435,11 @@ class Statements(RecordSender):
         for i, variable in enumerate(shared):
             b.write_var(variable, b.load(8, struct, 8 * i))
         following = b.block("after")
+        if self.state.outside and any(_decides(n) for n in walk(node.body)):
+            left = b.block("left")
+            b.branch_cmp(Cond.EQ, b.load(8, struct, stopped), _ENDED, self.state.outside[0], left)
+            b.seal(left)
+            b.position(left)
         b.branch_cmp(Cond.EQ, b.load(8, struct, stopped), 0, following, self.state.leave)
         b.seal(following)
         b.position(following)
@@ -475,6 +484,11 @@ class Statements(RecordSender):
         b = Builder(function)
         stop, goon, leave = b.block("stop"), b.block("goon"), b.block("leave")
         self.state = FunctionState(function, b, leave)
+        exits = [(goon, 0, 0), (stop, 1, 0), (leave, 1, _LEFT)]
+        if any(_decides(n) for n in walk(node.body)):
+            end = b.block("end")
+            self.state.outside.append(end)
+            exits.append((end, 1, _ENDED))
         self.loops = [_Loop(stop, goon)]
         _, key, value, struct = (b.param(i, pointer=True) for i in range(4))
         changed = self._changed_in(node)
@@ -492,11 +506,11 @@ class Statements(RecordSender):
         self.block(node.body)
         b.jump(goon)
         self.close_setup()
-        for block, result in ((goon, 0), (stop, 1), (leave, 1)):
+        for block, result, reason in exits:
             b.seal(block)
             b.position(block)
-            if block is leave:
-                b.store(8, struct, 1, stopped)
+            if reason:
+                b.store(8, struct, reason, stopped)
             for i, variable in enumerate(shared):
                 b.store(8, struct, b.read_var(variable), 8 * i)
             b.ret(result)
@@ -540,12 +554,15 @@ class Statements(RecordSender):
         )
 
 
+def _decides(node: Node) -> bool:
+    """Whether it is a verdict, which ends the whole action."""
+    entry = FUNCTIONS.get(node.name) if isinstance(node, Call) else None
+    return entry is not None and entry.decides
+
+
 def _gives_result(node: Node) -> bool:
     """Whether it sets what the program returns: a verdict, or `return` with a value."""
-    if isinstance(node, Call):
-        entry = FUNCTIONS.get(node.name)
-        return entry is not None and entry.decides
-    return isinstance(node, Return) and node.value is not None
+    return _decides(node) or (isinstance(node, Return) and node.value is not None)
 
 
 _STATEMENTS: "dict[type, Callable[[Any, Any], None]]" = {

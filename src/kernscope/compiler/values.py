@@ -207,8 +207,14 @@ class Values(EventAccess):
 
     def _identifier(self, node: Identifier) -> Value:
         entry = find_builtin(node.name)
-        assert entry is not None
+        if entry is None:  # `args`: a record of them
+            return self._record(self._all_args(node))
         return entry.lower(self.lowering, node)
+
+    def _all_args(self, node: Identifier) -> RecordExpr:
+        record = self.clause.kept[node]
+        assert isinstance(record, RecordExpr)
+        return record
 
     def _variable(self, node: Variable) -> Value:
         variable = self.clause.variables[node]

@@ -165,17 +165,11 @@ class Checker(ExpressionChecker):
         return copy
 
     def _split(self, probe: Probe, index: int, targets: list[Target]) -> None:
-        used: set[str] = set()
+        used, whole = _used_args(probe)
         by_target: set[Builtin] = set()
         needs_probe = needs_registers = False
         for node in walk(probe):
-            if (
-                isinstance(node, FieldAccess)
-                and isinstance(node.base, Identifier)
-                and node.base.name == "args"
-            ):
-                used.add(node.name)
-            elif isinstance(node, Identifier | Call):
+            if isinstance(node, Identifier | Call):
                 builtin = find_builtin(node.name)
                 entry = builtin or (FUNCTIONS.get(node.name) if isinstance(node, Call) else None)
                 needs_probe |= entry is not None and entry.needs_probe(targets)
@@ -183,10 +177,10 @@ class Checker(ExpressionChecker):
                 if builtin is not None and builtin.by_target:
                     by_target.add(builtin)
         targets = [
-            t.kind.refine(t, self.kernel, needs_args=bool(used), needs_registers=needs_registers)
+            t.kind.refine(t, self.kernel, needs_args=bool(used) or whole, needs_registers=needs_registers)
             for t in targets
         ]
-        if not used and not by_target:
+        if not used and not whole and not by_target:
             if targets:
                 clause = Clause(probe, index, targets, None)
                 clause.needs_probe = needs_probe
@@ -194,19 +188,19 @@ class Checker(ExpressionChecker):
             return
         groups: dict[object, tuple[Struct | None, list[Target]]] = {}
         for target in targets:
-            args = target.kind.args(self.kernel, target) if used else None
+            args = target.kind.args(self.kernel, target) if used or whole else None
             fields = args.fields if args is not None else {}
             signature = (
                 *(
                     (name, f.offset, f.type, f.data_loc) if (f := fields.get(name)) else (name,)
-                    for name in sorted(used)
+                    for name in (fields if whole else sorted(used))
                 ),
                 *(builtin.type_for(self.kernel, target) for builtin in by_target),
             )
             groups.setdefault((target.kind, signature), (args, []))[1].append(target)
         for args, members in groups.values():
             clause = Clause(probe, index, members, args)
-            clause.needs_args, clause.needs_probe = bool(used), needs_probe
+            clause.needs_args, clause.needs_probe = bool(used) or whole, needs_probe
             self.clauses.append(clause)
 
     # --- rounds ------------------------------------------------------------------------------------------
@@ -444,6 +438,7 @@ class Checker(ExpressionChecker):
                 return
         if t is not None:
             self.widen_map(info, stored(t), value)
+            self.document_map(info, t, value)
             self.clause.types[target] = info.value or t
 
     def _if(self, node: If) -> None:
@@ -562,6 +557,20 @@ class Checker(ExpressionChecker):
                 help="write it before the first probe",
             )
         )
+
+
+def _used_args(probe: Probe) -> tuple[set[str], bool]:
+    """The members of `args` that are named, and whether it stands for all of them somewhere."""
+    bases: set[int] = set()
+    named: set[str] = set()
+    alone: list[int] = []
+    for node in walk(probe):
+        if isinstance(node, FieldAccess) and isinstance(node.base, Identifier) and node.base.name == "args":
+            named.add(node.name)
+            bases.add(id(node.base))
+        elif isinstance(node, Identifier) and node.name == "args":
+            alone.append(id(node))
+    return named, any(node not in bases for node in alone)
 
 
 _STATEMENTS: "dict[type, Callable[[Any, Any], None]]" = {

@@ -7,11 +7,21 @@ type is the reference's all the same.
 from collections.abc import Sequence
 
 from kernscope.diagnostics import Diagnostic, error, warning
-from kernscope.syntax.ast import Cast, Expr, RecordExpr, Ternary, TupleAccess, TupleExpr, Variable, walk
+from kernscope.syntax.ast import (
+    Cast,
+    Expr,
+    MapRef,
+    RecordExpr,
+    Ternary,
+    TupleAccess,
+    TupleExpr,
+    Variable,
+    walk,
+)
 from kernscope.types import INT64, Integer, Pointer, String, Tuple, Type
 
 from .map_types import MapTypes
-from .model import Clause
+from .model import Clause, MapInfo
 from .model import Variable as VariableInfo
 from .rules import is_number, join
 
@@ -41,6 +51,8 @@ class DocumentedTypes(MapTypes):
             tuple_type = self.documented_type(expr.base, base) if base is not None else None
             if isinstance(tuple_type, Tuple) and expr.index < len(tuple_type.elements):
                 return tuple_type.elements[expr.index]
+        if isinstance(expr, MapRef):
+            return self.documented_map(expr) or t
         if isinstance(expr, Ternary) and expr.then is not None and isinstance(t, Integer):
             sides = (self.documented_type(side, t) for side in (expr.then, expr.orelse))
             return join(*sides) or t
@@ -56,6 +68,35 @@ class DocumentedTypes(MapTypes):
         if found != variable.documented:
             variable.documented = found
             self.changed = True
+
+    def document_map(self, info: MapInfo, t: Type, *values: Expr) -> None:
+        """The same for a map's values. Only where somebody asks for it, another round is due."""
+        for u in [self.documented_type(value, t) for value in values] or [t]:
+            found = u if info.documented is None else join(info.documented, u) or t
+            if found != info.documented:
+                info.documented = found
+                self.changed |= "sizeof" in info.uses
+
+    def use_map(self, ref: MapRef, how: str) -> MapInfo:
+        info = super().use_map(ref, how)
+        if ref.keys and how == "write" and info.key is not None:
+            types = [self.documented_type(key, self.clause.types.get(key, INT64)) for key in ref.keys]
+            t = types[0] if len(types) == 1 else Tuple(tuple(types))
+            found = t if info.documented_key is None else join(info.documented_key, t) or info.key
+            if found != info.documented_key:
+                info.documented_key = found
+                self.changed |= "sizeof" in info.uses
+        return info
+
+    def documented_map(self, ref: MapRef) -> Type | None:
+        """What `sizeof` of a map is about: its values, and, as bpftrace has it, the keys of a map that has any."""
+        info = self.maps.get(ref.name)
+        if info is None:
+            return None
+        info.uses.add("sizeof")
+        if info.keyed and ref.keys is None:
+            return info.documented_key or info.key
+        return info.documented
 
     def gets_value(self, variable: VariableInfo) -> None:
         """Something is assigned; what used the variable before is checked again."""

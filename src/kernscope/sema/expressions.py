@@ -96,16 +96,7 @@ class ExpressionChecker(TypeQuestions):
 
     def _identifier(self, node: Identifier) -> Type | None:
         if node.name == "args":
-            self.report(
-                error(
-                    "args-alone",
-                    "`args` is not a value by itself",
-                    node.span,
-                    help="name one of its members: "
-                    + ", ".join(f"`args.{name}`" for name in (self.args.fields if self.args else {})),
-                )
-            )
-            return None
+            return self.all_args(node)
         entry = find_builtin(node.name)
         if entry is not None and node.name not in self.space.enumerators:
             return entry.check(self, node)

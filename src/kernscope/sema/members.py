@@ -8,6 +8,7 @@ from kernscope.syntax.ast import (
     Index,
     MapRef,
     RecordExpr,
+    RecordField,
     TupleAccess,
     Unary,
     Variable,
@@ -67,15 +68,31 @@ class Members(Casts):
     def _args_field(self, node: FieldAccess, base: Identifier) -> Type | None:
         args = self.args
         if args is None:
-            self.report(
-                error("not-available-here", f"`{self.clause.targets[0].name}` has no `args`", base.span)
-            )
+            self._no_args(base)
             return None
         field = args.fields.get(node.name)
         if field is not None:
             return field.type
         self._unknown_field(node, args)
         return None
+
+    def all_args(self, node: Identifier) -> Type | None:
+        """`args` as a value: a record of all its members, left for lowering."""
+        record = self.clause.kept.get(node)
+        if not isinstance(record, RecordExpr):
+            if self.args is None or not self.args.fields:
+                self._no_args(node)
+                return None
+            base, span = Identifier("args", node.span), node.span
+            record = RecordExpr(
+                [RecordField(name, FieldAccess(base, name, False, span), span) for name in self.args.fields],
+                span,
+            )
+            self.keep(node, record)
+        return self.type_of(record)
+
+    def _no_args(self, node: Identifier) -> None:
+        self.report(error("not-available-here", f"`{self.clause.targets[0].name}` has no `args`", node.span))
 
     def _record_field(self, node: FieldAccess, t: NamedTuple) -> Type | None:
         if node.name in t.names:

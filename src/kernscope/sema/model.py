@@ -67,6 +67,8 @@ class MapInfo:
     __slots__ = (
         "clauses",
         "decl",
+        "documented",
+        "documented_key",
         "domain",
         "first",
         "key",
@@ -90,6 +92,9 @@ class MapInfo:
         self.clauses: set[int] = set()
         self.decl: MapDecl | None = None
         self.domain: int | None = None
+        self.documented: Type | None = None
+        """The type that the reference gives its values, which may be narrower; `documented_key` that of its keys."""
+        self.documented_key: Type | None = None
 
     def __repr__(self) -> str:
         return f"MapInfo(@{self.name}[{self.key}]: {self.value})"

@@ -183,6 +183,7 @@ class Operators(DocumentedTypes):
             info = self.use_map(target, "write")
             if info.value is None and value_type is not None:
                 self.widen_map(info, stored(value_type), node.value)
+            self.document_map(info, INT64)
             self._must_be_plain(info, target)
             if info.value is not None:
                 self.clause.types[target] = info.value
@@ -220,6 +221,7 @@ class Operators(DocumentedTypes):
         target = node.target
         if isinstance(target, MapRef):
             info = self.use_map(target, "write")
+            self.document_map(info, INT64)
             if info.value is None:
                 self.widen_map(info, INT64, target)
             self._must_be_plain(info, target)

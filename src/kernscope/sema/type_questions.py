@@ -5,6 +5,7 @@ from kernscope.diagnostics import error, suggest
 from kernscope.syntax.ast import (
     Expr,
     Identifier,
+    MapRef,
     Offsetof,
     Sizeof,
     TypeExpr,
@@ -45,6 +46,8 @@ class TypeQuestions(Members):
             named = None if known and not self.space.is_type_name(arg.name) else self.space.named(arg.name)
             if named is not None:
                 return named
+        if isinstance(arg, MapRef) and arg.keys is None and (info := self.maps.get(arg.name)) and info.keyed:
+            return self.documented_map(arg)
         t = self.type_of(arg)
         return None if t is None else self.documented_type(arg, t)
 

@@ -32,7 +32,7 @@ def test_find_in_a_map_of_counts() -> None:
         ('@m[1] = 5; let $v; $v = "a"; find(@m, 1, $v);', "type-mismatch"),
         ("print(pid(bad));", "wrong-arguments"),
         ("print(ppid(1));", "type-mismatch"),
-        ("print(comm(\"a\"));", "type-mismatch"),
+        ('print(comm("a"));', "type-mismatch"),
         ('print(reg("ip"));', "not-available-here"),
         ("unwatch(5);", "not-available-here"),
         ("override(5);", "not-available-here"),

@@ -3,6 +3,8 @@
 import pytest
 from checking import check, type_of
 
+from kernscope.types import NamedTuple
+
 INTEGERS = {
     # Literals have 64 bits, unsigned only where the value needs it.
     "1": "int64",
@@ -183,3 +185,9 @@ def test_members_of_args_come_from_the_format() -> None:
     assert str(type_of("args.ret", probe="tracepoint:syscalls:sys_exit_openat")) == "int64"
     assert str(type_of("args.prev_comm", probe="tracepoint:sched:sched_switch")) == "string[16]"
     assert str(type_of("args.prev_pid", probe="tracepoint:sched:sched_switch")) == "int32"
+
+
+def test_all_args_are_a_record() -> None:
+    checked = check("tracepoint:sched:sched_process_exec { print(args); @a[args] = count(); }")
+    names = ("filename", "pid", "old_pid")
+    assert isinstance(checked.maps["a"].key, NamedTuple) and checked.maps["a"].key.names == names

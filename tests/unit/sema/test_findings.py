@@ -8,6 +8,7 @@ FINDINGS: list[tuple[str, list[tuple[str, str]]]] = [
     # names
     ("begin { print($x); }", [("undefined-variable", "$x")]),
     ("begin { if (pid) { $y = 5; } print($y); }", [("undefined-variable", "$y")]),
+    ("begin { print(args); }", [("not-available-here", "args")]),
     ("begin { print(pdi); }", [("unknown-name", "pdi")]),
     ('begin { prinft("x"); }', [("unknown-function", "prinft")]),
     ("begin { clear(@nope); }", [("undefined-map", "@nope")]),
