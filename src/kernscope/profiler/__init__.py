@@ -38,12 +38,14 @@ __all__ = [
     "summary_lines",
     "table_lines",
     "tell_incomplete",
+    "to_arrow",
     "write",
 ]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kernscope.output.screen import Screen
+    from kernscope.profiler.arrow import to_arrow
     from kernscope.profiler.collect import Collector, tell_incomplete
     from kernscope.profiler.diff import diff_lines
     from kernscope.profiler.formats import FORMATS, format_for, write
@@ -86,6 +88,7 @@ _HOMES = {
     "summary_lines": "kernscope.profiler.terminal",
     "table_lines": "kernscope.profiler.terminal",
     "tell_incomplete": "kernscope.profiler.collect",
+    "to_arrow": "kernscope.profiler.arrow",
     "write": "kernscope.profiler.formats",
 }
 
