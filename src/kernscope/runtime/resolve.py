@@ -22,6 +22,8 @@ __all__ = ["Resolving", "connect"]
 
 PREPARE_SECONDS = 2.0
 """How long a start waits at most for unwind tables to be read."""
+PREPARE_CHOSEN_SECONDS = 10.0
+"""The same where processes were named: their first stacks matter, and there are few files to read."""
 
 MOST_TAKEN = 65_536
 """Stacks that are remembered outside of the kernel."""
@@ -77,7 +79,7 @@ class Resolving:
         for pid in pids or [int(name) for name in os.listdir("/proc") if name.isdecimal()]:
             self.describe(pid, 0)
         if self._unwind_tables is not None:
-            self._unwind_tables.finish(PREPARE_SECONDS)
+            self._unwind_tables.finish(PREPARE_CHOSEN_SECONDS if pids else PREPARE_SECONDS)
 
     def describe(self, pid: int, page: int) -> None:
         """A program has met a process, or a page of its code, of which it knows nothing: tell it, and remember."""
