@@ -97,7 +97,15 @@ def _run(arguments: Arguments) -> int:
     live = (
         is_terminal() and not arguments.flag("once") and not arguments.rest and not arguments.text("format")
     )
-    screen = kernscope.profiler.Screen(1) if live else None
+    # A command has the terminal for itself.
+    progress = not live and not arguments.rest and is_terminal(2)
+    screen = kernscope.profiler.Screen(1 if live else 2) if live or progress else None
+    duration = arguments.number("duration")
+
+    def tick(seconds: float) -> None:
+        assert screen is not None
+        end = f" of {duration:g}" if duration else ""
+        screen.draw([f"profile {mode.name}: {seconds:.0f}{end} s, Ctrl-C ends it"[: screen.size()[0]]])
 
     def look(profile: "kernscope.profiler.Profile") -> None:
         assert screen is not None
@@ -107,7 +115,10 @@ def _run(arguments: Arguments) -> int:
     try:
         with StopOnSignals(session.stop, grace_s=GRACE_S), session:
             profile = collector.run(
-                session, look=look if live else None, interval_s=arguments.number("interval") or 1.0
+                session,
+                look=look if live else None,
+                tick=tick if progress else None,
+                interval_s=arguments.number("interval") or 1.0,
             )
     finally:
         if screen is not None:

@@ -24,7 +24,7 @@ _COLOURS = {
     "native": (221, 222, 186, 187),
     "python": (114, 150, 151, 115),
     "jit": (117, 153, 116, 152),
-    "mark": (250, 250, 250, 250),
+    "mark": (250, 247),
 }
 """Of the 256 colours of a terminal, by kind of frame."""
 
@@ -132,7 +132,7 @@ def flame_lines(profile: Profile, *, width: int = 100, height: int = 0, colour: 
             following += _children(box)
         rows.append(following)
     lines = [_line(row, width, colour) for row in reversed(rows) if row]
-    return [*lines, safe(head(profile))]
+    return [*lines, fit(safe(head(profile)), width)]
 
 
 def _children(box: _Box) -> list[_Box]:
@@ -149,22 +149,30 @@ def _children(box: _Box) -> list[_Box]:
 
 
 def _line(row: Sequence[_Box], width: int, colour: bool) -> str:
-    parts, at = [], 0
+    parts, at, before = [], 0, -1
     for box in row:
         parts.append(" " * (box.start - at))
-        parts.append(_box_text(box, colour))
+        if colour:
+            before = _box_colour(box.node.frame, before if box.start == at else -1)
+        parts.append(_box_text(box, before if colour else None))
         at = box.end
     return "".join(parts) if colour else "".join(parts).rstrip()
 
 
-def _box_text(box: _Box, colour: bool) -> str:
+def _box_colour(frame: Frame, beside: int) -> int:
+    """The colour of a function, always the same, unless the box before it has that one."""
+    palette = _COLOURS.get(frame.kind, _COLOURS["mark"])
+    number = crc32(frame.name.encode("utf-8", "surrogatepass")) % len(palette)
+    return palette[number] if palette[number] != beside else palette[(number + 1) % len(palette)]
+
+
+def _box_text(box: _Box, colour: int | None) -> str:
+    """A box with its name, in a colour, or without one in brackets."""
     columns, frame = box.end - box.start, box.node.frame
     name = safe(frame.name) if columns >= 3 else ""
-    room = columns - (0 if colour else 2)
+    room = columns - (2 if colour is None else 0)
     shown = fit(name, max(room, 0)) if name else ""
     shown += " " * (max(room, 0) - display_width(shown))
-    if not colour:
+    if colour is None:
         return f"[{shown}]" if columns >= 2 else "|"
-    palette = _COLOURS.get(frame.kind, _COLOURS["mark"])
-    chosen = palette[crc32(frame.name.encode("utf-8", "surrogateescape")) % len(palette)]
-    return f"\x1b[48;5;{chosen}m\x1b[38;5;16m{shown}\x1b[0m"
+    return f"\x1b[48;5;{colour}m\x1b[38;5;16m{shown}\x1b[0m"

@@ -1,5 +1,10 @@
 """Profiles on a terminal."""
 
+import itertools
+import re
+
+from made_profiles import hostile
+
 from kernscope.output.quantities import display_width
 from kernscope.profiler.profile import Frame, Profile, Sample
 from kernscope.profiler.terminal import flame_lines, summary_lines
@@ -56,10 +61,22 @@ def test_flame_has_the_root_at_the_bottom() -> None:
 
 
 def test_flame_in_colour_has_the_same_width() -> None:
-    import re
-
     for line in flame_lines(example("名前"), width=40)[:-1]:
         assert display_width(re.sub(r"\x1b\[[0-9;]*m", "", line)) <= 40
+
+
+def test_boxes_beside_one_another_differ() -> None:
+    profile = Profile("cpu", "samples")
+    for i in range(40):
+        profile.add(Sample(profile.stack([Frame(f"f{i}", "native")]), 1, 1, "work", 1))
+    colours = re.findall(r"48;5;(\d+)m", flame_lines(profile, width=200)[0])
+    assert len(colours) == 40 and all(a != b for a, b in itertools.pairwise(colours))
+
+
+def test_hostile_names_in_colour() -> None:
+    for line in (*flame_lines(hostile(), width=60), *summary_lines(hostile(), width=60)):
+        plain = re.sub(r"\x1b\[(48;5;\d+|38;5;16|0)m", "", line)
+        assert plain.isprintable() and display_width(plain) <= 60
 
 
 def test_an_empty_profile() -> None:

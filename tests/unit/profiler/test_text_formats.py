@@ -98,7 +98,7 @@ def test_svg_boxes_are_as_wide_as_their_share() -> None:
     assert widths["vfs_read_[k]: 5 (4.76 %)"] == round(1200 * 5 / 105 - 1)
 
 
-texts = st.text(st.characters(codec=None), max_size=12)
+texts = st.text(st.characters() | st.characters(categories=["Cs"]), max_size=12)
 frames = st.builds(
     Frame, texts, st.sampled_from(["kernel", "native", "python", "mark"]), texts, texts, st.integers(0)
 )

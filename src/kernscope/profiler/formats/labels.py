@@ -39,4 +39,8 @@ def as_utf8(text: str) -> str:
     """Bytes that are no UTF-8 as escapes: there are readers that lone surrogates break."""
     if text.isascii():
         return text
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    try:
+        raw = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # surrogates that stand for no byte: a file that another program wrote
+        raw = text.encode("utf-8", "surrogatepass")
+    return raw.decode("utf-8", "backslashreplace")

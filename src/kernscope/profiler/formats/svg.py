@@ -65,7 +65,7 @@ def _colour(node: Node) -> str:
     hues = _HUES.get(node.frame.kind)
     if hues is None:
         return "hsl(220,8%,76%)"
-    share = crc32(node.frame.name.encode("utf-8", "surrogateescape")) / 0xFFFFFFFF
+    share = crc32(node.frame.name.encode("utf-8", "surrogatepass")) / 0xFFFFFFFF
     return f"hsl({hues[0] + (hues[1] - hues[0]) * share:.0f},75%,68%)"
 
 
