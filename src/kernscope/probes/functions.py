@@ -13,7 +13,7 @@ from kernscope.tables.helpers import HELPER_IDS
 from kernscope.types import UINT64, Array, Bool, Integer, Pointer, String, Struct, StructField, Type
 
 from .base import EventReader, KnownPointer, ProbeKind, ProgramShape, Report, Target
-from .registers import number_of_cookie
+from .cookies import CookieKind, in_order
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["FENTRY", "FEXIT", "TypedFunctionKind"]
 
 
-class TypedFunctionKind(ProbeKind):
+class TypedFunctionKind(CookieKind):
     """Base of the kinds whose programs are loaded for one kernel function.
 
     A target's key: the module (`vmlinux` for the kernel itself), the function, whether the program names it without a
@@ -76,21 +76,10 @@ class TypedFunctionKind(ProbeKind):
                     function=f"{t.key[0]}:{t.key[1]}",
                     named=bool(t.key[2]),
                 )
-                for i, t in enumerate(_in_order(targets))
+                for i, t in enumerate(in_order(targets))
             ),
             expected_attach_type=self.attach_type,
         )
-
-    def number(self, names: list[str], targets: Sequence[Target]) -> dict[str, int]:
-        """In the order of the cookies, which `shape` gives the targets."""
-        return super().number(names, _in_order(targets))
-
-    def probe_number(
-        self, reader: EventReader, event: object, targets: Sequence[Target], numbers: dict[str, int]
-    ) -> "Value":
-        if len(numbers) == 1:
-            return super().probe_number(reader, event, targets, numbers)
-        return number_of_cookie(reader, numbers)
 
     # --- reading -------------------------------------------------------------------------------------------
 
@@ -122,10 +111,6 @@ class TypedFunctionKind(ProbeKind):
         from .function_targets import attach_function
 
         return [attach_function(kernel, attach, program, self.attach_type)]
-
-
-def _in_order(targets: Sequence[Target]) -> list[Target]:
-    return sorted(targets, key=lambda target: target.name)
 
 
 def _word(reader: EventReader, places: "Sequence[Parameter]", t: Type) -> "Value":

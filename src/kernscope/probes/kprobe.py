@@ -14,8 +14,9 @@ from kernscope.tables.bpf import AttachType, ProgramType
 from kernscope.tables.helpers import HELPER_IDS
 
 from .base import EventReader, ProbeKind, ProgramShape, Report, Target
+from .cookies import CookieKind, in_order
 from .kprobe_by_fentry import BY_FENTRY
-from .registers import RegisterKind, number_of_cookie
+from .registers import RegisterKind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["KPROBE", "KRETPROBE", "SERVERS", "FunctionKind", "ways"]
 
 
-class _Attached(RegisterKind):
+class _Attached(CookieKind, RegisterKind):
     """What both ways of attaching share.
 
     A target's key: the function (empty where only an address is known), the offset into it or the address, the
@@ -48,21 +49,6 @@ class _Attached(RegisterKind):
             return reader.builder.call(HELPER_IDS["get_func_ip"], reader.context)
         return super().func_address(reader, event, target)
 
-    def number(self, names: list[str], targets: Sequence[Target]) -> dict[str, int]:
-        """In the order of the cookies, which `shape` gives the targets."""
-        return super().number(names, _in_order(targets))
-
-    def probe_number(
-        self, reader: EventReader, event: object, targets: Sequence[Target], numbers: dict[str, int]
-    ) -> "Value":
-        if len(numbers) == 1:
-            return super().probe_number(reader, event, targets, numbers)
-        return number_of_cookie(reader, numbers)
-
-
-def _in_order(targets: Sequence[Target]) -> list[Target]:
-    return sorted(targets, key=lambda target: target.name)
-
 
 class _Multi(_Attached):
     """One link for all functions of an action; the event's cookie is the target's place among them.
@@ -79,7 +65,7 @@ class _Multi(_Attached):
         return self.providers
 
     def shape(self, kernel: "KernelFacts", targets: Sequence[Target]) -> ProgramShape:
-        targets = _in_order(targets)
+        targets = in_order(targets)
         names = tuple(str(t.key[0]) for t in targets)
         modules = tuple(str(t.key[2]) for t in targets)
         named = tuple(i for i, t in enumerate(targets) if t.key[3])
@@ -104,7 +90,7 @@ class _Single(_Attached):
         return self.providers
 
     def shape(self, kernel: "KernelFacts", targets: Sequence[Target]) -> ProgramShape:
-        targets = _in_order(targets)
+        targets = in_order(targets)
         attach = tuple(
             Attach(self.providers[0], t.name, (_symbol(t), t.key[1], self._cookie(i)), named=bool(t.key[3]))
             for i, t in enumerate(targets)

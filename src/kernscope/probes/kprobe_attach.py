@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from kernscope.bundle import Attach
-from kernscope.kernel.errors import AttachError
+
+from .partial_attach import attach_parts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,15 +14,11 @@ if TYPE_CHECKING:
 
 __all__ = ["attach_functions"]
 
-_MOST_REFUSED = 64
-"""So many functions of a pattern may be refused; more, and something else is wrong."""
-
 
 def attach_functions(
     kernel: "KernelAccess", program: "Program", attach: Attach, *, at_return: bool
 ) -> "list[Link]":
-    """Attach to all functions of `attach` together. Where the kernel refuses, halves are tried: those that only a
-    pattern names may be refused.
+    """Attach to all functions of `attach` together.
 
     Raises:
         AttachError: a function that the program names cannot be traced, or none can.
@@ -29,37 +26,17 @@ def attach_functions(
     functions, modules, named = attach.target
     assert isinstance(functions, tuple) and isinstance(modules, tuple) and isinstance(named, tuple)
     addresses = _addresses(kernel, functions, modules)
-    links: list[Link] = []
-    refused: list[AttachError] = []
-    parts = [(0, len(functions))]
-    try:
-        while parts:
-            first, end = parts.pop()
-            cookies = range(first, end) if len(functions) > 1 else ()
-            try:
-                links.append(
-                    kernel.attach_kprobe_multi(
-                        program,
-                        functions[first:end],
-                        addresses[first:end],
-                        at_return=at_return,
-                        cookies=cookies,
-                    )
-                )
-            except AttachError as problem:
-                if end - first > 1:
-                    middle = (first + end) // 2
-                    parts += [(middle, end), (first, middle)]
-                    continue
-                refused.append(problem)
-                if first in named or len(refused) > _MOST_REFUSED:
-                    raise
-        if not links:
-            raise refused[0]
-    except BaseException:
-        kernel.detach(links)
-        raise
-    return links
+
+    def attach_range(first: int, end: int) -> "Link":
+        return kernel.attach_kprobe_multi(
+            program,
+            functions[first:end],
+            addresses[first:end],
+            at_return=at_return,
+            cookies=range(first, end) if len(functions) > 1 else (),
+        )
+
+    return attach_parts(kernel, [(0, len(functions))], attach_range, lambda place: place in named)
 
 
 def _addresses(kernel: "KernelAccess", functions: Sequence[str], modules: Sequence[str]) -> list[int]:

@@ -3,7 +3,6 @@
 The registers' places, and which of them carry arguments and results, are in `kernscope.tables.arch`.
 """
 
-from kernscope.tables.helpers import HELPER_IDS
 from kernscope.types import UINT64, Type
 
 from .base import EventReader, ProbeKind, Target
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
     from kernscope.kernel.interface import KernelFacts
     from kernscope.ssa import Value
 
-__all__ = ["RegisterKind", "number_of_cookie"]
+__all__ = ["RegisterKind"]
 
 
 class RegisterKind(ProbeKind):
@@ -40,16 +39,3 @@ class RegisterKind(ProbeKind):
     def register(self, reader: EventReader, name: str) -> "Value":
         """A register's value at the event."""
         return reader.builder.load(8, reader.context, reader.kernel.arch.register_offsets[name])
-
-
-def number_of_cookie(reader: EventReader, numbers: dict[str, int]) -> "Value":
-    """The number of the event's target, where attach cookies are the targets' places in the order of `numbers`.
-
-    The verifier is told the bounds: it knows nothing of cookies, and the number may be an index.
-    """
-    from kernscope.ssa import Cond  # attaching a compiled program needs no compiler
-
-    b = reader.builder
-    cookie = b.call(HELPER_IDS["get_attach_cookie"], reader.context)
-    cookie = b.select(b.cmp(Cond.ULT, cookie, len(numbers)), cookie, 0)
-    return b.add(cookie, min(numbers.values()))

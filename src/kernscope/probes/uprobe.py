@@ -14,7 +14,8 @@ from kernscope.tables.helpers import HELPER_IDS
 from kernscope.types import Struct, StructField
 
 from .base import EventReader, ProbeKind, ProgramShape, Report, Target
-from .registers import RegisterKind, number_of_cookie
+from .cookies import CookieKind, in_order
+from .registers import RegisterKind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["SERVERS", "UPROBE", "URETPROBE", "server"]
 
 
-class _Attached(RegisterKind):
+class _Attached(CookieKind, RegisterKind):
     """What all ways of attaching share.
 
     A target's key is `(file, build id, process, offsets, exact)`: the path that the kernel gets, the process that the
@@ -96,21 +97,10 @@ class _Attached(RegisterKind):
 
         return load_argument(reader, field)
 
-    def number(self, names: list[str], targets: Sequence[Target]) -> dict[str, int]:
-        """In the order of the cookies, which `shape` gives the targets."""
-        return super().number(names, _in_order(targets))
-
-    def probe_number(
-        self, reader: EventReader, event: object, targets: Sequence[Target], numbers: dict[str, int]
-    ) -> "Value":
-        if len(numbers) == 1:
-            return super().probe_number(reader, event, targets, numbers)
-        return number_of_cookie(reader, numbers)
-
     def shape(self, kernel: "KernelFacts", targets: Sequence[Target]) -> ProgramShape:
         """One attachment per file and process; its places carry the numbers of their targets as cookies."""
         files: dict[tuple[object, ...], list[tuple[int, int, bool, str]]] = {}
-        for index, target in enumerate(_in_order(targets)):
+        for index, target in enumerate(in_order(targets)):
             *file, offsets, exact = target.key
             assert isinstance(offsets, tuple)
             files.setdefault(tuple(file), []).extend((o, index, bool(exact), target.name) for o in offsets)
@@ -129,10 +119,6 @@ class _Attached(RegisterKind):
         count = len(set(names))
         text = names[0] if count == 1 else f"{names[0]} … ({count} functions)"
         return Attach(self.providers[0], str(text), (*file, offsets, cookies, exact, names))
-
-
-def _in_order(targets: Sequence[Target]) -> list[Target]:
-    return sorted(targets, key=lambda target: target.name)
 
 
 class _Multi(_Attached):

@@ -4,6 +4,8 @@ from kernscope.bundle import Attach
 from kernscope.elf import ElfError, ElfFile
 from kernscope.kernel.errors import AttachError
 
+from .partial_attach import attach_parts
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kernscope.kernel.interface import KernelAccess
@@ -11,9 +13,6 @@ if TYPE_CHECKING:
     from kernscope.kernel.program import Program
 
 __all__ = ["attach_each", "attach_together"]
-
-_MOST_REFUSED = 64
-"""So many functions of a pattern may be refused; more, and something else is wrong."""
 
 
 class _Places:
@@ -27,6 +26,9 @@ class _Places:
         self.offsets, self.cookies, self.exact, self.names = offsets, cookies, exact, names
         self.semaphores = rest[0] if rest and isinstance(rest[0], tuple) else (0,) * len(offsets)
 
+    def is_named(self, place: int) -> bool:
+        return bool(self.exact[place])
+
     def text(self, first: int, end: int) -> str:
         others = end - first - 1
         return f"{self.names[first]} and {others} others" if others else str(self.names[first])
@@ -35,45 +37,27 @@ class _Places:
 def attach_together(
     kernel: "KernelAccess", program: "Program", attach: Attach, *, at_return: bool
 ) -> "list[Link]":
-    """Attach to all places of `attach` by one link. Where the kernel refuses, halves are tried: places that only a
-    pattern names may be refused.
+    """Attach to all places of `attach` by one link.
 
     Raises:
         AttachError: a place that the program names cannot be probed, or none can.
     """
     places = _Places(attach)
     _check_file(kernel, places, attach.probe)
-    links: list[Link] = []
-    refused: list[AttachError] = []
-    parts = [(0, len(places.offsets))]
-    try:
-        while parts:
-            first, end = parts.pop()
-            try:
-                links.append(
-                    kernel.attach_uprobe_multi(
-                        program,
-                        places.file,
-                        places.offsets[first:end],
-                        at_return=at_return,
-                        cookies=places.cookies[first:end] if any(places.cookies) else (),
-                        semaphores=places.semaphores[first:end],
-                        process=places.process,
-                        target=places.text(first, end),
-                    )
-                )
-            except AttachError as problem:
-                if end - first > 1:
-                    middle = (first + end) // 2
-                    parts += [(middle, end), (first, middle)]
-                    continue
-                _refuse(refused, problem, bool(places.exact[first]))
-        if not links:
-            raise refused[0]
-    except BaseException:
-        kernel.detach(links)
-        raise
-    return links
+
+    def attach_range(first: int, end: int) -> "Link":
+        return kernel.attach_uprobe_multi(
+            program,
+            places.file,
+            places.offsets[first:end],
+            at_return=at_return,
+            cookies=places.cookies[first:end] if any(places.cookies) else (),
+            semaphores=places.semaphores[first:end],
+            process=places.process,
+            target=places.text(first, end),
+        )
+
+    return attach_parts(kernel, [(0, len(places.offsets))], attach_range, places.is_named)
 
 
 def attach_each(
@@ -82,37 +66,21 @@ def attach_each(
     """The same by one perf event for each place."""
     places = _Places(attach)
     _check_file(kernel, places, attach.probe)
-    links: list[Link] = []
-    refused: list[AttachError] = []
-    try:
-        for i, offset in enumerate(places.offsets):
-            try:
-                links.append(
-                    kernel.attach_uprobe(
-                        program,
-                        places.file,
-                        offset,
-                        at_return=at_return,
-                        cookie=places.cookies[i] if cookies else 0,
-                        semaphore=places.semaphores[i],
-                        process=places.process,
-                        target=str(places.names[i]),
-                    )
-                )
-            except AttachError as problem:
-                _refuse(refused, problem, bool(places.exact[i]))
-        if not links:
-            raise refused[0]
-    except BaseException:
-        kernel.detach(links)
-        raise
-    return links
 
+    def attach_one(place: int, _: int) -> "Link":
+        return kernel.attach_uprobe(
+            program,
+            places.file,
+            places.offsets[place],
+            at_return=at_return,
+            cookie=places.cookies[place] if cookies else 0,
+            semaphore=places.semaphores[place],
+            process=places.process,
+            target=str(places.names[place]),
+        )
 
-def _refuse(refused: list[AttachError], problem: AttachError, exact: bool) -> None:
-    refused.append(problem)
-    if exact or len(refused) > _MOST_REFUSED:
-        raise problem
+    singly = [(place, place + 1) for place in range(len(places.offsets))]
+    return attach_parts(kernel, singly, attach_one, places.is_named)
 
 
 def _check_file(kernel: "KernelAccess", places: _Places, probe: str) -> None:

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 from kernscope.bundle import Attach
 from kernscope.tables.bpf import AttachType, ProgramType
-from kernscope.tables.helpers import HELPER_IDS
 from kernscope.types import Type
 
 from .base import EventReader, ProbeKind, ProgramShape, Report, Target
+from .cookies import CookieKind, in_order
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,8 +31,11 @@ __all__ = ["SERVERS", "USDT", "server"]
 MOST_ARGUMENTS = 10
 """`arg0` to `arg9`."""
 
+TARGET_BITS = 32
+"""Of a cookie: the number of the target; above them is that of its arguments' form."""
 
-class _Attached(ProbeKind):
+
+class _Attached(CookieKind):
     """What both ways of attaching share.
 
     A target's key is `(file, build id, process, places, exact)`: the path that the kernel gets, the process that the
@@ -44,30 +47,13 @@ class _Attached(ProbeKind):
     registers = True
     most_args = MOST_ARGUMENTS
     cookies = True
+    cookie_mask = (1 << TARGET_BITS) - 1
 
     def __init__(self, name: str) -> None:
         self.providers = (name,)
 
     def group(self, target: Target, *, needs_args: bool, needs_probe: bool) -> tuple[object, ...]:
         return (*self.providers, "" if self.cookies else target.name)
-
-    def number(self, names: list[str], targets: Sequence[Target]) -> dict[str, int]:
-        """In the order of the cookies, which `shape` gives the targets."""
-        return super().number(names, in_order(targets))
-
-    def probe_number(
-        self, reader: EventReader, event: object, targets: Sequence[Target], numbers: dict[str, int]
-    ) -> "Value":
-        if len(numbers) == 1:
-            return super().probe_number(reader, event, targets, numbers)
-        from kernscope.ssa import Cond  # attaching a compiled program needs no compiler
-
-        b = reader.builder
-        cookie = b.call(HELPER_IDS["get_attach_cookie"], reader.context, pure=True)
-        number = b.and_(cookie, TARGET_MASK)
-        # The verifier knows nothing of cookies, and the number may be an index.
-        number = b.select(b.cmp(Cond.ULT, number, len(numbers)), number, 0)
-        return b.add(number, min(numbers.values()))
 
     def types(self, kernel: "KernelFacts", target: Target) -> "TargetTypes | None":
         from .user_arguments import program_types  # loads the reader of debug information
@@ -135,17 +121,6 @@ class _Attached(ProbeKind):
         count = len(set(names))
         text = names[0] if count == 1 else f"{names[0]} … ({count} probes)"
         return Attach(self.providers[0], str(text), (*file, offsets, cookies, exact, names, semaphores))
-
-
-TARGET_BITS = 32
-"""Of a cookie: the number of the target."""
-
-TARGET_MASK = (1 << TARGET_BITS) - 1
-
-
-def in_order(targets: Sequence[Target]) -> list[Target]:
-    """The targets of a program as they are numbered."""
-    return sorted(targets, key=lambda target: target.name)
 
 
 class _Multi(_Attached):

@@ -12,7 +12,8 @@ from kernscope.tables.helpers import HELPER_IDS
 from kernscope.types import INT64, UINT64, Type
 
 from .base import EventReader, Report, Target
-from .usdt import TARGET_BITS, in_order
+from .cookies import in_order
+from .usdt import TARGET_BITS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
