@@ -3,9 +3,10 @@
 import re
 
 import pytest
-from command_line import Tracer, kernscope, needs_tracing
+from command_line import Tracer, eventually, kernscope, needs_tracing
 from steered import Steered
 
+import kernscope as ks
 from kernscope.kernel import Kernel
 
 pytestmark = [
@@ -41,6 +42,29 @@ def test_writes_of_a_process() -> None:
     assert f"@[watchpoint:{start:#x}:8:w]: 100" in done.lines
     # the program runs after the write, and in the process
     assert "@v: { .count = 100, .average = 49, .total = 4950 }" in done.lines
+
+
+def test_watching_ends_with_unwatch() -> None:
+    """Of one of two addresses, as soon as the tracer has heard of it."""
+    with Steered(_CELLS) as work:
+        start = work.do("start")
+        program = (
+            f"watchpoint:{start:#x}:8:w {{ @first++; unwatch({start:#x}); }} "
+            f"watchpoint:{start + 8:#x}:8:w {{ @second = count(); }}"
+        )
+        with ks.run(program, pid=work.pid, only_pid=True) as session:
+
+            def first_after(times: int) -> int:
+                session.wait(0.01)  # what was sent is handled
+                work.do(f"write(0, {times})")
+                return int(session.maps["@first"].value)
+
+            assert first_after(1) == 1
+            assert eventually(lambda: session.maps["@first"].value == first_after(1))
+            before = session.maps["@first"].value
+            assert first_after(100) == before
+            work.do("write(1, 30)")
+            assert session.maps["@second"].value == 30
 
 
 def test_reads_too() -> None:

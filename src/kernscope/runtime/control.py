@@ -13,7 +13,7 @@ from kernscope.output.events import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any, Protocol
 
     from kernscope.output.events import Event
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         def end_soon(self, exit_code: int) -> None: ...
         def describe_process(self, pid: int, page: int) -> None: ...
         def learn_python_code(self, pid: int, number: int, address: int, sent: bytes) -> None: ...
+        def unwatch(self, address: int, kinds: Sequence[object]) -> None: ...
 
     Handler = Callable[[Controlled, bytes], None]
     Builder = Callable[[Record, Controlled], Handler]
@@ -152,6 +153,18 @@ def _system(record: Record, session: "Controlled") -> "Handler":
     return handle
 
 
+def _unwatch(record: Record, session: "Controlled") -> "Handler":
+    """unwatch(): the value is the address that is watched no more, `values` are the kinds of probes that do that."""
+    values = record_decoder(record.types, session.facts, CONTROL_HEADER_BYTES)
+
+    def handle(session: "Controlled", data: bytes) -> None:
+        (address,) = values(data)
+        assert isinstance(address, int)
+        session.unwatch(address, record.values)
+
+    return handle
+
+
 def _unwind_wanted(record: Record, session: "Controlled") -> "Handler":
     """A stack could not be followed: the values are the process and the page of its code (0: all of it)."""
     values = record_decoder(record.types, session.facts, CONTROL_HEADER_BYTES)
@@ -197,6 +210,7 @@ CONTROLS: "dict[str, Builder]" = {
     "print_map": _print_map,
     "python_code": _python_code,
     "system": _system,
+    "unwatch": _unwatch,
     "unwind_wanted": _unwind_wanted,
     "zero": _zero,
 }

@@ -63,6 +63,7 @@ class Live:
         self._attachments: list[tuple[Attach, Program]] = []
         self._inline: dict[str, list[tuple[tuple[object, ...], Program]]] = {}
         self._links: list[Link] = []
+        self._by_probe: list[tuple[Attach, Sequence[Link]]] = []
         self._iterations: list[Link] = []
         self.missing: list[AttachError] = []
         """What could not be attached, where the setting `missing_probes` accepts that."""
@@ -149,7 +150,9 @@ class Live:
         for where, program in self._attachments:
             if where.kind not in RUN_BY_SESSION:
                 try:
-                    self._links += attach(self.kernel, where, program)
+                    links = attach(self.kernel, where, program)
+                    self._links += links
+                    self._by_probe.append((where, links))
                 except AttachError as problem:
                     if not where.named:
                         self.left_out.append(problem)
@@ -174,9 +177,22 @@ class Live:
 
     def detach(self) -> None:
         """Together, so that those that wait for the kernel wait together."""
-        links, self._links, self._iterations = self._links, [], []
+        links, self._links, self._iterations, self._by_probe = self._links, [], [], []
         if links:
             self.kernel.detach(links)
+
+    def detach_at(self, address: int, kinds: "Sequence[object]") -> None:
+        """Detach the probes of some kinds, whose targets begin with an address, at one."""
+        going = [
+            link
+            for where, links in self._by_probe
+            if where.kind in kinds and where.target[0] == address
+            for link in links
+            if link in self._links
+        ]
+        self._links = [link for link in self._links if link not in going]
+        if going:
+            self.kernel.detach(going)
 
     def run_inline(self, when: str, signal: int | None = None) -> None:
         """Run the programs that the session runs itself: `begin`, `end`, or those for a `signal`."""

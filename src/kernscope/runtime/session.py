@@ -357,6 +357,10 @@ class Session:
         if self._state == "running":
             self._resolving.take_stacks()
 
+    def unwatch(self, address: int, kinds: "Sequence[object]") -> None:
+        """unwatch(): detach the probes of these kinds that watch an address."""
+        self._live.detach_at(address, kinds)
+
     def end_soon(self, exit_code: int) -> None:
         """exit(): what is in the rings is still handed over."""
         self.exit_code = exit_code

@@ -34,7 +34,7 @@ def test_find_in_a_map_of_counts() -> None:
         ("print(ppid(1));", "type-mismatch"),
         ('print(comm("a"));', "type-mismatch"),
         ('print(reg("ip"));', "not-available-here"),
-        ("unwatch(5);", "not-available-here"),
+        ('unwatch("a");', "type-mismatch"),
         ("override(5);", "not-available-here"),
         ("signal(9);", "unsafe-function"),
     ],

@@ -267,6 +267,30 @@ class _Reg(Function):
         return lo.b.load(8, lo.context, offset)
 
 
+class _Unwatch(Function):
+    name = "unwatch"
+    usage = ("unwatch(ADDRESS)",)
+    doc = "Detach the `watchpoint` probes of an address. Events that happen until the tracer has done so still count."
+    arity = (1, 1)
+
+    def check(self, cx: CheckContext, call: Call) -> Type | None:
+        t = cx.type_of(call.args[0])
+        if t is not None and not isinstance(t, Integer | Pointer):
+            cx.report(
+                error("type-mismatch", f"`unwatch()` wants an address, this is `{t}`", call.args[0].span)
+            )
+        return NONE
+
+    def lower(self, lo: LowerContext, call: Call) -> "Value | None":
+        from kernscope.probes.watchpoint import SERVERS  # few programs need it
+
+        record = lo.record(
+            "unwatch", (UINT64,), values=tuple(kind.providers[0] for kind in SERVERS), span=call.span
+        )
+        lo.send_control(record, (lo.value(call.args[0]),))
+        return None
+
+
 class _Elsewhere(Function):
     """A function of probes that a program cannot have here yet: whoever uses it learns which they are."""
 
@@ -300,8 +324,8 @@ FUNCTIONS = (
     _Signal("signal", "send_signal", "Send a signal to the current process. Unsafe."),
     _Signal("signal_thread", "send_signal_thread", "Send a signal to the current thread. Unsafe."),
     _Reg(),
+    _Unwatch(),
     _Elsewhere(
         "skboutput", "FILE, SKB, LENGTH, OFFSET", (4, 4), "`fentry` and `fexit`", "Write a packet to a file."
     ),
-    _Elsewhere("unwatch", "ADDRESS", (1, 1), "`watchpoint`", "Remove a watchpoint."),
 )
