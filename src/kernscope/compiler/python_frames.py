@@ -46,6 +46,9 @@ __all__ = ["python_frames"]
 _THREAD, _INTERPRETER, _FRAME, _FSBASE, _PID = 48, 56, 64, 72, 80
 """Behind the state of the native walk."""
 MOST_THREADS = 512
+MOST_INTERPRETERS = 2
+"""In whose calls one thread can be at the same time, as far as is looked. The newest comes first in the list, and is
+called by the others."""
 _MIX = 0x9E3779B97F4A7C15
 """2^64 divided by the golden ratio: a multiplication by it spreads bits upwards."""
 
@@ -86,8 +89,14 @@ class _PythonWalk(StackEmitter):
         runtime = b.load(8, layout)
         first = self._user_word(b.add(runtime, self._offset(layout, "interpreters_head")), done)
         self._set(_INTERPRETER, first)
-        self._loop(MOST_THREADS, self._callback("thread", self._look_at_thread), layout)
-        self._loop(MOST_PYTHON_FRAMES, self._callback("python_frame", self._frame), layout)
+        thread = self._callback("thread", self._look_at_thread)
+        frame = self._callback("python_frame", self._frame)
+        for _ in range(MOST_INTERPRETERS):
+            self._loop(MOST_THREADS, thread, layout)
+            self._loop(MOST_PYTHON_FRAMES, frame, layout)
+            more = b.block("more_interpreters", likely=False)
+            b.branch_cmp(Cond.EQ, self._get(_INTERPRETER), 0, done, more)
+            self._go(more)
         b.jump(done)
         self._go(done)
 
@@ -112,16 +121,25 @@ class _PythonWalk(StackEmitter):
         found, another = b.block("found_thread"), b.block("another_thread")
         id = self._user_word(b.add(thread, self._offset(layout, "thread_id")), stop)
         b.branch_cmp(Cond.EQ, id, self._get(_FSBASE), found, another)
+        self._go(found)
+        current = self._user_word(b.add(thread, self._offset(layout, "thread_frame")), stop)
+        direct, through = b.block("direct"), b.block("through")
+        running = b.block("running")
+        b.branch_cmp(Cond.EQ, self._offset(layout, "through"), NOWHERE, direct, through)
+        self._go(through)
+        self._set(_FRAME, self._user_word(b.add(current, self._offset(layout, "through")), stop))
+        b.jump(running)
+        self._go(direct)
+        self._set(_FRAME, current)
+        b.jump(running)
+        self._go(running)
+        runs = b.block("runs")
+        b.branch_cmp(Cond.EQ, self._get(_FRAME), 0, another, runs)
         self._go(another)
         self._set(_THREAD, self._user_word(b.add(thread, self._offset(layout, "thread_next")), stop))
         b.jump(goon)
-        self._go(found)
-        current = self._user_word(b.add(thread, self._offset(layout, "thread_frame")), stop)
-        self._set(_FRAME, current)
-        through, further = self._offset(layout, "through"), b.block("through")
-        b.branch_cmp(Cond.EQ, through, NOWHERE, stop, further)
-        self._go(further)
-        self._set(_FRAME, self._user_word(b.add(current, through), stop))
+        self._go(runs)
+        self._set(_THREAD, 0)  # on with the next interpreter, if at all: it may have called this one
         b.jump(stop)
 
     def _frame(self, layout: Value, goon: Block, stop: Block) -> None:

@@ -38,6 +38,11 @@ class FunctionStarts:
     def __len__(self) -> int:
         return len(self._starts)
 
+    def bounds(self, address: int) -> tuple[int, int] | None:
+        """The beginning of the function that an address is in, and that of the next one."""
+        at = bisect_right(self._starts, address)
+        return (self._starts[at - 1], self._starts[at]) if 0 < at < len(self._starts) else None
+
     def start_of(self, address: int) -> int | None:
         """The beginning of the function that an address is in, as far as can be told."""
         at = bisect_right(self._starts, address) - 1

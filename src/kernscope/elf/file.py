@@ -195,6 +195,10 @@ class ElfFile:
         names = self._sections[section.link]
         return Part(self._data, names.offset, names.size)
 
+    def bytes_at(self, offset: int, size: int) -> bytes:
+        """Bytes of the file, fewer where it ends before."""
+        return bytes(self._data[offset : offset + size])
+
     def section(self, name: str) -> Section | None:
         """The header of the first section of this name, or None."""
         if not 0 < self._names < len(self._sections):

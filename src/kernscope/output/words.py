@@ -6,7 +6,7 @@ behind the native ones; here they are put where they belong.
 
 from __future__ import annotations
 
-from kernscope.tables.cpython import ENTRY, FRAME_WORD, INDEX_BITS, NUMBER_BITS
+from kernscope.tables.cpython import ENTRY, FRAME_WORD, INDEX_BITS, MOST_PYTHON_FRAMES, NUMBER_BITS
 from kernscope.tables.unwinding import INCOMPLETE, Reason
 
 TYPE_CHECKING = False
@@ -39,29 +39,37 @@ def python_frame(word: int) -> tuple[int, int] | None:
 def in_place(words: Sequence[int], in_loop: Callable[[int], bool]) -> list[int]:
     """The words with CPython's frames in the places of the native frames of the interpreter's loop; leaf first.
 
-    Each call of the loop has one native frame and runs the frames of CPython up to an ENTRY.
+    Each call of the loop has one native frame and runs the frames of CPython up to an ENTRY. Where there are more calls
+    than ENTRYs the innermost ones are just beginning or ending, and have no frame of CPython. Behind the last frame of
+    all there is an ENTRY; without it there are more, which were not reached: a mark at the end says so.
     """
     calls = _calls(words)
     if not calls:
         return list(words)
+    native = [word for word in words if word >> 62 != FRAME_WORD >> 62]
+    loops = [word not in INCOMPLETE_TEXTS and in_loop(word) for word in native]
+    reached = words[-1] == ENTRY
+    is_marked = native[-1:] != [] and native[-1] in INCOMPLETE_TEXTS
+    runs = sum(now and not before for now, before in zip(loops, [False, *loops], strict=False))
+    without_frames = runs - len(calls) if reached and not is_marked else 0
     found: list[int] = []
     calls.reverse()  # so that the next one is the last
     last_was_loop = False
-    for word in words:
-        if word >> 62 == FRAME_WORD >> 62:
-            break
-        is_mark = word in INCOMPLETE_TEXTS
-        if is_mark:
+    for word, is_loop in zip(native, loops, strict=True):
+        if word in INCOMPLETE_TEXTS:
             while calls:  # the native stack ends early, these are what called it
                 found += calls.pop()
-        is_loop = not is_mark and in_loop(word)
-        if is_loop and not last_was_loop and calls:
-            found += calls.pop()
-        elif not is_loop:
+        if not is_loop:
             found.append(word)
+        elif not last_was_loop:
+            without_frames -= 1
+            found += calls.pop() if calls and without_frames < 0 else [word]
         last_was_loop = is_loop
     while calls:
         found += calls.pop()
+    if not reached and not is_marked:
+        deep = len(words) - len(native) >= MOST_PYTHON_FRAMES - 1
+        found.append(INCOMPLETE | (Reason.TOO_DEEP if deep else Reason.BAD_MEMORY))
     return found
 
 

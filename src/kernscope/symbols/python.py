@@ -7,6 +7,7 @@ from bisect import bisect_right
 from struct import Struct, error, unpack_from
 
 from kernscope.elf import ElfError
+from kernscope.elf.function_parts import other_parts
 from kernscope.kernel.mappings import Mapping, read_memory
 from kernscope.tables.cpython import (
     CODE_BYTES,
@@ -122,10 +123,11 @@ class _File:
         if not self.runtime:
             return
         self.version = [variable.address for variable in table.variables("Py_Version")]
-        self.loops = [
-            (function.address, function.address + (function.size or _LOOP_BYTES))
-            for function in table.named(_LOOP) or file.separate_functions(_LOOP)
-        ]
+        for function in table.named(_LOOP) or file.separate_functions(_LOOP):
+            end = function.address + (function.size or _LOOP_BYTES)
+            self.loops.append((function.address, end))
+            if function.size:
+                self.loops += other_parts(file.elf, function.address, end)
 
 
 class PythonProcesses:

@@ -46,8 +46,17 @@ def test_a_mark_stays_at_the_end() -> None:
 
 
 def test_a_call_without_an_entry_is_one() -> None:
-    """Where there was no room for more frames."""
-    assert placed(1, LOOP, 2, python(10), python(11)) == [1, python(10), python(11), 2]
+    """Where there was no room for more frames: a mark says so."""
+    bad, deep = INCOMPLETE | Reason.BAD_MEMORY, INCOMPLETE | Reason.TOO_DEEP
+    assert placed(1, LOOP, 2, python(10), python(11)) == [1, python(10), python(11), 2, bad]
+    many = [python(number) for number in range(1, 128)]
+    assert placed(1, LOOP, 2, LOOP, 3, *many) == [1, *many, 2, LOOP, 3, deep]
+    assert placed(1, LOOP, MARK, python(10)) == [1, python(10), MARK]
+
+
+def test_a_call_that_is_just_beginning_has_no_frame() -> None:
+    words = [1, LOOP, 2, LOOP, LOOP, 3, LOOP, 4, python(10), ENTRY, python(11), ENTRY]
+    assert placed(*words) == [1, LOOP, 2, python(10), 3, python(11), 4]
 
 
 def test_marks_have_texts() -> None:
