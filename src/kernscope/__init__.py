@@ -47,6 +47,7 @@ __all__ = [
     "VerifierError",
     "code_names",
     "compile",
+    "detector",
     "doctor",
     "dump",
     "escape_text",
@@ -72,7 +73,7 @@ __all__ = [
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from kernscope import profiler, syscalls, tools
+    from kernscope import detector, profiler, syscalls, tools
     from kernscope.api import (
         DUMP_STAGES,
         compile,
@@ -146,7 +147,7 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     from importlib import import_module
 
-    if name in ("profiler", "syscalls", "tools"):
+    if name in ("detector", "profiler", "syscalls", "tools"):
         return import_module(f"kernscope.{name}")
     for home, names in _HOMES.items():
         if name in names.split():

@@ -9,6 +9,7 @@ from markdown_cases import read_blocks
 from spec_stages import CHECKS
 
 import kernscope
+from kernscope.detector import check_rules
 from kernscope.diagnostics import CompileError, Source, code_names, explain
 from kernscope.diagnostics.codes import UnknownCode, title
 
@@ -33,13 +34,24 @@ def _codes(stage: str, text: str) -> set[str]:
     return found
 
 
+def _rule_codes(text: str) -> set[str]:
+    """The codes of what checking the detector's rules finds."""
+    pytest.importorskip("yaml", reason="rules are YAML")
+    return {problem.code for problem in check_rules([Source("example", text)]).diagnostics}
+
+
 @pytest.mark.parametrize("code", code_names())
 def test_page(code: str) -> None:
     page = explain(code)
     assert page.startswith(f"# {code}: ")
-    blocks = [(heading, block.text) for heading, block in read_blocks(page) if block.language == "bpftrace"]
+    languages = ("bpftrace", "yaml", "json")
+    blocks = [(heading, block.text) for heading, block in read_blocks(page) if block.language in languages]
     assert [heading for heading, _ in blocks] == ["Example", "Corrected"]
     stage = _stage(page)
+    if stage == "detect":
+        assert code in _rule_codes(blocks[0][1])
+        assert _rule_codes(blocks[1][1]) == set()
+        return
     if stage not in CHECKS:
         pytest.skip(f"no stage `{stage}` here")
     assert code in _codes(stage, blocks[0][1])

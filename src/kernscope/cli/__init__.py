@@ -14,6 +14,7 @@ COMMANDS: dict[str, str] = {
     "syscalls": "which system calls run, how often they fail, how long they take: a live table",
     "trace": "each call of some system calls as one line, with arguments, result and duration",
     "profile": "where time goes, by stack: flame graphs of programs, Python functions, the kernel",
+    "detect": "intrusion detection rules: check them, try them on recorded events",
     "run": "run a bpftrace program",
     "tool": "ready-made tools: files, processes, CPU, memory, disks, network, signals, security",
     "list": "the probes of this kernel and their arguments",

@@ -1,0 +1,253 @@
+"""What becomes of each rule on a plain host: active, active with missing fields, or unable to fire, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from kernscope.detector.conditions import (
+    And,
+    Check,
+    Condition,
+    ConditionError,
+    Field,
+    Not,
+    Operand,
+    Or,
+    Reference,
+    Word,
+)
+from kernscope.detector.evaluate import Predicate, compile_condition
+from kernscope.detector.event_types import (
+    UNAVAILABLE,
+    known_event_types,
+    named_event_types,
+    possible_event_types,
+)
+from kernscope.detector.expansion import Expander
+from kernscope.detector.fields import FIELDS, find_field
+from kernscope.detector.folding import field_of, fold
+from kernscope.detector.output_format import OutputFormat, parse_output
+from kernscope.detector.rules import Rule, RuleSet, load_rules
+from kernscope.diagnostics import Diagnostic, Source, error, suggest, warning
+
+__all__ = ["STATES", "CheckedRule", "CheckedRules", "check_rules"]
+
+STATES = {
+    "active": "all its fields are known on a plain host",
+    "missing-fields": "active, but some of its fields are missing on a plain host",
+    "cannot-fire": "its condition is never true on a plain host",
+    "disabled": "`enabled: false`",
+    "refused": "it has errors",
+}
+_SOURCES = ("syscall",)
+
+
+class CheckedRule:
+    """A rule, its state and the reason; for rules without errors also the expanded condition and what runs it.
+
+    `event_types` are those that the rule can be about, None for all.
+    """
+
+    __slots__ = ("condition", "event_types", "missing", "output", "predicate", "reason", "rule", "state")
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self.state, self.reason = "active", ""
+        self.missing: list[str] = []
+        self.condition: Condition | None = None
+        self.event_types: frozenset[str] | None = None
+        self.predicate: Predicate | None = None
+        self.output = OutputFormat([])
+
+
+class CheckedRules:
+    """All rules in order, and everything that was found, in the order of the files."""
+
+    def __init__(self, definitions: RuleSet) -> None:
+        self.definitions = definitions
+        self.rules: list[CheckedRule] = []
+        self.diagnostics: list[Diagnostic] = list(definitions.diagnostics)
+
+    @property
+    def has_errors(self) -> bool:
+        return any(problem.severity == "error" for problem in self.diagnostics)
+
+
+def check_rules(sources: Iterable[Source]) -> CheckedRules:
+    """Load files, expand and check every rule. Raises YamlMissing; what is wrong is in `diagnostics`."""
+    sources = list(sources)
+    definitions = load_rules(sources)
+    checked = CheckedRules(definitions)
+    checker = _Checker(checked)
+    for name in definitions.lists:
+        checker.try_definition("list", name)
+    for name in definitions.macros:
+        checker.try_definition("macro", name)
+    checked.rules = [checker.rule(rule) for rule in definitions.rules.values()]
+    order = {id(source): number for number, source in enumerate(sources)}
+    checked.diagnostics.sort(key=lambda p: (order[id(p.span.source)], p.span.start) if p.span else (-1, 0))
+    return checked
+
+
+class _Checker:
+    def __init__(self, checked: CheckedRules) -> None:
+        self.expander = Expander(checked.definitions)
+        self.problems = checked.diagnostics
+        self._told: set[tuple[int, int, int, str]] = set()
+
+    def tell(self, problem: Diagnostic) -> None:
+        """Once for each place: what is wrong with a macro is wrong with every rule that uses it."""
+        span = problem.span
+        assert span is not None
+        key = (id(span.source), span.start, span.end, problem.message)
+        if key not in self._told:
+            self._told.add(key)
+            self.problems.append(problem)
+
+    def try_definition(self, kind: str, name: str) -> None:
+        try:
+            if kind == "list":
+                self.expander.items(name)
+            else:
+                self.check_values(self.expander.macro(name), False)
+        except ConditionError as problem:
+            self.tell(problem.diagnostic)
+
+    def check_values(self, condition: Condition, quiet: bool) -> tuple[Predicate, list[Diagnostic]]:
+        """Compile; report fields that are unknown, values that do not fit, events that do not exist."""
+        problems: list[Diagnostic] = []
+        for check in _checks(condition):
+            problems += _field_problems(check, quiet)
+        predicate = compile_condition(condition, problems)
+        for problem in problems:
+            self.tell(problem)
+        return predicate, problems
+
+    def rule(self, rule: Rule) -> CheckedRule:
+        checked = CheckedRule(rule)
+        if rule.wrong:
+            checked.state, checked.reason = "refused", rule.wrong
+            if not rule.condition.text:
+                return checked
+        try:
+            condition = self.expander.rule(rule)
+        except ConditionError as problem:
+            self.tell(problem.diagnostic)
+            checked.state, checked.reason = "refused", rule.wrong or problem.diagnostic.message
+            return checked
+        predicate, problems = self.check_values(condition, rule.skip_if_unknown)
+        checked.output, wrong = parse_output(rule.output)
+        for operand in checked.output.operands:
+            wrong += _operand_problems(operand, "bad-output", rule.skip_if_unknown)
+        for found in wrong:
+            self.tell(found)
+        wrong = [found for found in problems + wrong if found.severity == "error"]
+        if wrong or rule.wrong:
+            checked.state, checked.reason = "refused", rule.wrong or wrong[0].message
+            return checked
+        checked.condition, checked.predicate = condition, predicate
+        checked.event_types = possible_event_types(condition)
+        self.set_state(checked, condition)
+        if (
+            checked.event_types is None
+            and rule.warn_event_types
+            and checked.state in ("active", "missing-fields")
+        ):
+            self.tell(
+                warning(
+                    "no-event-type",
+                    f"the rule `{rule.name}` is about every event, as it does not say which `evt.type`",
+                    rule.span,
+                    help="add `evt.type in (…)`, or `warn_evttypes: false` if that is meant",
+                )
+            )
+        return checked
+
+    def set_state(self, checked: CheckedRule, condition: Condition) -> None:
+        rule = checked.rule
+        in_condition = [key for check in _checks(condition) for key in _fields(check)]
+        in_output = [field_of(operand) for operand in checked.output.operands]
+        fields = {field.key: find_field(field.name) for field in [*in_condition, *in_output]}
+        checked.missing = sorted(key for key, entry in fields.items() if entry is None or entry.missing)
+        truth, reason = fold(condition)
+        if not rule.enabled:
+            checked.state, checked.reason = "disabled", "`enabled: false`"
+        elif rule.source not in _SOURCES:
+            checked.state, checked.reason = (
+                "cannot-fire",
+                f"there are no events of the source `{rule.source}` here",
+            )
+        elif truth is False:
+            checked.state, checked.reason = "cannot-fire", reason
+        elif rule.skip_if_unknown and any(find_field(field.name) is None for field in in_condition):
+            checked.state, checked.reason = "cannot-fire", "it has fields that are not known here"
+        elif checked.missing:
+            checked.state = "missing-fields"
+            checked.reason = f"missing on a plain host: {', '.join(checked.missing)}"
+
+
+def _checks(condition: Condition) -> Iterator[Check]:
+    """All comparisons, those of shared trees once."""
+    seen: set[int] = set()
+    stack = [condition]
+    while stack:
+        node = stack.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, And | Or):
+            stack.extend(reversed(node.parts))
+        elif isinstance(node, Not):
+            stack.append(node.part)
+        elif isinstance(node, Check):
+            yield node
+
+
+def _fields(check: Check) -> list[Field]:
+    fields = [field_of(check.operand)]
+    if isinstance(check.value, Reference):
+        fields.append(field_of(check.value.operand))
+    return fields
+
+
+def _field_problems(check: Check, quiet: bool) -> list[Diagnostic]:
+    problems = _operand_problems(check.operand, "unknown-rule-field", quiet)
+    if isinstance(check.value, Reference):
+        problems += _operand_problems(check.value.operand, "unknown-rule-field", quiet)
+    for word in named_event_types(check) or ():
+        problems += _event_problems(word)
+    return problems
+
+
+def _event_problems(word: Word) -> list[Diagnostic]:
+    if word.value in known_event_types() or word.value in UNAVAILABLE:
+        return []
+    near = suggest(word.value, known_event_types())
+    help = f"did you mean `{near}`?" if near else None
+    return [
+        warning("unknown-event", f"there is no system call or event `{word.value}`", word.span, help=help)
+    ]
+
+
+def _operand_problems(operand: Operand, code: str, quiet: bool) -> list[Diagnostic]:
+    field = field_of(operand)
+    entry = find_field(field.name)
+    if entry is None:
+        if quiet:
+            return []
+        near = suggest(field.name, FIELDS)
+        help = f"did you mean `{near}`?" if near else None
+        return [error(code, f"there is no field `{field.name}`", field.span, help=help)]
+    message = ""
+    if field.argument is not None and not entry.argument:
+        message = f"`{field.name}` takes nothing in brackets"
+    elif field.argument is None and entry.argument == "required":
+        message = f"`{field.name}` needs brackets that say which one"
+    elif (
+        field.argument is not None
+        and entry.several
+        and entry.type != "words"
+        and not field.argument.isdigit()
+    ):
+        message = f"`{field.key}`: the number of the ancestor is missing"
+    return [error(code, message, field.span)] if message else []
