@@ -82,6 +82,8 @@ def record(
     with folder:
         try:
             with StopOnSignals(session.stop, grace_s=GRACE_S), session:
+                if screen is None:
+                    complain(f"recording {mode.name} to {path} until Ctrl-C")
                 recorder.record(
                     session,
                     folder,

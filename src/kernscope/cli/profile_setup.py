@@ -139,6 +139,7 @@ def start(collector: "kernscope.profiler.Collector", arguments: Arguments) -> "k
         name=f"kernscope profile {collector.mode.name}",
         command=arguments.rest or None,
         pid=arguments.integer("pid"),
+        only_pid=arguments.flag("malloc"),  # `*` stands for the files that it has mapped
         duration=arguments.number("duration"),
         sinks=[collector.sink],
         print_maps=False,
