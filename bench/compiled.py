@@ -5,6 +5,7 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 
 from process import RunError
@@ -19,7 +20,19 @@ __all__ = ["code_size", "compile_time"]
 HERE = Path(__file__).parent
 PROGRAMS = HERE / "programs"
 # Programs with a C twin in c/ or c/pairs/; the twin says in its first line what it does.
-TWINS = ("arithmetic", "count", "latency", "lines", "sizes", "written")
+TWINS = (
+    "arithmetic",
+    "block",
+    "count",
+    "latency",
+    "lines",
+    "opens",
+    "runqueue",
+    "signals",
+    "sizes",
+    "switches",
+    "written",
+)
 INSTRUCTION_BYTES = 8
 SHF_EXECINSTR = 4
 
@@ -81,6 +94,7 @@ def code_size(setup: "Setup") -> list[Row]:
     title = "instructions emitted, sum of the programs in the notes"
     row = Row("code-size", title, "instructions", Budget("C", 1.3))
     sums: dict[str, list[int]] = {"kernscope": [], "bpftrace": [], "C": []}
+    ratios = []
     for name in TWINS:
         program = PROGRAMS / f"{name}.bt"
         counts: dict[str, int | None] = {"kernscope": None, "bpftrace": None, "C": None}
@@ -96,8 +110,13 @@ def code_size(setup: "Setup") -> list[Row]:
         for tool, number in counts.items():
             if number is not None:
                 sums[tool].append(number)
+        ours, theirs = counts["kernscope"], counts["C"]
+        if ours is not None and theirs:
+            ratios.append(ours / theirs)
         shown = ", ".join(f"{tool} {number}" for tool, number in counts.items() if number is not None)
         row.notes.append(f"`{name}.bt`: {shown}")
+    if ratios:
+        row.notes.append(f"in the median of the programs kernscope has {median(ratios):.2f} of what C has")
     row.notes.append("bpftrace makes a program of its own for each tracepoint, so its `count.bt` is left out")
     for tool, numbers in sums.items():
         # A sum is comparable only where every program is in it.
