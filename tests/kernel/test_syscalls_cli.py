@@ -432,4 +432,4 @@ def test_verbose_run_says_what_is_loaded() -> None:
     program = "tracepoint:syscalls:sys_enter_openat { @ = count(); } begin { exit() }"
     result = kernscope("run", "-v", "-e", program)
     assert re.search(r"^\S+: \d+ instructions, at \S*sys_enter\S*(, by .*)?$", result.stderr, re.MULTILINE)
-    assert "2 probes, 1 maps of the program" in result.stderr
+    assert "2 probes, 1 map of the program" in result.stderr

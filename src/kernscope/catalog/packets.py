@@ -8,7 +8,7 @@ from .base import Builtin, CheckContext, LowerContext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from kernscope.probes import ProbeKind
+    from kernscope.probes import ProbeKind, Target
     from kernscope.ssa import Value
     from kernscope.syntax.ast import Call, Identifier
 
@@ -19,7 +19,7 @@ class _OfPackets(Builtin):
     def check(self, cx: CheckContext, node: "Identifier | Call") -> Type | None:
         for target in cx.targets:
             if not self.is_in(target.kind):
-                self._not_here(cx, node, target.name)
+                self._not_here(cx, node, target)
                 return None
         return self.found_type()
 
@@ -29,14 +29,20 @@ class _OfPackets(Builtin):
     def found_type(self) -> Type | None:
         return self.type
 
-    def _not_here(self, cx: CheckContext, node: "Identifier | Call", target: str) -> None:
+    def _not_here(self, cx: CheckContext, node: "Identifier | Call", target: "Target") -> None:
+        if target.kind.has_packets:
+            label = "packets are seen here without it"
+            help = f"the headers here are {', '.join(f'`{header.name}`' for header in target.kind.headers)}"
+        else:
+            label = "only packets have it"
+            help = "packets are seen by `netfilter`, `xdp`, `tc` and `cgroup` (ingress, egress) probes"
         cx.report(
             error(
                 "not-available-here",
-                f"`{target}` has no `{self.name}`",
+                f"`{target.name}` has no `{self.name}`",
                 node.span,
-                label="only packets have it",
-                help="packets are seen by `netfilter`, `xdp`, `tc` and `cgroup` (ingress, egress) probes",
+                label=label,
+                help=help,
             )
         )
 

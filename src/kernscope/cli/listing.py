@@ -15,12 +15,29 @@ _COLUMN = 35
 
 
 def _run(arguments: Arguments) -> int:
-    if not run_listing(arguments):
-        pattern = ",".join(arguments.words) or "*"
-        what = "type" if pattern.startswith(_TYPES) else "probe"
-        complain(f"no {what} of this kernel matches `{pattern}`")
+    if run_listing(arguments):
+        return 0
+    pattern = ",".join(arguments.words) or "*"
+    if pattern.startswith(_TYPES):
+        complain(f"no type of this kernel matches `{pattern}`")
         return 1
-    return 0
+    names, why = _as_target(pattern) if ":" in pattern and not arguments.given("pid") else ([], [])
+    if names:
+        write("".join(f"{name}\n" for name in names))
+        return 0
+    complain("\n  = note: ".join([f"no probe of this kernel matches `{pattern}`", *why]))
+    return 1
+
+
+def _as_target(pattern: str) -> tuple[list[str], list[str]]:
+    """What a program's target of this text means, of which there may be too many to be listed (`kprobe:vfs_read+4`);
+    or else why it means nothing.
+    """
+    try:
+        return kernscope.program_probes(pattern + " { }"), []
+    except kernscope.CompileError as problem:
+        first = problem.diagnostics[0]
+        return [], [first.message, *first.notes]
 
 
 def run_listing(arguments: Arguments) -> bool:

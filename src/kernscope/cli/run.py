@@ -156,7 +156,8 @@ def _describe(bundle: "kernscope.Bundle") -> None:
         by = program.attach[0].kind.replace("_", " ")
         how = "" if where.startswith(f"{by}:") or where == by else f", by {by}"
         complain(f"{program.name}: {len(program.code) // 8} instructions, at {where}{how}")
-    complain(f"{bundle.probe_count} probes, {len(bundle.user_maps)} maps of the program")
+    probes, maps = bundle.probe_count, len(bundle.user_maps)
+    complain(f"{probes} probe{'s' * (probes != 1)}, {maps} map{'s' * (maps != 1)} of the program")
 
 
 def _sink(arguments: Arguments, output: int) -> "kernscope.TextSink | kernscope.JsonSink":

@@ -216,16 +216,8 @@ def _copies_or_destroys(method: Die, record: Die) -> bool:
     return target is not None and target.key == record.key
 
 
-class _X86:
-    """Hands out registers and stack of x86-64."""
-
-    def __init__(self, function: Die) -> None:
-        self.stack = _WORD  # the return address is first
-        self.integers = self.fractions = 0
-        result = without_names(function.type)
-        if result is not None and result.tag in _RECORDS:
-            in_memory = not self._classes(result) or _passed_by_reference(result)
-            self.integers = int(in_memory)  # where to put the result
+class _Convention:
+    """Hands out what the functions of a processor get their parameters in."""
 
     def place(self, parameters: list[Parameter]) -> None:
         for i, parameter in enumerate(parameters):
@@ -236,6 +228,21 @@ class _X86:
                     later.problem = "the debug information does not say how large it is"
                 return
             self._place(parameter, type, size)
+
+    def _place(self, parameter: Parameter, type: Die, size: int) -> None:
+        raise NotImplementedError
+
+
+class _X86(_Convention):
+    """Hands out registers and stack of x86-64."""
+
+    def __init__(self, function: Die) -> None:
+        self.stack = _WORD  # the return address is first
+        self.integers = self.fractions = 0
+        result = without_names(function.type)
+        if result is not None and result.tag in _RECORDS:
+            in_memory = not self._classes(result) or _passed_by_reference(result)
+            self.integers = int(in_memory)  # where to put the result
 
     def _place(self, parameter: Parameter, type: Die, size: int) -> None:
         if type.tag in _RECORDS:
@@ -285,22 +292,12 @@ class _X86:
         return classes
 
 
-class _Arm:
+class _Arm(_Convention):
     """Hands out registers and stack of arm64."""
 
     def __init__(self) -> None:
         self.stack = 0  # the return address is in a register; that of a large result in x8
         self.integers = self.fractions = 0
-
-    def place(self, parameters: list[Parameter]) -> None:
-        for i, parameter in enumerate(parameters):
-            type = without_names(parameter.type)
-            size = size_of(type)
-            if type is None or not size:
-                for later in parameters[i:]:
-                    later.problem = "the debug information does not say how large it is"
-                return
-            self._place(parameter, type, size)
 
     def _place(self, parameter: Parameter, type: Die, size: int) -> None:
         fractions = self._fractions(type)

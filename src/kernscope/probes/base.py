@@ -143,6 +143,9 @@ class ProbeKind:
     most_args = 0
     """How many of `arg0`, `arg1`, … it has at most (see `arg_count`)."""
 
+    without_args = ""
+    """Why a target may have no `args`, or what there is instead."""
+
     has_func = False
     """Whether the built-in `func` names the function that was hit (see `func_address`)."""
     func_by_name = False

@@ -42,6 +42,7 @@ class _Attached(CookieKind, RegisterKind):
         self.providers = (provider,)
         self.at_return = at_return
         self.most_args = 0 if at_return else 10
+        self.without_args = f"`{'fexit' if at_return else 'fentry'}` has arguments with types"
         self.overrides = not at_return
 
     def func_address(self, reader: EventReader, event: object, target: Target) -> "Value":

@@ -168,7 +168,9 @@ TRACEPOINT = _Tracepoint()
 def _unknown(
     point: "AttachPoint", category: str, name: str, categories: list[str], kernel: "KernelFacts"
 ) -> Diagnostic:
+    notes: tuple[str, ...] = ()
     if not categories:
+        notes = ("those of a module are there when it is loaded",)
         known = kernel.tracepoint_categories()
         near = suggest(category, known)
         message = f"this kernel has no tracepoint category `{category}`"
@@ -184,7 +186,7 @@ def _unknown(
             if near
             else f"`kernscope list 'tracepoint:{category}:*'` shows what there is"
         )
-    return error("unknown-probe", message, point.span, help=hint)
+    return error("unknown-probe", message, point.span, notes=notes, help=hint)
 
 
 def _listed_type(field: "Field") -> str:

@@ -45,6 +45,11 @@ class _Attached(CookieKind, RegisterKind):
         self.providers = (provider,)
         self.at_return = at_return
         self.most_args = 0 if at_return else 10
+        self.without_args = (
+            "when a function returns, its arguments are gone: keep them in a map when it is entered"
+            if at_return
+            else "they are known from debug information (`gcc -g`), which this function has none of"
+        )
 
     def group(self, target: Target, *, needs_args: bool, needs_probe: bool) -> tuple[object, ...]:
         return (*self.providers, target.name if needs_probe and not self.cookies else "")

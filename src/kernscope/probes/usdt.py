@@ -46,6 +46,7 @@ class _Attached(CookieKind):
     pointer_space = "user"
     registers = True
     most_args = MOST_ARGUMENTS
+    without_args = "its arguments have numbers: `arg0`, `arg1` …"
     cookies = True
     cookie_mask = (1 << TARGET_BITS) - 1
 

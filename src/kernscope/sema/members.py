@@ -92,7 +92,9 @@ class Members(Casts):
         return self.type_of(record)
 
     def _no_args(self, node: Identifier) -> None:
-        self.report(error("not-available-here", f"`{self.clause.targets[0].name}` has no `args`", node.span))
+        target = self.clause.targets[0]
+        why = target.kind.without_args
+        self.report(error("not-available-here", f"`{target.name}` has no `args`", node.span, notes=why or ()))
 
     def _record_field(self, node: FieldAccess, t: NamedTuple) -> Type | None:
         if node.name in t.names:

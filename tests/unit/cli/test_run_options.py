@@ -14,6 +14,7 @@ from kernscope.cli.options import parse
 from kernscope.cli.run import settings
 from kernscope.cli.run_options import DEBUG_STAGES, SECTIONS
 from kernscope.cli.tracing import split_command
+from kernscope.diagnostics import error
 
 DOCUMENTED = (
     "-B -c -d --dry-run -e -f -h --help -I --include --info -k -l --no-feature --no-warnings -o -p -q --unsafe "
@@ -140,6 +141,24 @@ def test_listing(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
     assert capfd.readouterr().out == "of\nprogram\n"
     assert main(["run", "-l", "nope"]) == 0  # as bpftrace has it
     assert main(["list", "nope"]) == 1
+
+
+def test_listing_of_nothing_says_why(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def program_probes(text: str) -> list[str]:
+        if text == "k:f+4 { }":
+            return ["k:f+4"]
+        raise kernscope.CompileError([error("unknown-probe", "there is no `nope`", None, notes="the reason")])
+
+    monkeypatch.setattr(kernscope, "list_probes", lambda pattern, pid: [], raising=False)
+    monkeypatch.setattr(kernscope, "program_probes", program_probes, raising=False)
+    assert main(["list", "k:f+4"]) == 0
+    assert capfd.readouterr().out == "k:f+4\n"
+    assert main(["list", "k:nope"]) == 1
+    assert capfd.readouterr().err == (
+        "no probe of this kernel matches `k:nope`\n  = note: there is no `nope`\n  = note: the reason\n"
+    )
 
 
 def test_format(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
