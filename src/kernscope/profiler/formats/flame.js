@@ -16,7 +16,7 @@ let root = null, zoom = null, chosen = null, rows = [], theme = null;
 const ROOT = { name: "all", kind: "mark", module: "", file: "", line: 0 };
 
 function node(frame, parent) {
-  return { frame, parent, value: 0, before: 0, own: 0, children: new Map(), list: null, size: 0 };
+  return { frame, parent, value: 0, before: 0, own: 0, children: null, list: null, size: 0 };
 }
 
 function buildTree() {
@@ -41,6 +41,7 @@ function buildTree() {
 }
 
 function step(at, key, frame, value, before) {
+  if (at.children === null) at.children = new Map(); // most nodes are leaves
   let child = at.children.get(key);
   if (child === undefined) { child = node(frame, at); at.children.set(key, child); }
   child.value += value; child.before += before;
@@ -48,12 +49,13 @@ function step(at, key, frame, value, before) {
 }
 
 const weight = (n) => (isDiff ? Math.max(n.value, n.before) : n.value);
+const below = (n) => (n.children === null ? [] : [...n.children.values()]);
 const byName = (a, b) => (a.frame.name < b.frame.name ? -1 : a.frame.name > b.frame.name ? 1 : 0);
 
 // Children in the order in which they are drawn; `size` is then what they need together.
 function ranked(n) {
   if (n.list === null) {
-    n.list = [...n.children.values()].sort(byName);
+    n.list = below(n).sort(byName);
     n.size = weight(n);
     let sum = 0;
     for (const child of n.list) sum += weight(child);
@@ -251,7 +253,7 @@ function search() {
   while (stack.length) {
     const n = stack.pop();
     if (n.frame.found) sum += n.value; // what it called is in it
-    else for (const child of n.children.values()) stack.push(child);
+    else for (const child of below(n)) stack.push(child);
   }
   element("matched").textContent = fits === null ? "not a regular expression" : state.query ? `found: ${percent(sum, root.value)}` : "";
 }
