@@ -87,11 +87,13 @@ def _by_path(text: str, pid: int, root: str) -> list[UserPath]:
     absolute = text
     if not text.startswith("/"):
         folder = os.readlink(f"/proc/{pid}/cwd") if pid else os.getcwd()
-        absolute = os.path.join(folder, text)
+        absolute = os.path.join(folder, text.removeprefix("./"))
     exact = root + absolute
     if pid:
+        # Mapped files have no symbolic links in their paths; in another root, ours cannot follow them.
+        meant = (os.path.normpath(absolute), "" if root else os.path.realpath(absolute))
         for mapped, opened in _mapped(pid, root).items():
-            if mapped == absolute:  # it may have been deleted or replaced since: what runs counts
+            if mapped in meant:  # it may have been deleted or replaced since: what runs counts
                 return [UserPath(text, opened)]
     if os.path.exists(exact):
         return [UserPath(text, exact)]
@@ -100,10 +102,11 @@ def _by_path(text: str, pid: int, root: str) -> list[UserPath]:
     from glob import escape, iglob  # loads `re`
 
     found = []
-    before = len(exact) - len(text)
+    here = "./" if text.startswith("./") else ""
+    before = len(exact) - len(text) + len(here)
     for path in iglob(escape(root) + absolute, recursive=True):
         if os.path.isfile(path):
-            found.append(UserPath(path[before:], path))
+            found.append(UserPath(here + path[before:], path))
             if len(found) >= _MOST_FILES:
                 break
     return sorted(found, key=lambda file: file.path)

@@ -85,18 +85,31 @@ def test_a_program_that_was_deleted_is_the_one_that_runs(tmp_path: Path) -> None
     copy = tmp_path / "sleeps"
     copy.write_bytes(Path("/bin/sleep").resolve().read_bytes())
     copy.chmod(0o755)
-    with subprocess.Popen([str(copy), "60"], stdout=subprocess.PIPE) as running:
+    (tmp_path / "link").symlink_to(tmp_path)
+    with subprocess.Popen([str(copy), "60"], stdout=subprocess.PIPE, cwd=tmp_path) as running:
         try:
             while str(copy) not in {file.path for file in find_user_files("*", running.pid)}:
                 time.sleep(0.01)  # until it has been loaded
             copy.unlink()
             copy.write_text("another file")
-            found = find_user_files(str(copy), running.pid)
-            assert [file.path for file in found] == [str(copy)]
-            assert found[0].opened.startswith(f"/proc/{running.pid}/map_files/")
+            for path in (str(copy), "./sleeps", f"../{tmp_path.name}/sleeps", f"{tmp_path}/link/sleeps"):
+                found = find_user_files(path, running.pid)
+                assert [file.path for file in found] == [path]
+                assert found[0].opened.startswith(f"/proc/{running.pid}/map_files/")
             assert find_user_files(str(copy))[0].opened == str(copy)
         finally:
             running.kill()
+
+
+def test_files_in_the_current_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "program").touch()
+    for text, path in (
+        ("./program", "./program"),
+        ("./pro*", "./program"),
+        (f"{tmp_path}/pro*", f"{tmp_path}/program"),
+    ):
+        assert [(f.path, f.opened) for f in find_user_files(text)] == [(path, f"{tmp_path}/program")]
 
 
 def test_a_process_that_is_gone() -> None:
