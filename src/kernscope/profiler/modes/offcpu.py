@@ -124,11 +124,17 @@ class _OffCpu(Mode):
             waker = " @waker[$woken] = (pid, comm, kstack(raw), ustack(raw));"
         return (
             CONFIG + chosen.clauses() + f"rawtracepoint:sched_switch {slashed(conditions)}{{\n"
+            # its coming back was not seen, which happens: it had been woken by then at the latest
+            "    $missed = @since[tid];\n"
+            "    if ($missed != 0 && @ready[tid] > $missed) {\n"
+            f"        @blocked[{blocked.replace('$next', 'tid')}] = sum(@ready[tid] - $missed);\n"
+            f"        @waits[{blocked.replace('$next', 'tid')}] = count();\n"
+            "    }\n"
             "    @stopped[tid] = (pid, tid, comm, kstack(raw), ustack(raw));\n"
             # preempted: it could go on at once, if it had a processor
             "    $runs = args.preempt || args.prev_state == 0;\n"
             "    @since[tid] = nsecs;\n"
-            "    if ($runs) { @ready[tid] = nsecs; }\n"
+            "    @ready[tid] = $runs ? nsecs : (uint64)0;\n"
             "}\n"
             "rawtracepoint:sched_waking {\n"
             "    $woken = args.p->pid;\n"
