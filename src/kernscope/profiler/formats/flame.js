@@ -124,9 +124,10 @@ function showLegend() {
   const legend = element("legend");
   legend.textContent = "";
   const swatch = (colour, text) => {
-    const i = document.createElement("i");
+    const i = document.createElement("i"), both = document.createElement("span");
     i.style.background = colour;
-    legend.append(i, text);
+    both.append(i, text);
+    legend.append(both, " ");
   };
   if (isDiff) { swatch(changeColour(1), "more than before"); swatch(changeColour(-1), "less"); swatch(changeColour(0), "the same"); return; }
   for (const kind of Object.keys(KINDS)) if (profile.frames.some((f) => f.kind === kind)) swatch(kindColour(kind, 0.4, 0.6), KINDS[kind]);
