@@ -31,6 +31,8 @@ __all__ = ["UnwindTable", "read_unwind_table"]
 
 MOST_ROWS = 4_000_000
 """More rows than any file in use has (a browser has about two million)."""
+_MOST_COMMON_BYTES = 256
+"""Of a CIE's instructions, which each function repeats; those in use have about ten."""
 _PADDING_BYTES = 64
 """Smaller gaps between functions are padding, where nothing runs."""
 
@@ -120,6 +122,7 @@ class _Reader:
         """(start, end, [(address, rule)]) of every function."""
         content, found = self.content, []
         size, at = len(content), 0
+        rows = 0
         while at + 4 <= size:
             length = int.from_bytes(content[at : at + 4], "little")
             at += 4
@@ -136,6 +139,9 @@ class _Reader:
                 one = self._function(at, end, at - back)
                 if one is not None:
                     found.append(one)
+                    rows += len(one[2])
+                    if rows > MOST_ROWS:
+                        raise ElfError("`.eh_frame` says more than any program's")
                 if not len(found) % 1024 and stop():
                     raise ElfError("reading it was given up")
             at = end
@@ -182,6 +188,8 @@ class _Reader:
             return None
         else:
             common.program = (at, end)
+        if common.program[1] - common.program[0] > _MOST_COMMON_BYTES:
+            return None
         return common
 
     def _function(self, at: int, end: int, common_at: int) -> "tuple[int, int, list[tuple[int, int]]] | None":

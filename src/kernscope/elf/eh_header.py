@@ -17,6 +17,8 @@ _HEADER = Struct("<BBBBiI")
 _ENCODINGS = (1, 0x1B, 0x03, 0x3B)
 """What linkers write: version 1; pc-relative sdata4; udata4; sdata4 relative to the section."""
 
+MOST_FUNCTIONS = 1 << 21
+
 
 class FunctionStarts:
     """The addresses in a file at which functions begin; none where it has no such table."""
@@ -29,7 +31,11 @@ class FunctionStarts:
         if section is None or len(content) < _HEADER.size:
             return
         *encodings, _, count = _HEADER.unpack_from(content)
-        if tuple(encodings) != _ENCODINGS or _HEADER.size + 8 * count > len(content):
+        if (
+            tuple(encodings) != _ENCODINGS
+            or count > MOST_FUNCTIONS
+            or _HEADER.size + 8 * count > len(content)
+        ):
             return
         pairs = array("i", bytes(content[_HEADER.size : _HEADER.size + 8 * count]))
         base = section.address

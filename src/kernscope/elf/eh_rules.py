@@ -42,6 +42,7 @@ RBP_AT_RBP = 0xFF
 
 
 _MOST_STATES = 64
+_MOST_ROWS = 1 << 20
 """Nested DW_CFA_remember_state; compilers use one or two."""
 
 _RSP, _RBP, _RETURN = 7, 6, 16
@@ -116,6 +117,8 @@ class Rules:
         self.rows.append((self.address, 0 if self.root else word(self.kind, self.offset, self.rbp)))
 
     def _advance(self, delta: int) -> None:
+        if len(self.rows) > _MOST_ROWS:
+            raise ValueError("a function has more rules than any has")
         self._emit()
         self.address += delta * self.code_align
 

@@ -37,6 +37,8 @@ _PF_EXECUTE = 1
 _SHT_SYMTAB, _SHT_NOTE, _SHT_NOBITS, _SHT_DYNSYM = 2, 7, 8, 11
 _SHF_COMPRESSED = 1 << 11
 _NT_GNU_BUILD_ID = 3
+_MOST_NOTES, _MOST_NOTE_BYTES = 64, 1 << 20
+"""Sections of notes that may have the build id, and their size."""
 
 
 class Segment:
@@ -142,11 +144,8 @@ class ElfFile:
 
     def functions(self) -> FunctionTable:
         """Functions by name: those of .symtab and of .dynsym."""
-        tables = []
-        for section in self._sections:
-            if section.kind in (_SHT_SYMTAB, _SHT_DYNSYM) and section.size:
-                tables.append(self._symbols_and_names(section))
-        return FunctionTable(tables)
+        by_type = {s.kind: s for s in self._sections if s.kind in (_SHT_SYMTAB, _SHT_DYNSYM) and s.size}
+        return FunctionTable([self._symbols_and_names(section) for section in by_type.values()])
 
     def _symbols_and_names(self, section: Section) -> tuple[memoryview, memoryview]:
         if section.link >= len(self._sections) or section.entry != 24:
@@ -225,11 +224,11 @@ class ElfFile:
 
     def build_id(self) -> str:
         """The GNU build id in hex, or the empty string."""
-        for section in self._sections:
-            if section.kind == _SHT_NOTE:
-                found = _build_id(self._content(section.offset, section.size))
-                if found:
-                    return found
+        notes = [s for s in self._sections if s.kind == _SHT_NOTE and s.size <= _MOST_NOTE_BYTES]
+        for section in notes[:_MOST_NOTES]:
+            found = _build_id(self._content(section.offset, section.size))
+            if found:
+                return found
         return ""
 
 

@@ -23,8 +23,8 @@ __all__ = ["MOST_SYMBOLS", "SymbolTable"]
 _OBJECT, _FUNCTION, _INDIRECT = 1, 2, 10
 """STT_* of elf(5); 10 is STT_GNU_IFUNC."""
 
-MOST_SYMBOLS = 1 << 22
-"""Of one file; a browser has less than half of that."""
+MOST_SYMBOLS = 1 << 21
+"""Of one file; a browser has about half of that."""
 MOST_NAME_BYTES = 4096
 _PACKED = Struct("<Q")
 

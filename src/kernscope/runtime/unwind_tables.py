@@ -111,7 +111,7 @@ class UnwindTables:
                 pid, page, mapped = self._wanted.pop(0)
             try:  # noqa: SIM105  (contextlib costs start-up time)
                 self.describe(pid, page, mapped)
-            except (OSError, ElfError):
+            except (OSError, ElfError, MemoryError):
                 pass  # gone meanwhile, or not to be had: its stacks stay incomplete
 
     def describe(self, pid: int, page: int, mapped: "Mapped") -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["debug_file", "packed_symbols", "separate_symbols"]
 
 _FOLDER = "/usr/lib/debug"
-_MOST_BYTES = 1 << 28
+_MOST_BYTES = 1 << 26
 """A packed table larger than that is not unpacked."""
 
 
