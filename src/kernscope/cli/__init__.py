@@ -44,6 +44,8 @@ examples:
       the system calls of one command and its children
   sudo kernscope trace openat --failed
       each file that could not be opened: who, which, why
+  sudo kernscope profile cpu -d 10 -o flame.html
+      where the time of the whole machine goes, as a flame graph for a browser
   sudo kernscope run -e 'tracepoint:syscalls:sys_enter_* { @[probe] = count(); }'
       any bpftrace program
   kernscope doctor

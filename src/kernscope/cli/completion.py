@@ -18,6 +18,7 @@ ARGUMENTS: dict[str, str] = {
     "trace": "syscalls",
     "explain": "codes",
     "tool": "tools",
+    "profile": "modes",
     "run": "files",
     "compile": "files",
     "fmt": "files",
@@ -53,6 +54,7 @@ _WORDS: "dict[str, Callable[[str], list[str]]]" = {
     "tools": lambda prefix: _starting(
         (tool.name for members in kernscope.tools.tools().values() for tool in members), prefix
     ),
+    "modes": lambda prefix: _starting([*kernscope.profiler.MODES, "record", "show", "diff"], prefix),
     "shells": lambda prefix: _starting(SHELLS, prefix),
 }
 

@@ -42,7 +42,8 @@ def _mode(words: list[str]) -> "kernscope.profiler.Mode":
 
 def _what(arguments: Arguments) -> str:
     if arguments.rest:
-        return " ".join(arguments.rest)
+        text = " ".join(arguments.rest)
+        return text if len(text) <= _LONG_TEXT else text[: _LONG_TEXT - 1] + "…"
     parts = []
     if arguments.integer("pid") is not None:
         parts.append(f"process {arguments.integer('pid')}")
@@ -54,6 +55,9 @@ def _what(arguments: Arguments) -> str:
         parts.append(f"container {arguments.text('container')}")
     return ", ".join(parts) or _EVERYTHING
 
+
+_LONG_TEXT = 100
+"""Characters of a command line that are shown."""
 
 _EVERYTHING = "the whole machine"
 
