@@ -295,6 +295,19 @@ def test_a_program_that_was_replaced(program: str, tmp_path: Path) -> None:
     assert done.returncode == 3 and "was replaced since the program was compiled" in done.stderr
 
 
+def test_a_program_that_is_replaced_while_it_is_probed(program: str, tmp_path: Path) -> None:
+    copy, other = str(shutil.copy(program, tmp_path / "calls")), shutil.copy(program, tmp_path / "new")
+    with Tracer(
+        "-e", f"uprobe:{copy}:add {{ @ = count(); }} uretprobe:{copy}:add {{ @r = count(); }}"
+    ) as tracer:
+        subprocess.run([copy, "2"], check=True, stdout=subprocess.DEVNULL)
+        os.rename(other, copy)
+        subprocess.run([copy, "3"], check=True, stdout=subprocess.DEVNULL)
+        done = tracer.stop()
+    assert "@: 2\n" in done.out and "@r: 2\n" in done.out
+    assert done.err.count(f"`{copy}` was replaced while it was probed") == 1
+
+
 def test_in_a_container(program: str, tmp_path: Path) -> None:
     """A process whose program lies where only it sees a file, with process ids of its own."""
     if shutil.which("unshare") is None:

@@ -30,7 +30,7 @@ _FEW_EVENTS = 4
 class Link(KernelObject):
     """An attachment. `event_fd` is the perf event under it, or -1; before Linux 5.15 it is all there is."""
 
-    __slots__ = ("event_fd", "is_tracepoint")
+    __slots__ = ("event_fd", "file", "is_tracepoint")
 
     is_read = False
     """Whether its program runs when it is read (`read_some`), and only then."""
@@ -43,10 +43,25 @@ class Link(KernelObject):
         super().__init__(fd, target)
         self.event_fd = event_fd
         self.is_tracepoint = is_tracepoint
+        self.file: tuple[str, int, int] | None = None
+        """The path, device and inode of the file that is probed, where that is a program or a library."""
 
     @property
     def closed(self) -> bool:
         return self.fd < 0 and self.event_fd < 0
+
+    @property
+    def replaced_file(self) -> str:
+        """The path of the file that is probed, if it leads to another file by now; else empty."""
+        path, *file = self.file or ("", 0, 0)
+        now = _identity(path)
+        return path if now and now != file else ""
+
+    def follow(self, path: str) -> None:
+        """Remember which file `path` leads to."""
+        identity = _identity(path)
+        if identity:
+            self.file = (path, identity[0], identity[1])
 
     def close_link(self) -> None:
         """Detach the program, and keep the perf event."""
@@ -58,6 +73,14 @@ class Link(KernelObject):
         event, self.event_fd = self.event_fd, -1
         if event >= 0:
             os.close(event)
+
+
+def _identity(path: str) -> list[int]:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return []
+    return [status.st_dev, status.st_ino]
 
 
 def raw_tracepoint_open(program: Program, name: str = "") -> Link:

@@ -77,9 +77,12 @@ def attach_uprobe_multi(
         process,
     )
     try:
-        return link_create(program, 0, AttachType.TRACE_UPROBE_MULTI, extra=extra, target=target or path)
+        link = link_create(program, 0, AttachType.TRACE_UPROBE_MULTI, extra=extra, target=target or path)
     except AttachError as problem:
         raise _explained(problem) from None
+    if not process:
+        link.follow(path)
+    return link
 
 
 def attach_uprobe(
@@ -117,9 +120,12 @@ def attach_uprobe(
     except AttachError as problem:
         raise _explained(problem) from None
     try:
-        return attach_event(program, event, target or path, cookie=cookie, is_tracepoint=True)
+        link = attach_event(program, event, target or path, cookie=cookie, is_tracepoint=True)
     except AttachError as problem:
         raise _explained(problem) from None
+    if not process:
+        link.follow(path)
+    return link
 
 
 def _path(path: str) -> Buffer:

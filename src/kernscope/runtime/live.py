@@ -175,6 +175,13 @@ class Live:
             del self._iterations[0]
         return not self._iterations and all(link.is_read for link in self._links)
 
+    def unseen(self) -> list[str]:
+        """What probes could not see: programs and libraries whose paths now lead to other files."""
+        return [
+            f"`{path}` was replaced while it was probed: processes that use the new file were not seen"
+            for path in sorted({link.replaced_file for link in self._links} - {""})
+        ]
+
     def detach(self) -> None:
         """Together, so that those that wait for the kernel wait together."""
         links, self._links, self._iterations, self._by_probe = self._links, [], [], []

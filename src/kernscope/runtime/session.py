@@ -506,6 +506,8 @@ class Session:
         try:
             # All programs stop at once, however long detaching takes.
             self._live.set_exit_flag()
+            for text in self._live.unseen():
+                self.emit(ErrorEvent(text))
             self._live.detach()
             self._live.run_inline("end")
             self._drain_rest()

@@ -10,6 +10,7 @@ PAGE = 4096
 
 class FakeObject:
     is_read = False
+    replaced_file = ""
 
     def __init__(self, kernel: "FakeKernel", name: str) -> None:
         self.kernel, self.name = kernel, name

@@ -49,7 +49,7 @@ class Choosy(VmKernel):
             raise AttachError(22, "BPF_RAW_TRACEPOINT_OPEN", target)
         self.attached.append(((target, cookie), program))
         link = _Object(5)
-        link.is_read = False  # type: ignore[attr-defined]
+        link.is_read, link.replaced_file = False, ""  # type: ignore[attr-defined]
         return link
 
 
