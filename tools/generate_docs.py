@@ -13,6 +13,7 @@ from kernscope.catalog.aggregations import AGGREGATIONS
 from kernscope.catalog.builtins import BUILTINS
 from kernscope.catalog.functions import FUNCTIONS
 from kernscope.cli import COMMANDS, command_named
+from kernscope.detector.fields import FIELDS
 from kernscope.diagnostics.codes import code_names, explain, title
 from kernscope.kernel.feature_table import FEATURES
 from kernscope.probes import KINDS
@@ -159,6 +160,17 @@ def kernel_features() -> str:
     return table(("", *columns, "without it"), rows)
 
 
+def fields_of_events() -> str:
+    """Those of one family together; the reason stands where a plain host lacks one."""
+    rows = []
+    for entry in FIELDS.values():
+        known = f"no: {entry.missing}" if entry.missing else "yes" if entry.constant is None else ""
+        rows.append(
+            (code(entry.name), entry.type, entry.argument, known or f"always `{entry.constant}`", entry.doc)
+        )
+    return table(("field", "type", "argument", "known", "meaning"), rows)
+
+
 def command_help(name: str) -> str:
     return f"```text\n{command_named(name).help()}```\n"
 
@@ -170,6 +182,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "aggregations": aggregations,
     "settings": settings,
     "errors": errors,
+    "fields of events": fields_of_events,
     "conformance": conformance,
     "kernels": kernels,
     "kernel features": kernel_features,

@@ -115,6 +115,8 @@ class _Parser:
 
     def fail(self, message: str, end: int = 0, help: str | None = None, start: int = -1) -> ConditionError:
         start = self.position if start < 0 else start
+        # What is missing at the end is shown at the last character: behind it may come the next rule.
+        start = min(start, max(len(self.text.rstrip()) - 1, 0))
         span = self.placed.span(start, max(end, start + 1))
         return ConditionError(error("bad-condition", message, span, help=help))
 

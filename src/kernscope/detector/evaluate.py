@@ -104,7 +104,7 @@ def _check(node: Check, problems: list[Diagnostic]) -> Predicate:
         return lambda event: False
     except ValueError as problem:
         message = f"{problem}; `{_name(node.operand)}` is a field of type {type}"
-        place = next((w for w in words if f"`{w.value}`" in str(problem)), node.value)
+        place = next((w for w in words if str(problem).startswith(f"`{w.value}` ")), node.value)
         problems.append(error("bad-rule-value", message, place.span))
         return lambda event: False
     return _with_several(getter, node.operator, test, isinstance(node.value, Items) and type == "list")

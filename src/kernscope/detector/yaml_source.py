@@ -150,10 +150,10 @@ def _read(yaml: Any, source: Source, start: int, end: int, document: YamlDocumen
         what = (
             f"the byte 0x{code - 0xDC00:02x} is not UTF-8"
             if 0xDC80 <= code < 0xDD00
-            else "a control character"
+            else "a control character cannot stand in YAML"
         )
         place = Span(source, start + bad.start(), start + bad.end())
-        raise _Stop(error("bad-yaml", f"{what} cannot stand in YAML", place))
+        raise _Stop(error("bad-yaml", what, place))
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     builder = _Builder(yaml, source, start, document)
     try:
