@@ -71,6 +71,7 @@ def summary_lines(profile: Profile, *, top: int = 20, width: int = 0, height: in
     """
     functions = profile.functions()
     marks = [entry for entry in profile.marks() if not entry[0].name.startswith("[incomplete")]
+    marks.sort(key=lambda entry: -entry[2])  # a reason to wait may have a waker above it
     lines = [safe(head(profile)), ""]
     if marks:
         lines += [_heading("KIND"), *(_row(profile, *entry) for entry in marks[:_MOST_MARKS]), ""]
