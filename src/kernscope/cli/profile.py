@@ -219,5 +219,5 @@ COMMAND = Command(
         ("show /var/lib/profiles --from 14:30 --to 14:35 -o then.html", "what ran at that time"),
         ("diff before.json after.json -o diff.html", "what has changed between two profiles (`-o NAME.json`)"),
     ],
-    epilogue="modes:\n" + "\n".join(f"  {name:<9}{what}" for name, what in kernscope.profiler.MODES.items()),
+    epilogue="modes:\n" + "\n".join(f"  {name:<10}{what}" for name, what in kernscope.profiler.MODES.items()),
 )  # fmt: skip
