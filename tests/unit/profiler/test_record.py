@@ -181,3 +181,12 @@ def test_a_part_that_ends_too_early(tmp_path: Path, cut: int) -> None:
         read_profile(content[:cut])
     with pytest.raises(BadProfileFile):
         read_profile(content[:20] + b"\xff\xff\xff" + content[23:])
+
+
+def test_stacks_by_frame_pointers_are_told() -> None:
+    session = Maps()
+    session.bundle = SimpleNamespace(maps=[])
+    session.content = {(1, 1, "a", "", "\n401000\n", 0): 3}
+    assert any(
+        "frame pointers" in note for note in Recorder(mode_named("cpu"), Options()).part(session).notes
+    )
