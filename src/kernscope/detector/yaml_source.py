@@ -30,6 +30,8 @@ MOST_NODES = 200_000
 """Of one file, aliases written out."""
 MOST_NESTING = 32
 _MOST_ERRORS = 100
+_MOST_ITEMS_APART = 20_000
+"""Each costs a parser of its own."""
 _TAGS = frozenset(
     f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "seq", "map")
 ) | {None, "!"}
@@ -130,13 +132,13 @@ def _read_apart(yaml: Any, source: Source, document: YamlDocument) -> None:
         return
     pattern = re.compile(rf"^{first.group(1)}-(?=\s)", re.MULTILINE)
     starts = [match.start() for match in pattern.finditer(source.text)]
-    for start, end in zip(starts, [*starts[1:], len(source.text)]):
+    for number, (start, end) in enumerate(zip(starts, [*starts[1:], len(source.text)])):
         try:
             _read(yaml, source, start, end, document)
         except _Stop as stop:
             document.diagnostics.append(stop.diagnostic)
-        if len(document.diagnostics) >= _MOST_ERRORS:
-            message = f"after {_MOST_ERRORS} errors the rest is not read"
+        if len(document.diagnostics) >= _MOST_ERRORS or number >= _MOST_ITEMS_APART:
+            message = "too much is wrong here: the rest of the file is not read"
             document.diagnostics.append(error("bad-yaml", message, Span(source, end, end)))
             return
 

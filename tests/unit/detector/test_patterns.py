@@ -57,9 +57,9 @@ def test_refused(pattern: str, why: str) -> None:
 @pytest.mark.parametrize(
     ("glob", "text", "matches"),
     [
-        ("/home/*/.ssh/*", "/home/me/.ssh/id_rsa", True),
-        ("/home/*/.ssh/*", "/home/me/.ssh", False),
-        ("/home/*/.ssh/*", "/home/me/deep/.ssh/id", True),
+        ("/home/*/.ssh/*", "/home/a-b/.ssh/id_rsa", True),
+        ("/home/*/.ssh/*", "/home/a-b/.ssh", False),
+        ("/home/*/.ssh/*", "/home/a-b/deep/.ssh/id", True),
         ("*../*../*", "../../etc/passwd", True),
         ("?at", "cat", True),
         ("?at", "at", False),

@@ -83,6 +83,16 @@ def test_a_large_file() -> None:
     assert problems("#" * (5 << 20)) == [(1, 1, "`f.yaml` is larger than 4 MiB")]
 
 
+@pytest.mark.parametrize("line", ["- a\n", "- [\n", "- {a: 1, a: 2}\n"])
+def test_a_file_of_many_items(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kernscope.detector.yaml_source.MOST_NODES", 2000)
+    monkeypatch.setattr("kernscope.detector.yaml_source._MOST_ITEMS_APART", 500)
+    document = read_yaml(Source("f.yaml", line * 3000))
+    assert 1 <= len(document.diagnostics) <= 101
+    assert document.diagnostics[-1].message == "too much is wrong here: the rest of the file is not read"
+    assert len(document.items) <= 501
+
+
 def test_the_rest_of_a_broken_file_is_read() -> None:
     text = "- list: a\n  items: [x]\n- list: b\n  items: [x\n- list: c\n  items: [y]\n- list: 'd\n"
     document = read_yaml(Source("f.yaml", text))
