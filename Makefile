@@ -1,4 +1,4 @@
-.PHONY: run test setup check bench fuzz test-vm kernels docs readers
+.PHONY: run test setup check bench bench-profile fuzz test-vm kernels docs readers
 
 run:
 	./run
@@ -15,6 +15,10 @@ check:
 
 bench: setup
 	.venv/bin/python bench/run.py
+
+# How right, complete and cheap profiles are, beside perf, py-spy (PYSPY=…) and bpftrace (BPFTRACE=…): 15 minutes.
+bench-profile: setup
+	.venv/bin/python bench/profiling.py
 
 
 # Random texts for the parser, random SSA for the back end, random programs through everything. Needs root.

@@ -2,7 +2,7 @@
 
 What the programs say that their parts took is measured in their own processor time, or by the clock without it, so that
 other load does not change the truth. The limits are wide: how near a profile comes on a quiet machine is measured by
-bench/profile.py.
+bench/profiling.py.
 """
 
 import shutil
