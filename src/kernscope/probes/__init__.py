@@ -38,10 +38,24 @@ _MODULES = {
     "tc": "tc",
     "cgroup": "cgroup",
 }
-"""File → the providers of its `KINDS`, names and aliases, in the order in which listings have them. A file may also
-have `SERVERS`: kinds that no program names, by which its targets are attached.
-"""
+"""File → the providers of its `KINDS`, names and aliases, in the order in which listings have them."""
 
+_SERVERS = {
+    "kprobe": "kprobe_multi kretprobe_multi kprobe_single kretprobe_single kprobe_uncounted kretprobe_uncounted "
+    "fentry_instead_of_kprobe fexit_instead_of_kretprobe",
+    "uprobe": "uprobe_multi uretprobe_multi uprobe_single uretprobe_single uprobe_uncounted uretprobe_uncounted",
+    "usdt": "usdt_multi usdt_single usdt_uncounted",
+    "watchpoint": "process_watchpoint kernel_watchpoint",
+    "tracepoint": "bare_tracepoint perf_tracepoint syscall_enter syscall_exit syscall_enter_event "
+    "syscall_exit_event",
+    "lsm": "lsm_decides lsm_tells",
+    "cgroup": "cgroup_packets cgroup_socket cgroup_socket_end cgroup_address cgroup_address_seen",
+}
+"""File → its `SERVERS`: kinds that no program names, by which its targets are attached."""
+
+_ATTACHES = {
+    name: module for module, names in (*_SERVERS.items(), *_MODULES.items()) for name in names.split()
+}
 _HOMES = {provider: module for module, providers in _MODULES.items() for provider in providers.split()}
 _BY_PROVIDER: dict[str, ProbeKind] = {}
 _ATTACHED: dict[str, ProbeKind] = {}
@@ -94,5 +108,5 @@ def expand(point: "AttachPoint", kernel: "KernelFacts", report: Report) -> list[
 def attach(kernel: "KernelAccess", where: Attach, program: "Program") -> "list[Link]":
     """Attach a loaded program to one target. Raises AttachError or KernelError."""
     if where.kind not in _ATTACHED:  # a program that was compiled before: nothing of it has been named yet
-        __getattr__("KINDS")
+        _load(_ATTACHES[where.kind])
     return _ATTACHED[where.kind].attach(kernel, where, program)

@@ -219,6 +219,9 @@ class Checker(ExpressionChecker):
         if any("early" in info.uses and info.value is None for info in self.maps.values()):
             self.undefined_are_zero = True
             self._check_until_stable()
+        if any(finding.severity == "error" for finding in self._target_errors):
+            # A clause whose probe is not there may be the one that assigns the map.
+            self.diagnostics = [finding for finding in self.diagnostics if finding.code != "undefined-map"]
         self.diagnostics[:0] = self._target_errors
 
     def _check_until_stable(self) -> None:

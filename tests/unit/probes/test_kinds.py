@@ -11,8 +11,10 @@ import kernscope.probes as probes
 
 @pytest.mark.parametrize("module", probes._MODULES)
 def test_the_table_has_the_providers_of_each_file(module: str) -> None:
-    kinds = import_module(f"kernscope.probes.{module}").KINDS
-    assert probes._MODULES[module].split() == [name for kind in kinds for name in kind.providers]
+    loaded = import_module(f"kernscope.probes.{module}")
+    assert probes._MODULES[module].split() == [name for kind in loaded.KINDS for name in kind.providers]
+    servers = [kind.providers[0] for kind in getattr(loaded, "SERVERS", ())]
+    assert probes._SERVERS.get(module, "").split() == servers
 
 
 def test_every_provider_selects_its_kind() -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FUNCTIONS"]
 
-_WALKED_STEPS = 1 << 16
+_WALKED_STEPS = 1025 * 65
 """Steps of two nested loops that a verifier without may_goto can be made to walk through."""
 
 _INLINE_NEEDLE_BYTES = 64
