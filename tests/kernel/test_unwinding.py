@@ -149,8 +149,9 @@ def test_a_program_that_becomes_another_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
-def test_node_names_what_it_generates(tmp_path: Path) -> None:
+def test_node_names_what_it_generates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Generated code, between it code of the program that no table describes, and native code in one stack."""
+    monkeypatch.chdir(tmp_path)  # it writes a log into the folder where it is started
     script = tmp_path / "loop.js"
     script.write_text(JAVASCRIPT)
     found: Counter[str] = Counter()
