@@ -6,6 +6,7 @@ The functions' names say what must be in the stacks that have them.
 import sys
 import threading
 import time
+from collections.abc import Iterator
 
 END = time.monotonic() + float(sys.argv[1])
 
@@ -17,7 +18,7 @@ def work() -> int:
     return total
 
 
-def in_generator():
+def in_generator() -> Iterator[int]:
     while True:
         yield work()
 
@@ -71,6 +72,7 @@ def in_other_thread() -> None:
 
 INSIDE = f"""
 import time
+from collections.abc import Iterator
 def in_subinterpreter():
     end = max({END}, time.monotonic() + 0.7)
     while time.monotonic() < end:
