@@ -8,7 +8,7 @@ from struct import Struct
 from kernscope.elf.file import ElfFile
 from kernscope.elf.notes import iter_notes
 
-__all__ = ["UsdtNote", "has_usdt_notes", "read_usdt_notes"]
+__all__ = ["UsdtNote", "read_usdt_notes"]
 
 _SECTION, _BASE_SECTION = ".note.stapsdt", ".stapsdt.base"
 _OWNER = b"stapsdt\0"
@@ -33,11 +33,6 @@ class UsdtNote:
 
     def __repr__(self) -> str:
         return f"UsdtNote({self.provider}:{self.name} at {self.address:#x}, {self.arguments!r})"
-
-
-def has_usdt_notes(elf: ElfFile) -> bool:
-    """Whether the file has static probes."""
-    return elf.section(_SECTION) is not None
 
 
 def read_usdt_notes(elf: ElfFile) -> list[UsdtNote]:

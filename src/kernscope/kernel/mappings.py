@@ -98,11 +98,6 @@ class FileContent:
                 if self._fd < 0:
                     os.close(fd)
 
-    @property
-    def parked(self) -> bool:
-        """Whether the file is not open just now."""
-        return self._fd < 0
-
     def park(self) -> None:
         """Close the file until it is read again."""
         with self._lock:

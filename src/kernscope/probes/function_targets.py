@@ -9,7 +9,7 @@ from kernscope.types import UINT64, Bool, Integer, Pointer, Struct, StructField,
 from kernscope.types.from_btf import KernelTypes, kernel_types
 
 from .base import ProbeKind, Report, Target, has_wildcard, match_names
-from .missing import not_supported_here
+from .missing import names_no_function, not_supported_here
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -171,14 +171,7 @@ def expand(point: "AttachPoint", kernel: "KernelFacts", report: Report, kind: Pr
     """The targets of an attach point; problems go to `report`, and then the list is empty."""
     provider = kind.providers[0]
     if len(point.args) not in (1, 2) or not all(point.args):
-        report(
-            error(
-                "bad-target",
-                f"`{point.text}` does not name a function of the kernel",
-                point.span,
-                help=f"write `{provider}:vfs_read`, or `{provider}:MODULE:FUNCTION`",
-            )
-        )
+        report(names_no_function(point, provider))
         return []
     if not kernel.has_feature("fentry"):
         report(not_supported_here(point, "fentry"))

@@ -8,7 +8,7 @@ from kernscope.kernel.functions import KERNEL_ITSELF
 
 from .base import ProbeKind, Report, Target, has_wildcard, match_names
 from .kprobe import ways
-from .missing import not_supported_here
+from .missing import names_no_function, not_supported_here
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,14 +29,7 @@ def expand(
     """The targets of an attach point of the kind `named`; problems go to `report`, and then the list is empty."""
     provider = named.providers[0]
     if len(point.args) not in (1, 2) or not all(point.args):
-        report(
-            error(
-                "bad-target",
-                f"`{point.text}` does not name a function of the kernel",
-                point.span,
-                help=f"write `{provider}:vfs_read`, or `{provider}:MODULE:FUNCTION`",
-            )
-        )
+        report(names_no_function(point, provider))
         return []
     whole, inside = ways(kernel, named.at_return)
     if whole is None and not kernel.has_feature("fentry"):

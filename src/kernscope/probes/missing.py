@@ -1,4 +1,4 @@
-"""What is said of a probe whose kind this kernel cannot serve."""
+"""What is said of a probe that is not there, where several kinds say the same."""
 
 from kernscope.diagnostics import Diagnostic, error
 
@@ -6,7 +6,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kernscope.syntax.ast import AttachPoint
 
-__all__ = ["not_supported_here"]
+__all__ = ["names_no_function", "not_supported_here"]
+
+
+def names_no_function(point: "AttachPoint", provider: str) -> Diagnostic:
+    """The error about a target that is no function of the kernel, whatever the kernel has."""
+    return error(
+        "bad-target",
+        f"`{point.text}` does not name a function of the kernel",
+        point.span,
+        help=f"write `{provider}:vfs_read`, or `{provider}:MODULE:FUNCTION`",
+    )
 
 
 def not_supported_here(
