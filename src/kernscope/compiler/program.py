@@ -176,9 +176,7 @@ def lower(checked: Checked, kernel: "KernelFacts", bundle: Bundle) -> list[Lower
         scratch_map = f"{SCRATCH_MAP}{i}"
         program = _Program(kernel, storage, checked, shape.name, scratch_map)
         program.records, program.strings, program.clause_lost = records, bundle.strings, lost
-        program.emit(
-            sections, numbers[key], check_exit=exits and not kind.after_exit and not kind.on_demand
-        )
+        program.emit(sections, numbers[key], check_exit=exits and not kind.after_exit and not kind.on_demand)
         if kind.limited_helpers:
             check_helper_calls(program.module, shape, kernel, _place(sections))
         if program.scratch_size:

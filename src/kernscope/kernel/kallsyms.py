@@ -103,8 +103,12 @@ def content() -> bytes:
         with open("/proc/kallsyms", "rb", buffering=0) as file:
             return file.read()
     except OSError:
-        raise NotSupportedError("reading the kernel's symbols", "a kernel with CONFIG_KALLSYMS and a mounted /proc") from None
+        raise NotSupportedError(
+            "reading the kernel's symbols", "a kernel with CONFIG_KALLSYMS and a mounted /proc"
+        ) from None
 
 
 def _hidden() -> NotSupportedError:
-    return NotSupportedError("reading the kernel's symbols", "CAP_SYSLOG and sysctl kernel.kptr_restrict below 2")
+    return NotSupportedError(
+        "reading the kernel's symbols", "CAP_SYSLOG and sysctl kernel.kptr_restrict below 2"
+    )
