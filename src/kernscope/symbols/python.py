@@ -157,15 +157,9 @@ class PythonProcesses:
             except (OSError, OverflowError, ElfError, error):
                 continue
             if found is not None:
-                if self._runtimes.get(pid) != found:
-                    self._forget_codes(pid)
                 self._runtimes[pid] = found
                 return found
         return self._runtimes.get(pid)
-
-    def _forget_codes(self, pid: int) -> None:
-        for key in [key for key in self._codes if key[0] == pid]:
-            del self._codes[key]
 
     def learn(self, pid: int, number: int, address: int, sent: bytes) -> None:
         """Read a code object while its process lives. Stacks have its `number`.
