@@ -165,7 +165,7 @@ def seconds(text: str) -> float:
     try:
         value = float(number) * unit
     except ValueError:
-        raise ValueError("not a number of seconds") from None
+        raise ValueError("not a number of seconds, nor a time such as `500ms` or `5m`") from None
     if not 0 < value < 1e9:
         raise ValueError("must be more than 0 seconds")
     return value
