@@ -37,7 +37,7 @@ def test_page_and_source(capfd: pytest.CaptureFixture[str]) -> None:
         (["no-such-thing-at-all"], "there is no tool `no-such-thing-at-all`; `kernscope tool` lists them"),
         (["opensnoop", "bash"], "PID is a number (only this process), not `bash`"),
         (["opensnoop", "1", "2"], "unexpected argument `2`: usage: kernscope tool opensnoop [PID]"),
-        (["loads", "-d", "never"], "`-d never`: not a number of seconds"),
+        (["loads", "-d", "never"], "`-d never`: not a number of seconds, nor a time such as `500ms` or `5m`"),
         (["loads", "-c", "'"], "`-c '`: No closing quotation"),
     ],
 )
