@@ -4,7 +4,7 @@ On x86-64 instructions have 1 to 15 bytes; their lengths are told by prefixes, o
 Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, chapter 2 and appendix A.
 """
 
-__all__ = ["begins_instruction", "x86_length"]
+__all__ = ["begins_instruction", "steps_badly", "x86_length"]
 
 _EM_X86_64, _EM_AARCH64 = 62, 183
 _PREFIXES = frozenset(b"\x66\x67\xf2\xf3\x2e\x36\x3e\x26\x64\x65\xf0")
@@ -43,6 +43,15 @@ def begins_instruction(code: "bytes | memoryview", offset: int, machine: int) ->
             return False
         at += length
     return at == offset
+
+
+def steps_badly(code: "bytes | memoryview", machine: int) -> bool:
+    """Whether code begins with an instruction that must not be stepped over: one of AVX-512 (its prefix is 0x62).
+
+    Seen on Linux 6.18 in a virtual machine: a uprobe there loses what the instruction did, and the program goes on with
+    wrong values.
+    """
+    return machine == _EM_X86_64 and bytes(code[:1]) == b"\x62"
 
 
 def x86_length(code: "bytes | memoryview", at: int) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from kernscope.diagnostics import Diagnostic, error, suggest
+from kernscope.diagnostics import Diagnostic, error, suggest, warning
 from kernscope.elf import ElfError, Function
 from kernscope.kernel.user_files import UserPath
 from kernscope.syntax.ast import AttachPoint
@@ -66,7 +66,7 @@ class _Expansion:
             if wanted.offset:
                 offsets, name = self._inside(file, functions[0], wanted.offset), f"{name}+{wanted.offset}"
             else:
-                offsets = [o for f in functions if (o := file.offset_of(f.address)) is not None]
+                offsets = self._steppable(file, name, functions, exact)
             if offsets:
                 targets.append(self.target(file, prefix + name, offsets, exact))
         if not targets and exact and not wanted.offset:
@@ -74,6 +74,26 @@ class _Expansion:
                 error("unknown-probe", f"`{wanted.function}` is no code of `{file.path}`", self.point.span)
             )
         return targets
+
+    def _steppable(self, file: UserFile, name: str, functions: Sequence[Function], exact: bool) -> list[int]:
+        """Where functions begin in the file. A pattern leaves out those that a probe would break."""
+        from kernscope.elf.instructions import steps_badly
+
+        offsets = [o for f in functions if (o := file.offset_of(f.address)) is not None]
+        content = self.kernel.map_file(file.opened)
+        risky = [o for o in offsets if steps_badly(content[o : o + 1], file.elf.machine)]
+        if not risky or not exact:
+            return [offset for offset in offsets if offset not in risky]
+        self.report(
+            warning(
+                "bad-target",
+                f"`{name}` begins with an AVX-512 instruction: a probe may break the programs that run it",
+                self.point.span,
+                notes="on some virtual machines the kernel loses what such an instruction does; patterns leave it out",
+                help=f"`{name}+6`, or where its second instruction begins, is safe",
+            )
+        )
+        return offsets
 
     def _inside(self, file: UserFile, function: Function, offset: int) -> list[int]:
         if function.size and offset >= function.size:

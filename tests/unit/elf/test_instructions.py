@@ -62,3 +62,11 @@ def test_where_instructions_begin() -> None:
     assert [n for n in range(8) if begins_instruction(bytes(8), n, 183)] == [0, 4]
     assert not begins_instruction(b"\x06\x90\x90", 1, 62)
     assert not begins_instruction(b"\xe8", 3, 62)
+
+
+def test_what_must_not_be_stepped_over() -> None:
+    from kernscope.elf.instructions import steps_badly
+
+    assert steps_badly(bytes.fromhex("62 e2 7d 28 7a c6"), 62)  # vpbroadcastb %esi,%ymm16
+    assert not steps_badly(bytes.fromhex("f3 0f 1e fa"), 62)  # endbr64
+    assert not steps_badly(bytes.fromhex("62 e2 7d 28"), 183) and not steps_badly(b"", 62)
