@@ -1,11 +1,16 @@
 """Options of the whole test suite."""
 
+import signal
+
 import pytest
 from hypothesis import settings
 
 # A loaded machine is slow now and then; that is no failure of what is tested.
 settings.register_profile("kernscope", deadline=None)
 settings.load_profile("kernscope")
+
+# Started by nohup, the tests would hand on that it is ignored, and what they start would not end by it.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

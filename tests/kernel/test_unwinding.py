@@ -157,9 +157,8 @@ def test_node_names_what_it_generates(tmp_path: Path, monkeypatch: pytest.Monkey
     found: Counter[str] = Counter()
     for _ in range(6):  # the table of a program of 100 MB takes seconds to be read for the first time
         found = stacks(["node", "--perf-basic-prof", script], runs=1)
-        if share(found, "inner", "main+") > 0.6:
+        if share(found, "loop.js", "main+") > 0.6:
             break
-    assert share(found, "inner", "main+", "_start+") > 0.6, found
-    assert any(order(s, "inner", "outer", "Builtins_JSEntry", "main+") for s in found) or any(
-        order(s, "inner", "Builtins_JSEntry", "main+") for s in found
-    ), found
+    # Which of the script's functions have frames is the compiler's choice: it puts one into another as it likes.
+    assert share(found, "loop.js", "main+", "_start+") > 0.6, found
+    assert any(order(s, "loop.js", "Builtins_JSEntry", "main+") for s in found), found
