@@ -68,6 +68,11 @@ class AttachError(KernelError):
     def __reduce__(self) -> tuple[type, tuple[object, ...]]:
         return (type(self), (self.errno, self.command, self.target, self.hint))
 
+    def explained(self, hints: "dict[int, str]") -> "AttachError":
+        """The same, with what its errno means for one way of attaching, where `hints` say that."""
+        number = self.errno or 0
+        return AttachError(number, self.command, self.target, hints.get(number, self.hint))
+
 
 class VerifierError(KernelError):
     """The verifier refused a program.

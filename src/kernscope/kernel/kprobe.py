@@ -78,7 +78,7 @@ def attach_kprobe(
             target=target,
         )
     except AttachError as error:
-        raise _explained(error, _KPROBE_HINTS) from None
+        raise error.explained(_KPROBE_HINTS) from None
     return attach_event(program, event, target, cookie=cookie, is_tracepoint=True)
 
 
@@ -123,9 +123,4 @@ def attach_kprobe_multi(
     try:
         return link_create(program, 0, AttachType.TRACE_KPROBE_MULTI, extra=extra, target=target)
     except AttachError as error:
-        raise _explained(error, _MULTI_HINTS) from None
-
-
-def _explained(error: AttachError, hints: dict[int, str]) -> AttachError:
-    hint = hints.get(error.errno or 0)
-    return error if hint is None else AttachError(error.errno or 0, error.command, error.target, hint)
+        raise error.explained(_MULTI_HINTS) from None

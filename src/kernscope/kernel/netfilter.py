@@ -31,12 +31,10 @@ def attach_netfilter(program: Program, family: int, hook: int, priority: int, ta
             raise NotSupportedError("netfilter probes", needs) from None
         if error.errno == errno.EAFNOSUPPORT:
             raise NotSupportedError(f"`{target}`", "a kernel with this family of netfilter hooks") from None
-        raise AttachError(error.errno or 0, error.command, target, _hint(error.errno)) from None
+        raise error.explained(_HINTS) from None
 
 
-def _hint(number: int | None) -> str | None:
-    if number == errno.EBUSY:
-        return "another program is at this hook with this priority: give another one, `…:HOOK:PRIORITY`"
-    if number == errno.EPERM:
-        return "it needs CAP_NET_ADMIN in the network namespace"
-    return None
+_HINTS = {
+    errno.EBUSY: "another program is at this hook with this priority: give another one, `…:HOOK:PRIORITY`",
+    errno.EPERM: "it needs CAP_NET_ADMIN in the network namespace",
+}

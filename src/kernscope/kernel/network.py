@@ -62,11 +62,11 @@ def attach_xdp(program: Program, name: str) -> Link:
         return link_create(program, index, AttachType.XDP, target=target)
     except AttachError as error:
         if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ERANGE, _ENOTSUPP):
-            raise _explained(error, target) from None
+            raise error.explained(_HINTS) from None
     try:
         return link_create(program, index, AttachType.XDP, flags=_GENERIC_MODE, target=target)
     except AttachError as error:
-        raise _explained(error, target) from None
+        raise error.explained(_HINTS) from None
 
 
 def attach_tcx(program: Program, name: str, direction: int) -> Link:
@@ -77,7 +77,7 @@ def attach_tcx(program: Program, name: str, direction: int) -> Link:
     try:
         return link_create(program, index, direction, target=target)
     except AttachError as error:
-        raise _explained(error, target) from None
+        raise error.explained(_HINTS) from None
 
 
 def attach_cgroup(program: Program, path: str, attach_type: int, target: str) -> Link:
@@ -89,7 +89,7 @@ def attach_cgroup(program: Program, path: str, attach_type: int, target: str) ->
     try:
         return link_create(program, folder, attach_type, target=target)
     except AttachError as error:
-        raise _explained(error, target) from None
+        raise error.explained(_HINTS) from None
     finally:
         os.close(folder)
 
@@ -101,7 +101,3 @@ _HINTS = {
     errno.EBADF: "this is no folder of the file system cgroup2",
     errno.ENODEV: "the interface has gone",
 }
-
-
-def _explained(error: AttachError, target: str) -> AttachError:
-    return AttachError(error.errno or 0, error.command, target, _HINTS.get(error.errno or 0, error.hint))

@@ -79,7 +79,7 @@ def attach_uprobe_multi(
     try:
         link = link_create(program, 0, AttachType.TRACE_UPROBE_MULTI, extra=extra, target=target or path)
     except AttachError as problem:
-        raise _explained(problem) from None
+        raise problem.explained(_HINTS) from None
     if not process:
         link.follow(path)
     return link
@@ -118,11 +118,11 @@ def attach_uprobe(
             target=target or path,
         )
     except AttachError as problem:
-        raise _explained(problem) from None
+        raise problem.explained(_HINTS) from None
     try:
         link = attach_event(program, event, target or path, cookie=cookie, is_tracepoint=True)
     except AttachError as problem:
-        raise _explained(problem) from None
+        raise problem.explained(_HINTS) from None
     if not process:
         link.follow(path)
     return link
@@ -130,8 +130,3 @@ def attach_uprobe(
 
 def _path(path: str) -> Buffer:
     return Buffer(os.fsencode(path) + b"\0")
-
-
-def _explained(problem: AttachError) -> AttachError:
-    hint = _HINTS.get(problem.errno or 0)
-    return problem if hint is None else AttachError(problem.errno or 0, problem.command, problem.target, hint)

@@ -51,7 +51,6 @@ def attach_watchpoint(
             return in_process(program, process, open_event, target)
         return on_cpus(program, open_event, target)
     except AttachError as error:
-        hint = _HINTS.get(error.errno or 0)
-        if hint is None or error.command != "perf_event_open":
+        if error.command != "perf_event_open":
             raise
-        raise AttachError(error.errno or 0, error.command, target, hint) from None
+        raise error.explained(_HINTS) from None

@@ -2,7 +2,7 @@
 
 from kernscope.btf import Btf, BtfError, Kind
 from kernscope.bundle import Attach
-from kernscope.diagnostics import Diagnostic, error, suggest
+from kernscope.diagnostics import Diagnostic, error
 from kernscope.kernel.errors import AttachError
 from kernscope.kernel.functions import KERNEL_ITSELF
 from kernscope.types import UINT64, Bool, Integer, Pointer, Struct, StructField, Type
@@ -249,18 +249,11 @@ def _in_some_module(kernel: "KernelFacts", name: str) -> KernelFunction | None:
 
 def _unknown(point: "AttachPoint", kernel: "KernelFacts", module: str, name: str) -> Diagnostic:
     """A function that is not there, or that BTF does not describe."""
-    from .kprobe_targets import unknown_function
+    from .kprobe_targets import module_not_loaded, unknown_function
 
     functions = kernel.functions()
     if module and module != KERNEL_ITSELF and module not in functions.modules():
-        near = suggest(module, functions.modules())
-        return error(
-            "unknown-probe",
-            f"the module `{module}` is not loaded",
-            point.span,
-            notes=f"what is part of the kernel itself has the module `{KERNEL_ITSELF}`",
-            help=f"did you mean `{near}`?" if near else f"load it: `modprobe {module}`",
-        )
+        return module_not_loaded(point, kernel, module)
     if functions.addresses(name, module):
         return error(
             "unknown-probe",

@@ -103,7 +103,7 @@ def _matching(
         for name in match_names(pattern, functions.names(of))
     ]
     if not found and not has_wildcard(module) and module not in functions.modules():
-        report(_no_module(point, kernel, module))
+        report(module_not_loaded(point, kernel, module))
         return []
     return _some(point, report, found)
 
@@ -128,7 +128,7 @@ def _existing(point: "AttachPoint", kernel: "KernelFacts", module: str, name: st
         if functions.addresses(name, module):
             return None
         if module != KERNEL_ITSELF and module not in functions.modules():
-            return _no_module(point, kernel, module)
+            return module_not_loaded(point, kernel, module)
         return unknown_function(point, kernel, name, functions.names(module), f" in `{module}`")
     return None if functions.exists(name) else unknown_function(point, kernel, name, functions.names())
 
@@ -159,7 +159,7 @@ def unknown_function(
     )
 
 
-def _no_module(point: "AttachPoint", kernel: "KernelFacts", module: str) -> Diagnostic:
+def module_not_loaded(point: "AttachPoint", kernel: "KernelFacts", module: str) -> Diagnostic:
     near = suggest(module, kernel.functions().modules())
     return error(
         "unknown-probe",
