@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 
 __all__ = ["python_frames"]
 
-_THREAD, _INTERPRETER, _FRAME, _FSBASE, _PID = 48, 56, 64, 72, 80
-"""Behind the state of the native walk."""
+_THREAD, _INTERPRETER, _FRAME, _FSBASE, _PID = 0, 8, 16, 24, 32
+_STATE_BYTES = 40
 MOST_THREADS = 512
 MOST_INTERPRETERS = 2
 """In whose calls one thread can be at the same time, as far as is looked. The newest comes first in the list, and is
@@ -53,14 +53,14 @@ _MIX = 0x9E3779B97F4A7C15
 """2^64 divided by the golden ratio: a multiplication by it spreads bits upwards."""
 
 
-def python_frames(lo: "Statements", frames: int, state: int, words: int) -> None:
-    """Emit the walk: words are appended to those at `frames`, `words` at most in all."""
-    _PythonWalk(lo, frames, state, words).emit()
+def python_frames(lo: "Statements", frames: int, count: int, words: int) -> None:
+    """Emit the walk: words are appended to those at `frames`, `words` at most in all; at `count` they are counted."""
+    _PythonWalk(lo, frames, count, words).emit()
 
 
 class _PythonWalk(StackEmitter):
-    def __init__(self, lo: "Statements", frames: int, state: int, words: int) -> None:
-        super().__init__(lo, frames, state)
+    def __init__(self, lo: "Statements", frames: int, count: int, words: int) -> None:
+        super().__init__(lo, frames, count, _STATE_BYTES)
         self.words = words
         self.frame = lo.scratch_offset(_mask(PYTHON_FRAME_BYTES) + 8)
         self.code = lo.scratch_offset(_mask(CODE_BYTES) + 8)

@@ -50,10 +50,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .statements import Statements
 
-__all__ = ["COUNT", "StackEmitter", "unwound_stack"]
+__all__ = ["StackEmitter", "unwound_stack"]
 
-COUNT, _IP, _SP, _BP, _PC, _STATUS = 0, 8, 16, 24, 32, 40
-_STATE_BYTES = 88
+_IP, _SP, _BP, _PC, _STATUS = 0, 8, 16, 24, 32
+_STATE_BYTES = 40
 _COMPLETE = 16
 """Status of a walk that has reached the root; smaller ones are a `Reason`."""
 
@@ -79,11 +79,12 @@ def unwound_stack(lo: "Statements", most: int, *, mark_depth: bool) -> tuple[Val
 class StackEmitter:
     """What the walks over native frames and over an interpreter's share: words that are kept, state in between.
 
-    `frames` and `state` are offsets in the scratch area; the state begins with the number of words so far.
+    `frames`, `count` (of words so far) and `state` are offsets in the scratch area.
     """
 
-    def __init__(self, lo: "Statements", frames: int, state: int) -> None:
-        self.lo, self.frames, self.state = lo, frames, state
+    def __init__(self, lo: "Statements", frames: int, count: int, state_bytes: int) -> None:
+        self.lo, self.frames, self.count = lo, frames, count
+        self.state = lo.scratch_offset(state_bytes)
 
     def _go(self, block: Block) -> None:
         """Continue in a block to which all jumps have been made."""
@@ -96,15 +97,21 @@ class StackEmitter:
     def _set(self, offset: int, value: Value | int) -> None:
         self.lo.b.store(8, self.lo.scratch_at(self.state), value, offset)
 
+    def _get_count(self) -> Value:
+        return self.lo.b.load(8, self.lo.scratch_at(self.count))
+
+    def _set_count(self, value: Value | int) -> None:
+        self.lo.b.store(8, self.lo.scratch_at(self.count), value)
+
     def _keep(self, word: Value | int, most: int, full: Block) -> None:
         """Append a word; where there are `most` already, jump."""
         b = self.lo.b
-        count = self._get(COUNT)
+        count = self._get_count()
         room = b.block("room")
         b.branch_cmp(Cond.ULT, count, most, room, full)
         self._go(room)
         b.store(8, b.ptr_add(self.lo.scratch_at(self.frames), b.shl(count, 3)), word)
-        self._set(COUNT, b.add(count, 1))
+        self._set_count(b.add(count, 1))
 
     def _user_word(self, address: Value, failed: Block) -> Value:
         """The word at an address of the process; where it cannot be read, jump."""
@@ -144,19 +151,31 @@ class StackEmitter:
         b.call(HELPER_IDS["loop"], rounds, b.function_ref(callback), struct, 0)
 
 
+class _Ways:
+    """Where the code for one frame goes on: with the next frame, at the end, or at a problem."""
+
+    __slots__ = ("goon", "no_rule", "pointers", "stop", "unreadable")
+
+    def __init__(self, b: Builder, goon: Block, stop: Block) -> None:
+        self.goon, self.stop = goon, stop
+        self.no_rule = b.block("no_rule", likely=False)
+        self.pointers = b.block("frame_pointers", likely=False)
+        self.unreadable = b.block("unreadable", likely=False)
+
+
 class _Walk(StackEmitter):
     """The walk of one stack, at most `most` native frames, behind which there may be those of Python."""
 
     def __init__(self, lo: "Statements", most: int, mark_depth: bool) -> None:
         self.python = bool(lo.config.get("python_frames"))
         self.words = most + (MOST_PYTHON_FRAMES if self.python else 0)
-        super().__init__(lo, lo.scratch_offset(8 * self.words), lo.scratch_offset(_STATE_BYTES))
+        super().__init__(lo, lo.scratch_offset(8 * self.words), lo.scratch_offset(8), _STATE_BYTES)
         self.most, self.mark_depth = most, mark_depth
         _describe_maps(lo)
 
     def emit(self) -> tuple[Value, Value]:
         lo, b = self.lo, self.lo.b
-        self._set(COUNT, 0)
+        self._set_count(0)
         self._set(_PC, 0)
         done = b.block("unwound")
         task = b.call(HELPER_IDS["get_current_task"], pure=True)
@@ -180,7 +199,7 @@ class _Walk(StackEmitter):
         if self.python:
             from .python_frames import python_frames
 
-            python_frames(lo, self.frames, self.state, self.words)
+            python_frames(lo, self.frames, self.count, self.words)
         return lo.scratch_at(self.frames), b.shl(self._bounded_count(), 3)
 
     # --- the program's main function ------------------------------------------------------------------------
@@ -225,7 +244,7 @@ class _Walk(StackEmitter):
 
     def _bounded_count(self) -> Value:
         b = self.lo.b
-        count = self._get(COUNT)
+        count = self._get_count()
         return b.select(b.cmp(Cond.ULE, count, self.words), count, self.words)
 
     def _mark(self) -> None:
@@ -239,10 +258,10 @@ class _Walk(StackEmitter):
             b.branch_cmp(Cond.EQ, status, 0, done, shallow)
             self._go(shallow)
         reason = b.select(b.cmp(Cond.EQ, status, 0), Reason.TOO_DEEP, status)
-        count = self._get(COUNT)
+        count = self._get_count()
         index = b.select(b.cmp(Cond.ULT, count, self.most), count, self.most - 1)
         b.store(8, b.ptr_add(lo.scratch_at(self.frames), b.shl(index, 3)), b.or_(reason, INCOMPLETE))
-        self._set(COUNT, b.add(index, 1))
+        self._set_count(b.add(index, 1))
         b.branch_cmp(Cond.EQ, reason, Reason.NOT_MAPPED, ask, done)
         self._go(ask)
         self._ask(done)
@@ -268,29 +287,27 @@ class _Walk(StackEmitter):
     def _frame(self, mappings: Value, goon: Block, stop: Block) -> None:
         b = self.lo.b
         self._keep(self._get(_IP), self.most, stop)
-        pc = self._get(_PC)
-        no_rule = b.block("no_rule", likely=False)
-        pointers = b.block("frame_pointers", likely=False)
-        unreadable = b.block("unreadable", likely=False)
-        mapping = self._find_mapping(b, mappings, pc, stop)
+        pc, ways = self._get(_PC), _Ways(b, goon, stop)
+        mapping = self._find_mapping(mappings, pc, ways)
         relative = b.sub(pc, b.load(8, mapping, 16))
         count = b.load(4, mapping, 28)
         described, inside = b.block("described"), b.block("inside")
-        b.branch_cmp(Cond.EQ, count, 0, pointers, described)
+        b.branch_cmp(Cond.EQ, count, 0, ways.pointers, described)
         self._go(described)
-        b.branch_cmp(Cond.ULE, relative, 0xFFFFFFFF, inside, no_rule)
+        b.branch_cmp(Cond.ULE, relative, 0xFFFFFFFF, inside, ways.no_rule)
         self._go(inside)
-        row = self._find_row(b, relative, b.load(4, mapping, 24), count)
-        self.unreadable = unreadable
-        self._apply(b, row, relative, goon, stop, no_rule, pointers)
-        self._go(pointers)
-        self._follow_pointers(b, goon, stop)
-        for block, reason in ((no_rule, Reason.NO_RULE), (unreadable, Reason.BAD_MEMORY)):
+        row = self._find_row(relative, b.load(4, mapping, 24), count)
+        self._apply(row, relative, ways)
+        self._go(ways.pointers)
+        self._follow_pointers(ways)
+        for block, reason in ((ways.no_rule, Reason.NO_RULE), (ways.unreadable, Reason.BAD_MEMORY)):
             self._go(block)
             self._set(_STATUS, reason)
             b.jump(stop)
 
-    def _find_mapping(self, b: Builder, mappings: Value, pc: Value, stop: Block) -> Value:
+    def _find_mapping(self, mappings: Value, pc: Value, ways: _Ways) -> Value:
+        b = self.lo.b
+
         def at(index: Value) -> Value:
             masked = b.shl(b.and_(index, MOST_MAPPINGS - 1), MAPPING_BYTES.bit_length() - 1)
             return b.ptr_add(b.ptr_add(mappings, HEADER_BYTES), masked)
@@ -304,11 +321,13 @@ class _Walk(StackEmitter):
         self._go(outside)
         # Nothing is ever mapped at the lowest addresses: the walk went wrong, and asking would not help.
         self._set(_STATUS, b.select(b.cmp(Cond.ULT, pc, 4096), Reason.BAD_MEMORY, Reason.NOT_MAPPED))
-        b.jump(stop)
+        b.jump(ways.stop)
         self._go(inside)
         return found
 
-    def _find_row(self, b: Builder, relative: Value, first: Value, count: Value) -> Value:
+    def _find_row(self, relative: Value, first: Value, count: Value) -> Value:
+        b = self.lo.b
+
         def at(index: Value) -> Value:
             masked = b.shl(b.and_(b.add(first, index), MOST_ROWS - 1), 3)
             return b.ptr_add(b.map_value(ROWS_MAP), masked)
@@ -316,24 +335,16 @@ class _Walk(StackEmitter):
         index = _search(b, relative, b.sub(count, 1), lambda index: b.load(4, at(index)), MOST_ROWS)
         return b.load(8, at(index))
 
-    def _apply(
-        self,
-        b: Builder,
-        row: Value,
-        relative: Value,
-        goon: Block,
-        stop: Block,
-        no_rule: Block,
-        pointers: Block,
-    ) -> None:
+    def _apply(self, row: Value, relative: Value, ways: _Ways) -> None:
         """From a row to the caller's registers. Between the functions of a file there may be code that its author left
-        undescribed, as an interpreter's written in assembler: it is followed by frame `pointers`.
+        undescribed, as an interpreter's written in assembler: it is followed by frame pointers.
         """
+        b = self.lo.b
         kind, offset = b.lshr(row, 56), b.ext(b.lshr(row, 32), 16, True)
         rule, simple, special = b.block("rule"), b.block("simple"), b.block("special", likely=False)
         base, read, based = object(), b.block("read_cfa", likely=False), b.block("based")
         end, plt, signal = b.block("end"), b.block("plt"), b.block("signal")
-        b.branch_cmp(Cond.ULE, b.and_(row, 0xFFFFFFFF), relative, rule, pointers)
+        b.branch_cmp(Cond.ULE, b.and_(row, 0xFFFFFFFF), relative, rule, ways.pointers)
         self._go(rule)
         b.branch_cmp(Cond.ULE, b.sub(kind, CFA_RSP), CFA_AT_RBP - CFA_RSP, simple, special)
         self._go(simple)
@@ -341,82 +352,87 @@ class _Walk(StackEmitter):
         b.write_var(base, b.add(start, offset))
         b.branch_cmp(Cond.EQ, kind, CFA_AT_RBP, read, based)
         self._go(read)
-        b.write_var(base, self._user_word(b.add(start, offset), self.unreadable))
+        b.write_var(base, self._user_word(b.add(start, offset), ways.unreadable))
         b.jump(based)
         self._go(special)
-        targets = {END: end, PLT: plt, SIGNAL: signal, UNSUPPORTED: no_rule, NOTHING: pointers}
-        self._switch(b, kind, targets, no_rule)
+        targets = {END: end, PLT: plt, SIGNAL: signal, UNSUPPORTED: ways.no_rule, NOTHING: ways.pointers}
+        self._switch(kind, targets, ways.no_rule)
         self._go(end)
         self._set(_STATUS, _COMPLETE)
-        b.jump(stop)
+        b.jump(ways.stop)
         self._go(plt)
         pushed = b.cmp(Cond.UGE, b.and_(self._get(_IP), 15), 11)
         b.write_var(base, b.add(b.add(self._get(_SP), 8), b.shl(pushed, 3)))
         b.jump(based)
         self._go(signal)
-        self._through_signal(b, goon, stop)
+        self._through_signal(ways)
         self._go(based)
-        self._return(b, b.read_var(base), b.and_(b.lshr(row, 48), 0xFF), goon, stop)
+        self._return(b.read_var(base), b.and_(b.lshr(row, 48), 0xFF), ways)
 
-    def _switch(self, b: Builder, kind: Value, targets: dict[int, Block], otherwise: Block) -> None:
+    def _switch(self, kind: Value, targets: dict[int, Block], otherwise: Block) -> None:
+        b = self.lo.b
         for number, target in targets.items():
             following = b.block("other_kind")
             b.branch_cmp(Cond.EQ, kind, number, target, following)
             self._go(following)
         b.jump(otherwise)
 
-    def _return(self, b: Builder, cfa: Value, place: Value, goon: Block, stop: Block) -> None:
+    def _return(self, cfa: Value, place: Value, ways: _Ways) -> None:
         """The caller of a frame whose base is known."""
+        b = self.lo.b
         kept, same = b.block("rbp_kept"), b.block("rbp_same")
         upwards = b.block("upwards")
-        b.branch_cmp(Cond.UGT, cfa, self._get(_SP), upwards, self.unreadable)
+        b.branch_cmp(Cond.UGT, cfa, self._get(_SP), upwards, ways.unreadable)
         self._go(upwards)
-        back = self._user_word(b.sub(cfa, 8), self.unreadable)
+        back = self._user_word(b.sub(cfa, 8), ways.unreadable)
         b.branch_cmp(Cond.EQ, place, 0, same, kept)
         self._go(kept)
         bp = self._get(_BP)
         where = b.select(b.cmp(Cond.EQ, place, RBP_AT_RBP), bp, b.sub(cfa, b.shl(place, 3)))
-        self._set(_BP, self._user_word(where, self.unreadable))
+        self._set(_BP, self._user_word(where, ways.unreadable))
         b.jump(same)
         self._go(same)
         self._set(_SP, cfa)
-        self._continue_at(b, back, goon, stop)
+        self._continue_at(back, ways)
 
-    def _continue_at(self, b: Builder, back: Value, goon: Block, stop: Block) -> None:
+    def _continue_at(self, back: Value, ways: _Ways) -> None:
         """Go on at a return address: the call before it tells whose frame it is."""
+        b = self.lo.b
         root, caller = b.block("root", likely=False), b.block("caller")
         self._set(_IP, back)
         self._set(_PC, b.sub(back, 1))
         b.branch_cmp(Cond.EQ, back, 0, root, caller)
         self._go(root)
         self._set(_STATUS, _COMPLETE)
-        b.jump(stop)
+        b.jump(ways.stop)
         self._go(caller)
-        b.branch_cmp(Cond.EQ, b.lshr(back, _ADDRESS_BITS), 0, goon, self.unreadable)
+        b.branch_cmp(Cond.EQ, b.lshr(back, _ADDRESS_BITS), 0, ways.goon, ways.unreadable)
 
-    def _through_signal(self, b: Builder, goon: Block, stop: Block) -> None:
+    def _through_signal(self, ways: _Ways) -> None:
         """Go on where a signal came: the instruction there has not been executed, or was about to be again."""
+        b = self.lo.b
         sp = self._get(_SP)
-        ip = self._user_word(b.add(sp, _UCONTEXT_IP), self.unreadable)
-        self._set(_BP, self._user_word(b.add(sp, _UCONTEXT_BP), self.unreadable))
-        self._set(_SP, self._user_word(b.add(sp, _UCONTEXT_SP), self.unreadable))
+        ip = self._user_word(b.add(sp, _UCONTEXT_IP), ways.unreadable)
+        self._set(_BP, self._user_word(b.add(sp, _UCONTEXT_BP), ways.unreadable))
+        self._set(_SP, self._user_word(b.add(sp, _UCONTEXT_SP), ways.unreadable))
         self._set(_IP, ip)
         self._set(_PC, ip)
-        b.jump(goon)
+        b.jump(ways.goon)
 
-    def _follow_pointers(self, b: Builder, goon: Block, stop: Block) -> None:
+    def _follow_pointers(self, ways: _Ways) -> None:
         """Code that nothing describes, as a JIT compiler makes it: rbp points to the caller's rbp and the way back."""
+        b = self.lo.b
         bp = self._get(_BP)
         sensible, bad = b.block("sensible"), b.block("senseless", likely=False)
         b.branch_cmp(Cond.UGE, bp, self._get(_SP), sensible, bad)
         self._go(bad)
         self._set(_STATUS, Reason.NO_RULE)
-        b.jump(stop)
+        b.jump(ways.stop)
         self._go(sensible)
-        back = self._user_word(b.add(bp, 8), self.unreadable)
-        self._set(_BP, self._user_word(bp, self.unreadable))
+        back = self._user_word(b.add(bp, 8), ways.unreadable)
+        self._set(_BP, self._user_word(bp, ways.unreadable))
         self._set(_SP, b.add(bp, 16))
-        self._continue_at(b, back, goon, stop)
+        self._continue_at(back, ways)
 
 
 def _search(b: Builder, wanted: Value, last: Value, load: Callable[[Value], Value], size: int) -> Value:
