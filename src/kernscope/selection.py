@@ -75,6 +75,7 @@ class Filter:
         )
 
 
-def slashed(predicate: str) -> str:
-    """`/predicate/`, or nothing."""
+def slashed(*conditions: str) -> str:
+    """`/condition && …/` of those that are not empty, or nothing."""
+    predicate = " && ".join(filter(None, conditions))
     return f"/{predicate}/ " if predicate else ""

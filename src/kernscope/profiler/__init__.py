@@ -83,7 +83,7 @@ _HOMES = {
     "format_for": "kernscope.profiler.formats",
     "merge": "kernscope.profiler.merging",
     "mode_named": "kernscope.profiler.modes",
-    "read_profile": "kernscope.profiler.formats.json_file",
+    "read_profile": "kernscope.profiler.formats.json_file:decode",
     "recorded_parts": "kernscope.profiler.record",
     "summary_lines": "kernscope.profiler.terminal",
     "table_lines": "kernscope.profiler.terminal",
@@ -99,4 +99,5 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(home), "decode" if name == "read_profile" else name)
+    module, _, other_name = home.partition(":")
+    return getattr(import_module(module), other_name or name)

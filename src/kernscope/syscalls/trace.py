@@ -213,7 +213,7 @@ class Trace:
         return "".join(parts)
 
     def _when(self, more: str = "") -> str:
-        return slashed(" && ".join(filter(None, (self.filter.predicate(), more))))
+        return slashed(self.filter.predicate(), more)
 
     def _enter(self, call: Call) -> str:
         values = [f"(int64)args.{argument.name}" for argument in call.arguments]

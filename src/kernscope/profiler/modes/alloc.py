@@ -41,7 +41,7 @@ class _Alloc(Mode):
         chosen = options.filter
         condition = chosen.predicate()
         where = slashed(condition)
-        mapped = slashed(" && ".join(part for part in (f"args.flags & {_MAP_ANONYMOUS}", condition) if part))
+        mapped = slashed(f"args.flags & {_MAP_ANONYMOUS}", condition)
         return (
             CONFIG
             + chosen.clauses()

@@ -14,13 +14,20 @@ if TYPE_CHECKING:
 
     Maps = Mapping[str, Mapping[object, object]]
 
-__all__ = ["CONFIG", "STACK_KEYS", "Mode", "Options", "add", "durations"]
+__all__ = ["CONFIG", "STACK_KEYS", "Mode", "Options", "add", "config", "histogram_tables"]
 
 STACK_KEYS = 65_536
 """Different stacks that a run can tell apart; what does not fit is counted and reported."""
 
-CONFIG = f'config = {{ max_map_keys = {STACK_KEYS}; unwind = "tables"; python_frames = true }}\n'
-"""How the programs of all modes begin."""
+
+def config(*more: str) -> str:
+    """The config block with which a mode's program begins; `more` are settings of that mode."""
+    settings = (f"max_map_keys = {STACK_KEYS}", 'unwind = "tables"', "python_frames = true", *more)
+    return f"config = {{ {'; '.join(settings)} }}\n"
+
+
+CONFIG = config()
+"""What the programs of most modes begin with."""
 
 
 class Options:
@@ -104,16 +111,16 @@ def add(
     profile.add(Sample(stack, pid, tid, str(comm), value, count, labels=labels))
 
 
-def durations(
-    histograms: Mapping[object, object], label: Callable[[object], str]
+def histogram_tables(
+    histograms: Mapping[object, object], label: Callable[[object], str], unit: str = "nanoseconds"
 ) -> list[tuple[str, list[str]]]:
-    """Histograms of nanoseconds as tables, those with most events first; `label` names a map's key."""
+    """Histograms as tables, those with most events first; `label` names a map's key."""
     found: list[tuple[int, str, Histogram]] = []
     for key, histogram in histograms.items():
         total: int = histogram.total  # type: ignore[attr-defined]
         found.append((total, label(key), histogram))  # type: ignore[arg-type]
     found.sort(key=lambda entry: (-entry[0], entry[1]))
     return [
-        (f"{name}: {total:,} times, by nanoseconds", str(histogram).splitlines())
+        (f"{name}: {total:,} times, by {unit}", str(histogram).splitlines())
         for total, name, histogram in found[:MOST_TABLES]
     ]

@@ -23,11 +23,11 @@ class _Cpu(Mode):
 
     def program(self, options: Options) -> str:
         chosen = options.filter
-        conditions = " && ".join(part for part in ("pid != 0", chosen.predicate()) if part)
+        running = slashed("pid != 0", chosen.predicate())
         return (
             CONFIG
             + chosen.clauses()
-            + f"profile:hz:{options.frequency} {slashed(conditions)}{{\n    "
+            + f"profile:hz:{options.frequency} {running}{{\n    "
             + (_RECORD if options.timeline else _COUNT)
             + "\n}\n"
         )

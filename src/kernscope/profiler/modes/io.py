@@ -6,7 +6,7 @@ the disk later, that is a thread of the kernel.
 
 from __future__ import annotations
 
-from kernscope.profiler.modes.base import CONFIG, Mode, Options, add, durations
+from kernscope.profiler.modes.base import CONFIG, Mode, Options, add, histogram_tables
 from kernscope.profiler.profile import Frame, Profile
 from kernscope.selection import slashed
 
@@ -52,9 +52,8 @@ class _Io(Mode):
             who, device, kind = key
             frames = [*stacks.frames(who[0], str(who[3]), str(who[4])), Frame(_place(device, kind), "mark")]
             add(profile, profile.stack(frames), who, stats.total, stats.count)  # type: ignore[attr-defined]
-        profile.tables += durations(maps["@durations"], lambda key: _place(*key))  # type: ignore[misc]
-        sizes = durations(maps["@sizes"], lambda key: _place(*key))  # type: ignore[misc]
-        profile.tables += [(title.replace("nanoseconds", "bytes"), lines) for title, lines in sizes]
+        for name, unit in (("@durations", "nanoseconds"), ("@sizes", "bytes")):
+            profile.tables += histogram_tables(maps[name], lambda key: _place(*key), unit)  # type: ignore[misc]
 
 
 def _place(device: int, kind: str) -> str:

@@ -6,7 +6,7 @@ of the call that made it to the beginning of the one that gives it back: after t
 
 from __future__ import annotations
 
-from kernscope.profiler.modes.base import CONFIG, Options
+from kernscope.profiler.modes.base import Options, config
 from kernscope.selection import slashed
 from kernscope.syntax.literals import encode_string
 
@@ -37,9 +37,9 @@ _RESULTS = {"posix_memalign": ("(int32)retval == 0", "*(uint64 *)@place[tid]")}
 def program(options: Options) -> str:
     """The program's text. Its probes are put into `options.files`."""
     condition = options.filter.predicate()
-    text = CONFIG.replace("}", '; missing_probes = "ignore" }') + _MAPS + options.filter.clauses()
+    text = config('missing_probes = "ignore"') + _MAPS + options.filter.clauses()
     for number, (function, size) in enumerate(_SIZES.items(), start=1):
-        asking = slashed(" && ".join(part for part in (condition, "@in[tid] == 0") if part))
+        asking = slashed(condition, "@in[tid] == 0")
         text += f"{_probes('uprobe', function, options)} {asking}{{\n"
         text += f"    @in[tid] = {number};\n    @size[tid] = {size};\n"
         text += "    @asking[tid] = (pid, tid, comm, ustack(raw));\n"
@@ -48,9 +48,7 @@ def program(options: Options) -> str:
         text += f"{_probes('uretprobe', function, options)} /@in[tid] == {number}/ {{\n    @in[tid] = 0;\n"
         text += f"    if ({worked}) {{\n        $block = {block};\n{_MADE}    }}\n"
         text += _AFTER.get(function, "") + "}\n"
-    freeing = slashed(
-        " && ".join(part for part in (condition, "@in[tid] == 0", "has_key(@living, (pid, arg0))") if part)
-    )
+    freeing = slashed(condition, "@in[tid] == 0", "has_key(@living, (pid, arg0))")
     return text + f"{_probes('uprobe', 'free', options)} {freeing}{{\n{_GONE.format(block='arg0')}}}\n"
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MODE", "cause"]
 
-_RUN_QUEUE = "[waiting for a processor]"
+_QUEUED = Frame("[waiting for a processor]", "mark")
 _TASK_DEAD = 0x80
 """include/linux/sched.h: it will not run again, and its id may become another thread's."""
 
@@ -56,10 +56,24 @@ _SCHEDULER = frozenset(
 """What every thread that stops is in: it tells nothing."""
 
 
-def _without_scheduler(frames: list[Frame]) -> list[Frame]:
-    while frames and frames[-1].kind == "kernel" and frames[-1].name in _SCHEDULER:
+def _without(functions: frozenset[str], frames: list[Frame]) -> list[Frame]:
+    """Without those kernel functions at the leaf."""
+    while frames and frames[-1].kind == "kernel" and frames[-1].name in functions:
         frames.pop()
     return frames
+
+
+def _waiting(stacks: Stacks, key: tuple[object, ...]) -> list[Frame]:
+    """The stack of a thread that stopped, by its key in the maps, without what every thread that stops is in."""
+    pid, _, _, kernel, user = key
+    assert isinstance(pid, int)
+    return _without(_SCHEDULER, stacks.frames(pid, str(kernel), str(user)))
+
+
+def _with_cause(frames: list[Frame]) -> list[Frame]:
+    """The stack, and what is waited for as a mark, where its functions tell."""
+    reason = cause([frame.name for frame in reversed(frames) if frame.kind == "kernel"])
+    return [*frames, Frame(reason, "mark")] if reason else frames
 
 
 def cause(kernel: list[str]) -> str:
@@ -90,7 +104,7 @@ def wakers_frames(stacks: Stacks, waker: tuple[object, ...]) -> list[Frame]:
     assert isinstance(pid, int)
     if not str(kernel).strip() and not str(user).strip():
         return [Frame(f"{WOKEN_BY}someone unseen]", "mark")]
-    frames = _without_machinery(stacks.frames(pid, str(kernel), str(user)))
+    frames = _without(_WAKING, stacks.frames(pid, str(kernel), str(user)))
     for at, frame in enumerate(frames):
         if frame.kind == "kernel" and frame.name.startswith(_INTERRUPTS):
             return [Frame(f"{WOKEN_BY}an interrupt]", "mark"), *reversed(frames[at:])]
@@ -98,13 +112,7 @@ def wakers_frames(stacks: Stacks, waker: tuple[object, ...]) -> list[Frame]:
 
 
 _WAKING = frozenset("try_to_wake_up default_wake_function wake_up_process wake_up_state wake_up_q".split())
-
-
-def _without_machinery(frames: list[Frame]) -> list[Frame]:
-    """Without the functions that every waking goes through."""
-    while frames and frames[-1].kind == "kernel" and frames[-1].name in _WAKING:
-        frames.pop()
-    return frames
+"""What every waking goes through."""
 
 
 class _OffCpu(Mode):
@@ -115,7 +123,7 @@ class _OffCpu(Mode):
     def program(self, options: Options) -> str:
         chosen = options.filter
         alive = f"(args.prev_state & {_TASK_DEAD}) == 0"
-        conditions = " && ".join(part for part in ("tid != 0", alive, chosen.predicate()) if part)
+        conditions = slashed("tid != 0", alive, chosen.predicate())
         longer = f"$blocked + $queued >= {options.minimum_ns}"
         blocked, waker = "@stopped[$next]", ""
         if options.wakers:
@@ -123,7 +131,7 @@ class _OffCpu(Mode):
             blocked += ", @waker[$next]"
             waker = " @waker[$woken] = (pid, comm, kstack(raw), ustack(raw));"
         return (
-            CONFIG + chosen.clauses() + f"rawtracepoint:sched_switch {slashed(conditions)}{{\n"
+            CONFIG + chosen.clauses() + f"rawtracepoint:sched_switch {conditions}{{\n"
             # its coming back was not seen, which happens: it had been woken by then at the latest
             "    $missed = @since[tid];\n"
             "    if ($missed != 0 && @ready[tid] > $missed) {\n"
@@ -173,16 +181,11 @@ class _OffCpu(Mode):
             if isinstance(key[0], tuple):  # (the waiting one, its waker)
                 key, waker = key
                 woken_by = wakers_frames(stacks, waker)
-            frames = _without_scheduler(stacks.frames(key[0], str(key[3]), str(key[4])))
-            reason = cause([frame.name for frame in reversed(frames) if frame.kind == "kernel"])
-            if reason:
-                frames.append(Frame(reason, "mark"))
+            frames = _with_cause(_waiting(stacks, key))
             add(profile, profile.stack(frames + woken_by), key, ns, count if isinstance(count, int) else 1)
         for key, ns in maps["@queued"].items():
             assert isinstance(key, tuple) and isinstance(ns, int)
-            frames = _without_scheduler(stacks.frames(key[0], str(key[3]), str(key[4])))
-            frames.append(Frame(_RUN_QUEUE, "mark"))
-            add(profile, profile.stack(frames), key, ns)
+            add(profile, profile.stack([*_waiting(stacks, key), _QUEUED]), key, ns)
         _collect_unfinished(maps, stacks, profile)
 
 
@@ -199,12 +202,12 @@ def _collect_unfinished(maps: Maps, stacks: Stacks, profile: Profile) -> None:
         if tid not in stopped or end_ns - since_ns < minimum_ns:
             continue
         key, ready_ns = stopped[tid], ready.get(tid, 0) or end_ns
-        assert isinstance(key[0], int)
-        frames = _without_scheduler(stacks.frames(key[0], str(key[3]), str(key[4])))
-        reason = cause([frame.name for frame in reversed(frames) if frame.kind == "kernel"])
-        for mark, ns in ((reason, ready_ns - since_ns), (_RUN_QUEUE, end_ns - ready_ns)):
+        frames = _waiting(stacks, key)
+        for marked, ns in (
+            (_with_cause(frames), ready_ns - since_ns),
+            ([*frames, _QUEUED], end_ns - ready_ns),
+        ):
             if ns > 0:
-                marked = [*frames, Frame(mark, "mark")] if mark else frames
                 add(profile, profile.stack(marked), key, ns)
 
 

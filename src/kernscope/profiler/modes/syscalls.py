@@ -6,7 +6,7 @@ less. Calls that have not returned by the end are not in.
 
 from __future__ import annotations
 
-from kernscope.profiler.modes.base import CONFIG, Mode, Options, add, durations
+from kernscope.profiler.modes.base import CONFIG, Mode, Options, add, histogram_tables
 from kernscope.profiler.profile import Frame, Profile
 from kernscope.selection import slashed
 from kernscope.tables.syscalls import names
@@ -55,7 +55,7 @@ class _Syscalls(Mode):
             call = _call(known, key[4])
             frames = [*stacks.frames(key[0], "", str(key[3])), Frame(call, "kernel")]
             add(profile, profile.stack(frames), key, stats.total, stats.count)  # type: ignore[attr-defined]
-        profile.tables += durations(maps["@durations"], lambda id: _call(known, id))
+        profile.tables += histogram_tables(maps["@durations"], lambda id: _call(known, id))
 
 
 MODE = _Syscalls()
