@@ -80,7 +80,9 @@ def _user_build_id(facts: SymbolFacts, address: int, pid: int) -> str:
     return f"{build_id} {found.file_address:#x}" if found is not None and build_id else f"{address:x}"
 
 
-def _special(plain: Callable[[SymbolFacts, int, int], str]) -> Callable[[SymbolFacts, int, int], str]:
+def _with_words(
+    plain: Callable[[SymbolFacts, int, int], str], indent: str
+) -> Callable[[SymbolFacts, int, int], str]:
     """The same for words of a stack that are no addresses, too: frames of CPython, and why it is incomplete."""
 
     def write(facts: SymbolFacts, word: int, pid: int) -> str:
@@ -88,7 +90,6 @@ def _special(plain: Callable[[SymbolFacts, int, int], str]) -> Callable[[SymbolF
             return plain(facts, word, pid)
         from kernscope.output.words import incomplete_text, python_frame
 
-        indent = plain(facts, 0, pid)[:1] * (8 if plain is _user_plain else 1)
         frame = python_frame(word)
         if frame is None:
             return indent + (incomplete_text(word) or f"{word:#x}")
@@ -146,8 +147,8 @@ STACK_RESOLVERS: dict[str, Callable[[SymbolFacts], Resolver]] = {
     "kstack": _stack(_kernel_plain),
     "kstack_perf": _stack(_kernel_perf),
     "kstack_raw": _stack(_raw),
-    "ustack": _stack(_special(_user_plain)),
-    "ustack_perf": _stack(_special(_user_perf)),
+    "ustack": _stack(_with_words(_user_plain, " " * 8)),
+    "ustack_perf": _stack(_with_words(_user_perf, "\t")),
     "ustack_raw": _stack(_raw),
     "ustack_build_id": _stack(_user_build_id),
 }
