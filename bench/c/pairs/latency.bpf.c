@@ -3,6 +3,7 @@
 #include <linux/ptrace.h>
 #include <sys/syscall.h>
 #include <bpf/bpf_helpers.h>
+#include "log2_bucket.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -29,23 +30,6 @@ int enter(struct bpf_raw_tracepoint_args *ctx)
 	now = bpf_ktime_get_ns();
 	bpf_map_update_elem(&start, &tid, &now, BPF_ANY);
 	return 0;
-}
-
-static __always_inline __u32 log2_bucket(__s64 value)
-{
-	__u32 power = 0;
-	__u64 rest = value;
-
-	if (value < 0)
-		return 0;
-	if (value == 0)
-		return 1;
-	for (int step = 32; step; step >>= 1)
-		if (rest >> step) {
-			rest >>= step;
-			power += step;
-		}
-	return power + 2;
 }
 
 SEC("raw_tp/sys_exit")

@@ -1,6 +1,7 @@
 // The logic of programs/runqueue.bt.
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
+#include "log2_bucket.h"
 
 struct wakeup {
 	__u64 common;
@@ -30,23 +31,6 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } waited SEC(".maps");
-
-static __always_inline __u32 log2_bucket(__s64 value)
-{
-	__u32 power = 0;
-	__u64 rest = value;
-
-	if (value < 0)
-		return 0;
-	if (value == 0)
-		return 1;
-	for (int step = 32; step; step >>= 1)
-		if (rest >> step) {
-			rest >>= step;
-			power += step;
-		}
-	return power + 2;
-}
 
 SEC("tracepoint/sched/sched_wakeup")
 int wakeup(struct wakeup *ctx)
