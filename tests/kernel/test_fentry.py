@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from command_line import eventually, kernscope, needs_tracing
 from kernel_objects import Killed, alive, held
+from traced import maps_after
 
 import kernscope as api
 from kernscope.kernel import Kernel
@@ -26,19 +27,6 @@ def zero() -> Iterator[int]:
     os.close(fd)
 
 
-def maps(program: str, work: "object") -> dict[str, object]:
-    """The program's maps after `work()` ran; `$1` is this process."""
-    found: dict[str, object] = {}
-    with api.run(program, args=[str(os.getpid())]) as session:
-        assert callable(work)
-        work()
-        session.stop()
-        for event in session:
-            if isinstance(event, api.MapEvent):
-                found[event.name] = dict(event.mapping)
-    return found
-
-
 def reads(fd: int, times: int) -> None:
     for _ in range(times):
         os.read(fd, SIZE)
@@ -54,7 +42,7 @@ def test_counts_arguments_and_results(zero: int) -> None:
     }}
     fexit:vfs_read /pid == $1 && args.count == {SIZE}/ {{ @exits[probe, args.count, retval] = count(); }}
     """
-    found = maps(program, lambda: reads(zero, 5))
+    found = maps_after(lambda: reads(zero, 5), program)
     assert found["@entries"] == {("fentry:vmlinux:vfs_read", "vfs_read", "fentry"): 5}
     device = os.stat("/dev/zero").st_rdev
     assert found["@name"] == {("zero", os.major(device) << 20 | os.minor(device)): 5}
@@ -70,7 +58,7 @@ def test_a_negative_result(zero: int) -> None:
         os.close(fd)
 
     program = f"fexit:vfs_read /pid == $1 && args.count == {SIZE}/ {{ @[retval] = count(); }}"
-    assert maps(program, work)["@"] == {-9: 1}  # EBADF
+    assert maps_after(work, program)["@"] == {-9: 1}  # EBADF
 
 
 def test_one_program_tells_its_functions_apart(zero: int) -> None:
@@ -82,7 +70,7 @@ def test_one_program_tells_its_functions_apart(zero: int) -> None:
         os.close(fd)
 
     program = f"fentry:vfs_write, fentry:vfs_read /pid == $1 && args.count == {SIZE}/ {{ @[probe, func] = count(); }}"
-    assert maps(program, work)["@"] == {
+    assert maps_after(work, program)["@"] == {
         ("fentry:vmlinux:vfs_read", "vfs_read"): 3,
         ("fentry:vmlinux:vfs_write", "vfs_write"): 4,
     }
@@ -90,9 +78,9 @@ def test_one_program_tells_its_functions_apart(zero: int) -> None:
 
 def test_a_struct_by_value() -> None:
     """getuid() asks for the name of the kernel's own user id in our namespace: a struct of one number."""
-    found = maps(
-        "fexit:from_kuid_munged /pid == $1/ { @[args.kuid.val, retval] = count(); }",
+    found = maps_after(
         lambda: [os.getuid() for _ in range(6)],
+        "fexit:from_kuid_munged /pid == $1/ { @[args.kuid.val, retval] = count(); }",
     )
     uid = os.getuid()
     assert found["@"] == {(uid, uid): 6}
@@ -107,7 +95,7 @@ def test_pointers_as_numbers_and_in_variables(zero: int) -> None:
         @file[args.file] = count();
     }}
     """
-    found = maps(program, lambda: reads(zero, 2))
+    found = maps_after(lambda: reads(zero, 2), program)
     assert found["@same"] == {(1, 1, 15): 2}
     assert found["@inode"] == {(1, 1): 2}
     assert isinstance(found["@file"], dict) and list(found["@file"].values()) == [2]
@@ -115,7 +103,7 @@ def test_pointers_as_numbers_and_in_variables(zero: int) -> None:
 
 def test_patterns_leave_out_what_cannot_be_attached(zero: int) -> None:
     program = "fentry:vfs_rea* /pid == $1/ { @[func] = count(); }"
-    found = maps(program, lambda: reads(zero, 3))["@"]
+    found = maps_after(lambda: reads(zero, 3), program)["@"]
     assert isinstance(found, dict) and found["vfs_read"] >= 3
 
 

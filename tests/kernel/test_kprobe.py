@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from command_line import Tracer, eventually, kernscope, needs_tracing
 from kernel_objects import alive, held
+from traced import maps_after
 
 import kernscope as api
 from kernscope.kernel import AttachError, Kernel
@@ -46,15 +47,8 @@ def work() -> None:
 
 
 def maps(program: str) -> dict[str, object]:
-    """The program's maps after `work()`; `$1` is this process."""
-    found: dict[str, object] = {}
-    with api.run(program, args=[str(os.getpid())]) as session:
-        work()
-        session.stop()
-        for event in session:
-            if isinstance(event, api.MapEvent):
-                found[event.name] = dict(event.mapping)
-    return found
+    """The program's maps after `work()`."""
+    return maps_after(work, program)
 
 
 def test_counts_names_arguments_and_results() -> None:

@@ -7,10 +7,10 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
 
 import pytest
 from command_line import Tracer, eventually, kernscope, needs_tracing
+from traced import WaitingProgram
 
 from kernscope.elf import ElfFile
 from kernscope.elf.instructions import x86_length
@@ -73,25 +73,11 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> str:
     return build(tmp_path_factory.mktemp("uprobe"), "calls", SOURCE)
 
 
-class Waiting:
+class Waiting(WaitingProgram):
     """The program, which does its work when asked to."""
 
-    def __init__(self, *command: str) -> None:
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.pid = self.process.pid
-
     def work(self, times: int) -> None:
-        assert self.process.stdin is not None and self.process.stdout is not None
-        self.process.stdin.write(f"{times}\n")
-        self.process.stdin.flush()
-        assert self.process.stdout.readline() == "done\n"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.communicate()
+        assert self.ask(times) == "done\n"
 
 
 @pytest.fixture

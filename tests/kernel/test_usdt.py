@@ -10,6 +10,7 @@ from typing import Self
 
 import pytest
 from command_line import Tracer, eventually, kernscope, needs_tracing
+from traced import WaitingProgram
 
 from kernscope.elf import ElfFile
 from kernscope.elf.usdt import read_usdt_notes
@@ -102,27 +103,16 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> str:
     return build(tmp_path_factory.mktemp("usdt"))
 
 
-class Waiting:
+class Waiting(WaitingProgram):
     """The program, which works when asked to."""
-
-    def __init__(self, *command: str) -> None:
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.pid = self.process.pid
 
     def work(self, rounds: int) -> int:
         """In how many of the rounds it saw that it is watched."""
-        assert self.process.stdin is not None and self.process.stdout is not None
-        self.process.stdin.write(f"{rounds}\n")
-        self.process.stdin.flush()
-        return int(self.process.stdout.readline())
+        return int(self.ask(rounds))
 
     def __enter__(self) -> Self:
         self.work(0)  # it has begun
         return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.communicate()
 
 
 @pytest.fixture
