@@ -45,6 +45,11 @@ class Filter:
         self.comm, self.pid, self.command, self.cgroup = comm, pid, command, cgroup
         self.ignore = (os.getpid(),) if ignore is None else ignore
 
+    @property
+    def everything(self) -> bool:
+        """Whether it is the whole machine that is looked at."""
+        return self.comm is None and self.pid is None and not self.command and not self.cgroup
+
     def predicate(self) -> str:
         """The condition as text of our language, without slashes; empty if all calls count."""
         conditions = []

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing collections.abc would cost more than this module
     from collections.abc import Callable, Sequence
 
-__all__ = ["Arguments", "Option", "UsageError", "parse"]
+__all__ = ["Arguments", "Option", "UsageError", "nanoseconds", "parse", "positive", "seconds"]
 
 
 class UsageError(Exception):
@@ -154,21 +154,35 @@ def _find(argument: str, by_name: dict[str, Option]) -> tuple[Option, str, str |
     raise UsageError(f"unknown option `{shown}`" + (f"; did you mean `{near}`?" if near else ""))
 
 
-def seconds(text: str) -> float:
-    """A positive number of seconds, with the units s, ms, m, h allowed."""
-    units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-    number, unit = text, 1.0
-    for suffix, factor in units.items():
-        if text.endswith(suffix):
-            number, unit = text[: -len(suffix)], factor
-            break
+_UNITS_NS = {
+    "ns": 1,
+    "us": 1_000,
+    "µs": 1_000,
+    "ms": 1_000_000,
+    "s": 1_000_000_000,
+    "m": 60_000_000_000,
+    "h": 3_600_000_000_000,
+    "": 1_000_000_000,
+}
+_MOST_NS = 10**18
+"""Some 30 years."""
+
+
+def nanoseconds(text: str) -> int:
+    """A duration above 0: `10us`, `1.5ms`, `2m`; a number without a unit is seconds."""
+    unit = next(unit for unit in _UNITS_NS if text.endswith(unit))
     try:
-        value = float(number) * unit
+        value = float(text.removesuffix(unit)) * _UNITS_NS[unit]
     except ValueError:
         raise ValueError("not a number of seconds, nor a time such as `500ms` or `5m`") from None
-    if not 0 < value < 1e9:
-        raise ValueError("must be more than 0 seconds")
-    return value
+    if not 0 < value < _MOST_NS:
+        raise ValueError("must be more than 0 seconds, and at most 30 years")
+    return max(1, round(value))
+
+
+def seconds(text: str) -> float:
+    """The same, in seconds."""
+    return nanoseconds(text) / 1e9
 
 
 def positive(text: str) -> int:

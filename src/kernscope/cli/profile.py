@@ -2,10 +2,10 @@
 
 import kernscope
 from kernscope.cli.command import Command
-from kernscope.cli.options import Arguments, Option, UsageError, positive, seconds
+from kernscope.cli.options import Arguments, Option, UsageError, nanoseconds, positive, seconds
 from kernscope.cli.profile_files import compare, reshow, save_all, show, wanted_files
 from kernscope.cli.profile_record import moment, size
-from kernscope.cli.profile_setup import GRACE_S, nanoseconds, prepared, start
+from kernscope.cli.profile_setup import GRACE_S, prepared, start
 from kernscope.cli.terminal import StopOnSignals, complain, is_terminal, write_result
 
 TYPE_CHECKING = False
@@ -128,16 +128,8 @@ def _run(arguments: Arguments) -> int:
         if screen is not None:
             screen.clear()
     if not profile.samples:
-        profile.notes.append(_why_nothing(mode, arguments))
+        profile.notes.append(f"no sample: {mode.why_nothing(options)}")
     return max(show(profile, arguments, files), save_all(profile, files))
-
-
-def _why_nothing(mode: "kernscope.profiler.Mode", arguments: Arguments) -> str:
-    """A guess why there is no sample."""
-    if arguments.flag("malloc"):
-        return "no sample: none of malloc's family was called, or the program has an allocator of its own"
-    what = "what was looked at" if _what(arguments) != _EVERYTHING else "the machine"
-    return f"no sample: {what} {mode.nothing}"
 
 
 def _overview() -> str:
@@ -177,7 +169,8 @@ COMMAND = Command(
     "functions with most are shown live until Ctrl-C.",
     {
         "": [
-            Option("-d --duration", "SECONDS", "end after this time", convert=seconds),
+            Option("-d --duration", "DURATION", "end after this time: 10, 1.5s, 500ms, 2m; a number alone is seconds",
+                   convert=seconds),
             Option("-F --frequency", "HZ", "samples a second on each processor; default 99", convert=_frequency),
             Option("--wakers", "", "offcpu: also who ended the waiting, above the stack of who waited"),
             Option("--minimum", "DURATION", "offcpu, syscalls, io: leave out what took less: 10us, 5ms, 1s",
@@ -198,13 +191,13 @@ COMMAND = Command(
                    choices=("html", "svg", "collapsed", "pprof", "speedscope", "firefox", "perf", "json")),
             Option("--flame", "", "draw a flame graph in the terminal's width"),
             Option("-n --top", "N", "functions in the summary; default 20", convert=positive),
-            Option("-i --interval", "SECONDS", "time between redraws; default 1", convert=seconds),
+            Option("-i --interval", "DURATION", "time between redraws; default 1", convert=seconds),
             Option("--once", "", "nothing live, only the result"),
         ],
         "record and show": [
             Option("--to", "FOLDER|TIME", "record: into this folder; show: what was recorded up to this time"),
             Option("--from", "TIME", "show: what was recorded from this time on: 14:30, or 10m ago", convert=moment),
-            Option("--every", "SECONDS", "record: a file every so often; default 60", convert=seconds),
+            Option("--every", "DURATION", "record: a file every so often; default 60", convert=seconds),
             Option("--keep", "SIZE", "record: never more than this, the oldest goes; default 1G", convert=size),
         ],
     },

@@ -5,26 +5,12 @@ import os
 import kernscope
 from kernscope.cli.options import Arguments, UsageError
 
-__all__ = ["GRACE_S", "nanoseconds", "prepared", "start"]
+__all__ = ["GRACE_S", "prepared", "start"]
 
 GRACE_S = 1.0
 """A second Ctrl-C within this time is not an order to drop what was collected."""
 
 _CGROUPS = "/sys/fs/cgroup"
-
-
-def nanoseconds(text: str) -> int:
-    """A duration with its unit, such as `10us`, `1.5ms`, `2s`."""
-    for unit, factor in (("ns", 1), ("us", 1_000), ("µs", 1_000), ("ms", 1_000_000), ("s", 1_000_000_000)):
-        if text.endswith(unit):
-            try:
-                value = float(text.removesuffix(unit)) * factor
-            except ValueError:
-                break
-            if not 0 <= value < 1e18:
-                raise ValueError("not a duration that can be")
-            return round(value)
-    raise ValueError("say a number and its unit, such as 10us, 1.5ms or 2s")
 
 
 def prepared(arguments: Arguments, name: str, *, timeline: bool) -> "kernscope.profiler.Options":

@@ -57,13 +57,13 @@ COMMAND = Command(
     "Count the system calls of the whole machine, of one process, or of a command and its children: how\n"
     "often, how many failed and why, and how long they took. On a terminal the table is live until Ctrl-C.",
     [
-        Option("-d --duration", "SECONDS", "end after this time", convert=seconds),
+        Option("-d --duration", "DURATION", "end after this time: 10, 500ms, 2m", convert=seconds),
         Option("-n --top", "N", "show only the first N rows", convert=positive),
         Option("--by", "KEY", "what a row stands for", choices=_KEYS, default="syscall"),
         Option("--sort", "KEY", "what ranks the rows", choices=_SORTS, default="calls"),
         Option("--comm", "NAME", "only processes of this name"),
         Option("-p --pid", "PID", "only this process", convert=positive),
-        Option("-i --interval", "SECONDS", "time between redraws; default 1", convert=seconds),
+        Option("-i --interval", "DURATION", "time between redraws; default 1", convert=seconds),
         Option("-f --format", "FORMAT", "how to print the result", choices=_FORMATS),
         Option("--once", "", "no live table, only the final one"),
     ],

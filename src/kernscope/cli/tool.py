@@ -71,7 +71,7 @@ COMMAND = Command(
     ["", "NAME [ARGUMENT ...] [OPTIONS]", "--page NAME", "--source NAME"],
     "Without a name, list the tools by what one wants to know. With one, run it until Ctrl-C.",
     [
-        Option("-d --duration", "SECONDS", "end after this long", convert=seconds),
+        Option("-d --duration", "DURATION", "end after this long: 10, 500ms, 2m", convert=seconds),
         Option("-c", "COMMAND", "start this command, trace until it ends"),
         Option("-o", "FILE", "write the output to a file"),
         Option("-f --format", "FORMAT", "how to print", choices=("text", "json")),

@@ -69,7 +69,7 @@ COMMAND = Command(
         Option("--failed", "", "only calls that return an error"),
         Option("--comm", "NAME", "only processes of this name"),
         Option("-p --pid", "PID", "only this process", convert=positive),
-        Option("-d --duration", "SECONDS", "end after this time", convert=seconds),
+        Option("-d --duration", "DURATION", "end after this time: 10, 500ms, 2m", convert=seconds),
         Option("-f --format", "FORMAT", "text, or one JSON object per line", choices=("text", "json")),
     ],
     _run,

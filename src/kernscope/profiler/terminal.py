@@ -72,12 +72,13 @@ def summary_lines(profile: Profile, *, top: int = 20, width: int = 0, height: in
     functions = profile.functions()
     marks = [entry for entry in profile.marks() if not entry[0].name.startswith("[incomplete")]
     marks.sort(key=lambda entry: -entry[2])  # a reason to wait may have a waker above it
-    lines = [safe(head(profile)), ""]
+    lines = [safe(head(profile))] + [""] * bool(profile.samples)
     if marks:
         lines += [_heading("KIND"), *(_row(profile, *entry) for entry in marks[:_MOST_MARKS]), ""]
     room = max(1, height - len(lines) - 2) if height else len(functions)
     shown = functions[: min(top or len(functions), room)]
-    lines += [_heading("FUNCTION"), *(_row(profile, *entry) for entry in shown)]
+    if profile.samples:
+        lines += [_heading("FUNCTION"), *(_row(profile, *entry) for entry in shown)]
     if len(functions) > len(shown):
         lines.append(f"… and {count(len(functions) - len(shown))} more")
     if height:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kernscope.cli.options import Option, UsageError, parse, positive, seconds
+from kernscope.cli.options import Option, UsageError, nanoseconds, parse, positive, seconds
 
 OPTIONS = [
     Option("-d --duration", "SECONDS", "", convert=seconds),
@@ -55,6 +55,29 @@ def test_mistakes(arguments: list[str], message: str) -> None:
     assert str(caught.value).startswith(message)
 
 
-@pytest.mark.parametrize(("text", "value"), [("5", 5), ("0.5", 0.5), ("500ms", 0.5), ("2m", 120), ("3s", 3)])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("5", 5),
+        ("0.5", 0.5),
+        ("500ms", 0.5),
+        ("2m", 120),
+        ("3s", 3),
+        ("1.5s", 1.5),
+        ("1h", 3600),
+        ("250us", 0.00025),
+        ("3µs", 0.000003),
+        ("7ns", 7e-9),
+    ],
+)
 def test_seconds(text: str, value: float) -> None:
     assert seconds(text) == value
+    assert nanoseconds(text) == round(value * 1e9)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "s", "-1s", "0", "0ms", "1d", "inf", "nan", "1e400", "1_s", "5 minutes", "m5"]
+)
+def test_no_durations(text: str) -> None:
+    with pytest.raises(ValueError, match="seconds"):
+        seconds(text)

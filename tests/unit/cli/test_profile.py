@@ -9,7 +9,6 @@ import pytest
 import kernscope
 from kernscope.cli import main
 from kernscope.cli.profile_record import moment, size
-from kernscope.cli.profile_setup import nanoseconds
 from kernscope.profiler import Folder, Frame, Options, Profile, Sample, mode_named, summary_lines
 
 
@@ -34,7 +33,7 @@ def said(capfd: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["cpu", "--comm", "a-name-of-16-byt"], "at most 15 bytes"),
         (["cpu", "--wakers"], "it is for `profile offcpu`"),
         (["cpu", "--minimum", "1ms"], "measures no durations"),
-        (["offcpu", "--minimum", "1"], "a number and its unit"),
+        (["offcpu", "--minimum", "1x"], "not a number of seconds, nor a time such as"),
         (["offcpu", "-F", "50"], "is for `profile cpu`"),
         (["offcpu", "--timeline"], "`--timeline` is for `profile cpu`"),
         (["cpu", "--malloc"], "is for `profile alloc`"),
@@ -64,15 +63,7 @@ def test_without_arguments_it_shows_the_modes(capfd: pytest.CaptureFixture[str])
     assert all(f"  {name} " in out for name in [*kernscope.profiler.MODES, "record", "show", "diff"])
 
 
-def test_durations_sizes_and_times() -> None:
-    assert [nanoseconds(text) for text in ("10us", "1.5ms", "2s", "7ns", "0us", "3µs")] == [
-        10_000,
-        1_500_000,
-        2_000_000_000,
-        7,
-        0,
-        3_000,
-    ]
+def test_sizes_and_times() -> None:
     assert [size(text) for text in ("64k", "1M", "2G", "1.5MiB", "100000")] == [
         65_536,
         1 << 20,

@@ -35,6 +35,11 @@ class _Alloc(Mode):
             "becomes hundreds of times slower"
         )
 
+    def why_nothing(self, options: Options) -> str:
+        if options.malloc:
+            return "none of malloc's family was called, or the program has an allocator of its own"
+        return "no memory was asked of the kernel"
+
     def program(self, options: Options) -> str:
         if options.malloc:
             return malloc.program(options)

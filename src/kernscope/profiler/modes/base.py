@@ -71,8 +71,8 @@ class Mode:
 
     name = ""
     unit = "samples"
-    nothing = "did nothing of the kind"
-    """What is said where no sample was taken, after who it is about."""
+    nothing = "nothing of the kind happened"
+    """What is said where no sample was taken."""
     in_parts = True
     """Whether what it counts in one part of a recording means something without the other parts."""
     has_timeline = False
@@ -81,6 +81,10 @@ class Mode:
     def warning(self, options: Options) -> str:
         """What a user has to know before it runs, such as how much it slows down what it looks at; or nothing."""
         return ""
+
+    def why_nothing(self, options: Options) -> str:
+        """What may be the reason that no sample was taken, and what to do then."""
+        return self.nothing
 
     def program(self, options: Options) -> str:
         """The text of the program that collects."""

@@ -19,7 +19,16 @@ __all__ = ["MODE"]
 class _Cpu(Mode):
     name = "cpu"
     has_timeline = True
-    nothing = "did not run while samples were taken: it waited, or was over too soon (`profile offcpu` shows waiting)"
+
+    def why_nothing(self, options: Options) -> str:
+        if options.filter.everything:
+            who = "the processors were idle whenever"
+        else:
+            who = "what was looked at did not run when"
+        return (
+            f"{who} a sample was taken ({options.frequency} a second on each); look for longer (`-d`), more often "
+            "(`-F 999`), or at what waits: `kernscope profile offcpu`"
+        )
 
     def program(self, options: Options) -> str:
         chosen = options.filter

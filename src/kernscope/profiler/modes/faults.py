@@ -19,6 +19,7 @@ _KINDS = ("minor", "major")
 class _Faults(Mode):
     name = "faults"
     unit = "events"
+    nothing = "no memory was touched that was not there"
 
     def program(self, options: Options) -> str:
         chosen = options.filter

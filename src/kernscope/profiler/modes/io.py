@@ -24,6 +24,7 @@ _MINOR_BITS = 20
 class _Io(Mode):
     name = "io"
     unit = "nanoseconds"
+    nothing = "no disk was asked for anything: what files hold is often in memory already"
 
     def program(self, options: Options) -> str:
         chosen = options.filter

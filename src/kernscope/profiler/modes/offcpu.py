@@ -118,7 +118,10 @@ _WAKING = frozenset("try_to_wake_up default_wake_function wake_up_process wake_u
 class _OffCpu(Mode):
     name = "offcpu"
     unit = "nanoseconds"
-    nothing = "did not wait, or has not gone on yet: what is waited for counts when it is over"
+    nothing = (
+        "no thread that counts began to wait meanwhile: it runs all the time (`kernscope profile cpu`), or has been "
+        "waiting since before the start"
+    )
 
     def program(self, options: Options) -> str:
         chosen = options.filter

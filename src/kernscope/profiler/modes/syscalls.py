@@ -28,6 +28,7 @@ def _call(known: Mapping[int, str], id: object) -> str:
 class _Syscalls(Mode):
     name = "syscalls"
     unit = "nanoseconds"
+    nothing = "no system call was made that has ended"
 
     def program(self, options: Options) -> str:
         chosen = options.filter
