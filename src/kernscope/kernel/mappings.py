@@ -13,6 +13,7 @@ __all__ = [
     "read_mappings",
     "read_memory",
     "start_time",
+    "user_ids",
 ]
 
 MOST_PART_BYTES = 1 << 29
@@ -110,13 +111,17 @@ class FileContent:
             os.close(self._fd)
 
 
-def open_regular(path: str) -> int:
-    """A descriptor to read a file with. OSError for what is none: a pipe in its place would keep us waiting."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise OSError(f"{path} is not a file")
-    return fd
+def open_regular(path: str, *, follow: bool = True) -> int:
+    """A descriptor to read a file with. OSError for what is none: a pipe in its place would keep us waiting, and merely
+    to open a device may start something. Unless `follow`, links in its place are none either.
+    """
+    place = os.open(path, os.O_PATH | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW))
+    try:
+        if not stat.S_ISREG(os.fstat(place).st_mode):
+            raise OSError(f"{path} is not a file")
+        return os.open(f"/proc/self/fd/{place}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    finally:
+        os.close(place)
 
 
 def open_mapped_file(pid: int, mapping: Mapping) -> FileContent:
@@ -130,14 +135,24 @@ def open_mapped_file(pid: int, mapping: Mapping) -> FileContent:
 
 def namespace_pid(pid: int) -> int:
     """What a process is called in its own pid namespace; `pid` itself where that cannot be told."""
+    return (_status(pid, b"NSpid:") or [pid])[-1]
+
+
+def user_ids(pid: int) -> list[int]:
+    """The real, effective, saved and file system user of a process; empty where they cannot be told."""
+    return _status(pid, b"Uid:")
+
+
+def _status(pid: int, name: bytes) -> list[int]:
+    """The numbers of a line of /proc/PID/status."""
     try:
         with open(f"/proc/{pid}/status", "rb", buffering=0) as file:
             for line in file.read().splitlines():
-                if line.startswith(b"NSpid:"):
-                    return int(line.split()[-1])
-    except (OSError, ValueError, IndexError):
+                if line.startswith(name):
+                    return list(map(int, line.split()[1:]))
+    except (OSError, ValueError):
         pass
-    return pid
+    return []
 
 
 def read_memory(pid: int, start: int, size: int) -> bytes:
