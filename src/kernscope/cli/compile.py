@@ -51,18 +51,30 @@ def _save(path: str, data: bytes) -> None:
     if path == "-":
         _write_all(1, data)
         return
-    partial = f"{path}.{os.getpid()}.part"
+    target = os.path.realpath(path)
+    partial = f"{target}.{os.getpid()}.part"
     try:
+        if os.path.exists(target) and not os.path.isfile(target):
+            _write_into(target, data)  # a device or a pipe must not become a file
+            return
         fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         try:
             _write_all(fd, data)
         finally:
             os.close(fd)
-        os.replace(partial, path)
+        os.replace(partial, target)
     except OSError as error:
         if os.path.exists(partial):
             os.unlink(partial)
         raise UsageError(f"cannot write `{path}`: {error.strerror}") from None
+
+
+def _write_into(path: str, data: bytes) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        _write_all(fd, data)
+    finally:
+        os.close(fd)
 
 
 def _write_all(fd: int, data: bytes) -> None:

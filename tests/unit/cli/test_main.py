@@ -2,9 +2,11 @@
 
 import json
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -273,3 +275,20 @@ def test_nothing_slow_is_imported_to_start() -> None:
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     # What the interpreter's own start-up imports (through .pth files, say) is not ours.
     assert set(result.stdout.split()) <= set(before.stdout.split())
+
+
+def test_a_compiled_program_does_not_take_the_place_of_what_is_no_file(tmp_path: Path) -> None:
+    """`-o /dev/null` as root would leave the machine without it."""
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert main(["compile", "-e", "begin { exit(); }", "-o", str(pipe)]) == 0
+        sent = os.read(reader, 1 << 16)
+    finally:
+        os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    link.symlink_to(tmp_path / "file")
+    assert main(["compile", "-e", "begin { exit(); }", "-o", str(link)]) == 0
+    assert link.is_symlink() and link.read_bytes() == sent
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "link", "pipe"]
