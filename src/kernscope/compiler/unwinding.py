@@ -1,10 +1,11 @@
 """User stacks of code without frame pointers: emits a walk from frame to frame by the rules of `.eh_frame`.
 
 User space keeps the rules in maps (`kernscope.tables.unwinding`). For each frame the program finds the mapping that
-the address is in, then the last row at or before it, both by binary search, and from the row the caller's address, rsp
-and rbp. The walk is a callback of bpf_loop(), which the verifier checks once. What goes from frame to frame lies in the
-scratch area, of whose content the verifier knows nothing, so that every frame looks the same to it. The searches have
-no branches, for the same reason: each step adds its width or zero.
+the address is in: most often that of the frame before, else by binary search. Then the last row at or before it, among
+the few that an index leaves, and from the row the caller's address, rsp and rbp. The walk is a callback of bpf_loop(),
+which the verifier checks once. What goes from frame to frame lies in the scratch area, of whose content the verifier
+knows nothing, so that every frame looks the same to it. The searches have no branches, for the same reason: each step
+adds its width or zero.
 
 A weakness: a mapping is trusted until a program finds that its process has called exec, or reaches an address in none.
 Between an unmap and a new map in the same place the wrong rules may be used; frames are then wrong, or the walk ends.
@@ -30,13 +31,15 @@ from kernscope.tables.helpers import HELPER_IDS
 from kernscope.tables.unwinding import (
     ANY_EXEC_ID,
     ASKED_MAP,
+    BLOCK_BITS,
+    BLOCK_BYTES,
     HEADER_BYTES,
     INCOMPLETE,
     MAPPING_BYTES,
     MOST_ASKED,
     MOST_MAPPINGS,
     MOST_PROCESSES,
-    MOST_ROWS,
+    MOST_WORDS,
     PROCESS_BYTES,
     PROCESSES_MAP,
     ROWS_MAP,
@@ -52,8 +55,8 @@ if TYPE_CHECKING:
 
 __all__ = ["StackEmitter", "unwound_stack"]
 
-_IP, _SP, _BP, _PC, _STATUS = 0, 8, 16, 24, 32
-_STATE_BYTES = 40
+_IP, _SP, _BP, _PC, _STATUS, _MAPPING = 0, 8, 16, 24, 32, 40
+_STATE_BYTES = 48
 _COMPLETE = 16
 """Status of a walk that has reached the root; smaller ones are a `Reason`."""
 
@@ -177,9 +180,10 @@ class _Walk(StackEmitter):
         lo, b = self.lo, self.lo.b
         self._set_count(0)
         self._set(_PC, 0)
+        self._set(_MAPPING, 0)
         done = b.block("unwound")
-        task = b.call(HELPER_IDS["get_current_task"], pure=True)
-        flags = lo.read_kernel(b.add(task, lo.member_offset("task_struct", "flags")), 4, False)
+        task = b.call(HELPER_IDS["get_current_task_btf"], pointer=True)
+        flags = b.load(4, task, lo.member_offset("task_struct", "flags"))
         process = b.block("process")
         self._set(_STATUS, _COMPLETE)
         b.branch(b.and_(flags, _PF_KTHREAD), done, process)
@@ -213,7 +217,7 @@ class _Walk(StackEmitter):
         found, new, old = b.block("found"), b.block("new"), b.block("old")
         b.branch_cmp(Cond.EQ, entry, 0, unknown, found)
         self._go(found)
-        exec_id = lo.read_kernel(b.add(task, lo.member_offset("task_struct", "self_exec_id")), 4, False)
+        exec_id = b.load(4, task, lo.member_offset("task_struct", "self_exec_id"))
         seen = b.load(4, entry, 8)
         b.branch_cmp(Cond.EQ, seen, ANY_EXEC_ID, new, old)
         self._go(new)
@@ -225,11 +229,11 @@ class _Walk(StackEmitter):
 
     def _begin(self) -> None:
         """The registers with which the thread entered the kernel."""
-        lo, b = self.lo, self.lo.b
+        b = self.lo.b
         task = b.call(HELPER_IDS["get_current_task_btf"], pointer=True)
-        registers = b.opaque(b.call(HELPER_IDS["task_pt_regs"], task, pointer=True))
+        registers = b.call(HELPER_IDS["task_pt_regs"], task, pointer=True)
         for offset, at in ((_IP, _REGS_IP), (_SP, _REGS_SP), (_BP, _REGS_BP)):
-            self._set(offset, lo.read_kernel(b.add(registers, at), 8, False))
+            self._set(offset, b.load(8, registers, at))
         self._set(_PC, self._get(_IP))
 
     def _leaf_alone(self) -> None:
@@ -290,13 +294,13 @@ class _Walk(StackEmitter):
         pc, ways = self._get(_PC), _Ways(b, goon, stop)
         mapping = self._find_mapping(mappings, pc, ways)
         relative = b.sub(pc, b.load(8, mapping, 16))
-        count = b.load(4, mapping, 28)
+        blocks = b.load(4, mapping, 28)
         described, inside = b.block("described"), b.block("inside")
-        b.branch_cmp(Cond.EQ, count, 0, ways.pointers, described)
+        b.branch_cmp(Cond.EQ, blocks, 0, ways.pointers, described)
         self._go(described)
         b.branch_cmp(Cond.ULE, relative, 0xFFFFFFFF, inside, ways.no_rule)
         self._go(inside)
-        row = self._find_row(relative, b.load(4, mapping, 24), count)
+        row = self._find_row(relative, b.load(4, mapping, 24), blocks)
         self._apply(row, relative, ways)
         self._go(ways.pointers)
         self._follow_pointers(ways)
@@ -306,34 +310,49 @@ class _Walk(StackEmitter):
             b.jump(stop)
 
     def _find_mapping(self, mappings: Value, pc: Value, ways: _Ways) -> Value:
+        """The mapping that an address is in: the one that was found last, or else it is searched for."""
         b = self.lo.b
 
         def at(index: Value) -> Value:
             masked = b.shl(b.and_(index, MOST_MAPPINGS - 1), MAPPING_BYTES.bit_length() - 1)
             return b.ptr_add(b.ptr_add(mappings, HEADER_BYTES), masked)
 
+        def branch_inside(mapping: Value, inside: Block, outside: Block) -> None:
+            above = b.block("above")
+            b.branch_cmp(Cond.UGE, pc, b.load(8, mapping), above, outside)
+            self._go(above)
+            b.branch_cmp(Cond.ULT, pc, b.load(8, mapping, 8), inside, outside)
+
+        inside, outside, other = b.block("mapped"), b.block("outside", likely=False), b.block("other_mapping")
+        branch_inside(at(self._get(_MAPPING)), inside, other)
+        self._go(other)
         last = b.sub(b.load(4, mappings, 0), 1)
-        found = at(_search(b, pc, last, lambda index: b.load(8, at(index)), MOST_MAPPINGS))
-        above, inside, outside = b.block("above"), b.block("mapped"), b.block("outside", likely=False)
-        b.branch_cmp(Cond.UGE, pc, b.load(8, found), above, outside)
-        self._go(above)
-        b.branch_cmp(Cond.ULT, pc, b.load(8, found, 8), inside, outside)
+        self._set(_MAPPING, _search(b, pc, last, lambda index: b.load(8, at(index)), MOST_MAPPINGS))
+        branch_inside(at(self._get(_MAPPING)), inside, outside)
         self._go(outside)
         # Nothing is ever mapped at the lowest addresses: the walk went wrong, and asking would not help.
         self._set(_STATUS, b.select(b.cmp(Cond.ULT, pc, 4096), Reason.BAD_MEMORY, Reason.NOT_MAPPED))
         b.jump(ways.stop)
         self._go(inside)
-        return found
+        return at(self._get(_MAPPING))
 
-    def _find_row(self, relative: Value, first: Value, count: Value) -> Value:
+    def _find_row(self, relative: Value, table: Value, blocks: Value) -> Value:
+        """The last row at or before an address: between the last ones before its block begins, and before the next."""
         b = self.lo.b
 
-        def at(index: Value) -> Value:
-            masked = b.shl(b.and_(b.add(first, index), MOST_ROWS - 1), 3)
-            return b.ptr_add(b.map_value(ROWS_MAP), masked)
+        def entry(number: Value) -> Value:
+            place = b.and_(b.add(b.shl(table, 1), number), 2 * MOST_WORDS - 1)
+            return b.load(4, b.ptr_add(b.map_value(ROWS_MAP), b.shl(place, 2)))
 
-        index = _search(b, relative, b.sub(count, 1), lambda index: b.load(4, at(index)), MOST_ROWS)
-        return b.load(8, at(index))
+        def row(number: Value) -> Value:
+            place = b.and_(b.add(b.add(table, first), number), MOST_WORDS - 1)
+            return b.ptr_add(b.map_value(ROWS_MAP), b.shl(place, 3))
+
+        block = b.lshr(relative, BLOCK_BITS)
+        block = b.select(b.cmp(Cond.ULT, block, blocks), block, b.sub(blocks, 1))
+        first, last = entry(block), entry(b.add(block, 1))
+        number = _search(b, relative, b.sub(last, first), lambda number: b.load(4, row(number)), BLOCK_BYTES)
+        return b.load(8, row(number))
 
     def _apply(self, row: Value, relative: Value, ways: _Ways) -> None:
         """From a row to the caller's registers. Between the functions of a file there may be code that its author left
@@ -453,7 +472,7 @@ def _search(b: Builder, wanted: Value, last: Value, load: Callable[[Value], Valu
 def _describe_maps(lo: "Statements") -> None:
     """Add the maps to the bundle, once."""
     flags = MapFlag.NO_PREALLOC if lo.storage.grows else 0
-    lo.storage.kernel_map(ROWS_MAP, MapType.ARRAY, 4, 8 * MOST_ROWS, 1, flags=MapFlag.MMAPABLE)
+    lo.storage.kernel_map(ROWS_MAP, MapType.ARRAY, 4, 8 * MOST_WORDS, 1, flags=MapFlag.MMAPABLE)
     processes = MOST_PROCESSES if lo.storage.grows else MOST_PROCESSES // 8
     lo.storage.kernel_map(PROCESSES_MAP, MapType.HASH, 4, PROCESS_BYTES, processes, flags=flags)
     lo.storage.kernel_map(ASKED_MAP, MapType.LRU_HASH, 8, 8, MOST_ASKED)

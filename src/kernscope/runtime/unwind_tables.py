@@ -15,8 +15,10 @@ from kernscope.kernel.cache import read_cached, write_cached
 from kernscope.tables.unwinding import (
     ANY_EXEC_ID,
     ASKED_MAP,
+    BLOCK_BITS,
+    BLOCK_BYTES,
     MOST_MAPPINGS,
-    MOST_ROWS,
+    MOST_WORDS,
     PROCESS_BYTES,
     PROCESSES_MAP,
     ROWS_MAP,
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
     Mapped = list[tuple[Mapping, MappedFile | None]]
 
-__all__ = ["UnwindTables"]
+__all__ = ["UnwindTables", "indexed"]
 
 _HEADER = Struct("=IIII")
 _MAPPING = Struct("=QQQII")
@@ -41,19 +43,20 @@ _KEY = Struct("=Q")
 _VDSO = "[vdso]"
 _KERNEL_HALF = 1 << 63
 """The program's searches take the sign of a difference for its order: addresses have to be below."""
-_PF_BASE = Struct("<Q")
-_CACHE_VERSION = 1
+_CACHED_HEADER = Struct("<QQ")
+"""base, blocks"""
+_CACHE_VERSION = 2
 ROOM_SECONDS = 10.0
 """At least between two times at which everything is forgotten to make room."""
 
 
 class _Placed:
-    """The table of one file in `unwind_rows`: `rows` of them from `first` on; its addresses begin at `base`."""
+    """The table of one file in `unwind_rows`: from word `first` on; its addresses begin at `base`."""
 
-    __slots__ = ("base", "elf", "first", "rows")
+    __slots__ = ("base", "blocks", "elf", "first")
 
-    def __init__(self, elf: ElfFile, base: int, first: int, rows: int) -> None:
-        self.elf, self.base, self.first, self.rows = elf, base, first, rows
+    def __init__(self, elf: ElfFile, base: int, first: int, blocks: int) -> None:
+        self.elf, self.base, self.first, self.blocks = elf, base, first, blocks
 
 
 class UnwindTables:
@@ -163,13 +166,13 @@ class UnwindTables:
                 except _NoRoom:
                     self.full.add("unwind tables")
                     continue
-            bias = first = rows = 0
+            bias = first = blocks = 0
             if placed is not None:
                 address = placed.elf.address_of(0 if mapping.path == _VDSO else mapping.offset)
                 if address is not None:
                     bias = mapping.start - address + placed.base
-                    first, rows = placed.first, placed.rows
-            entry = _MAPPING.pack(mapping.start, mapping.end, bias & (1 << 64) - 1, first, rows)
+                    first, blocks = placed.first, placed.blocks
+            entry = _MAPPING.pack(mapping.start, mapping.end, bias & (1 << 64) - 1, first, blocks)
             found.append((mapping, entry))
         return found
 
@@ -186,18 +189,18 @@ class UnwindTables:
         elf = file.elf
         if elf is None:
             return None
-        table = _table(elf, lambda: self._closed)
-        count = len(table.rows)
-        if not count or self._closed:
+        base, blocks, words = _table(elf, lambda: self._closed)
+        count = len(words) // 8
+        if not blocks or self._closed:
             return None
-        if count > MOST_ROWS:
+        if count > MOST_WORDS:
             self.full.add("the unwind table of a file")
             return None
-        if self._used + count > MOST_ROWS:
+        if self._used + count > MOST_WORDS:
             raise _NoRoom
         first, self._used = self._used, self._used + count
-        self._rows[8 * first : 8 * self._used] = table.rows.tobytes()
-        return _Placed(elf, table.base, first, count)
+        self._rows[8 * first : 8 * self._used] = words
+        return _Placed(elf, base, first, blocks)
 
 
 class _NoRoom(Exception):
@@ -210,17 +213,39 @@ def _covered(mapped: "Sequence[tuple[Mapping, object]]", page: int) -> bool:
     return any((m.start & mask) >> 12 <= page < (m.end & mask) >> 12 for m, _ in mapped)
 
 
-def _table(elf: ElfFile, stop: "Callable[[], bool]") -> UnwindTable:
-    """The unwind table of a file, from the cache where it has been read before. `stop`: it is not wanted any more."""
+def _table(elf: ElfFile, stop: "Callable[[], bool]") -> "tuple[int, int, bytes | memoryview]":
+    """The unwind table of a file: base, blocks, and its words, from the cache where it has been read before. `stop`: it
+    is not wanted any more.
+    """
     build_id = elf.build_id()
     name = f"unwind-{_CACHE_VERSION}-{build_id}"
     if build_id:
         kept = read_cached(name)
-        if kept is not None and len(kept) >= 8 and len(kept) % 8 == 0:
-            rows = array("Q")
-            rows.frombytes(kept[8:])
-            return UnwindTable(_PF_BASE.unpack_from(kept)[0], rows)
+        if kept is not None and len(kept) >= _CACHED_HEADER.size and len(kept) % 8 == 0:
+            base, blocks = _CACHED_HEADER.unpack_from(kept)
+            if 4 * blocks <= len(kept) - _CACHED_HEADER.size:
+                return base, blocks, memoryview(kept)[_CACHED_HEADER.size :]
     table = read_unwind_table(elf, stop)
-    if build_id and table.rows:
-        write_cached(name, _PF_BASE.pack(table.base) + table.rows.tobytes())
-    return table
+    blocks, words = indexed(table)
+    if build_id and blocks:
+        write_cached(name, _CACHED_HEADER.pack(table.base, blocks) + words)
+    return table.base, blocks, words
+
+
+def indexed(table: UnwindTable) -> tuple[int, bytes]:
+    """A table with its index before it, as `kernscope.tables.unwinding` says; number of blocks, and the words.
+
+    Nothing where a file claims to be larger than there is room for anyhow.
+    """
+    rows = table.rows
+    blocks = ((rows[-1] & 0xFFFFFFFF) >> BLOCK_BITS) + 1 if rows else 0
+    if not 0 < blocks < 2 * MOST_WORDS:
+        return 0, b""
+    first = (blocks + 2) // 2  # an even number of entries before the rows
+    index = array("I")
+    for number, row in enumerate(rows, first):
+        begun = ((row & 0xFFFFFFFF) + BLOCK_BYTES - 1) >> BLOCK_BITS  # blocks that begin before this row does
+        if begun > len(index):
+            index.extend([max(number - 1, first)] * (begun - len(index)))
+    index.extend([first + len(rows) - 1] * (2 * first - len(index)))
+    return blocks, index.tobytes() + rows.tobytes()
