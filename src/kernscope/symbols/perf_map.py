@@ -85,7 +85,7 @@ class PerfMap:
 
     def lookup(self, address: int) -> tuple[str, int] | None:
         """(name, offset into it) of the code at an address. What was written last counts."""
-        self._refresh()
+        self.refresh()
         at = bisect_right(self._starts, address) - 1
         best = -1
         for i in range(at, max(-1, at - MOST_BACK), -1):
@@ -97,7 +97,8 @@ class PerfMap:
         name = self._text[self._names[best] : self._text.index(b"\n", self._names[best])]
         return name.decode("utf-8", "surrogateescape"), address - start
 
-    def _refresh(self) -> None:
+    def refresh(self) -> None:
+        """Read what is new, so that it is known when the process and its file are gone."""
         began = time.monotonic()
         if began < self._next_s:
             return

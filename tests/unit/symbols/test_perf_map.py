@@ -3,6 +3,9 @@
 import os
 import random
 import resource
+import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from kernscope.kernel.mappings import open_regular
-from kernscope.symbols import perf_map
+from kernscope.symbols import UserSymbols, perf_map
 from kernscope.symbols.perf_map import PerfMap
 
 
@@ -159,3 +162,33 @@ def test_a_file_of_another_user_does_not_count(path: Path) -> None:
     assert names.lookup(0x1000) is None
     os.chown(path, 0, 0)
     assert names.lookup(0x1000) == ("forged", 0)
+
+
+GENERATING = """
+import ctypes, mmap, os, sys
+memory = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+with open("/tmp/perf-1.map", "w") as file:
+    file.write(f"{address:x} 10 inside\\n")
+print(address, flush=True)
+sys.stdin.read(1)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root and unshare")
+def test_a_map_that_goes_with_its_process() -> None:
+    """What is in a container's /tmp is gone with the container."""
+    within = ["sh", "-c", 'mount -t tmpfs none /tmp && exec "$@"', "sh", sys.executable, "-c", GENERATING]
+    command = ["unshare", "--pid", "--fork", "--kill-child", "--mount", *within]
+    symbols = UserSymbols()
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        address = child.stdout.readline()
+        if not address:
+            pytest.skip("namespaces cannot be made here")
+        inner = int(Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text())
+        symbols.remember(inner)
+        symbols.remember(inner)  # it was met again
+        child.communicate("x")
+    symbol = symbols.lookup(inner, int(address) + 4)
+    assert symbol is not None and (symbol.name, symbol.offset) == ("inside", 4)
