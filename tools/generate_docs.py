@@ -12,7 +12,7 @@ from pathlib import Path
 from kernscope.catalog.aggregations import AGGREGATIONS
 from kernscope.catalog.builtins import BUILTINS
 from kernscope.catalog.functions import FUNCTIONS
-from kernscope.cli import COMMANDS, command_named
+from kernscope.cli import all_command_names, command_named
 from kernscope.detector.fields import FIELDS
 from kernscope.diagnostics.codes import code_names, explain, title
 from kernscope.kernel.feature_table import FEATURES
@@ -186,7 +186,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "conformance": conformance,
     "kernels": kernels,
     "kernel features": kernel_features,
-} | {f"help {name}": (lambda name=name: command_help(name)) for name in COMMANDS}
+} | {f"help {name}": (lambda name=name: command_help(name)) for name in all_command_names()}
 
 
 def filled(text: str) -> str:

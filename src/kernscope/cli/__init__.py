@@ -8,13 +8,13 @@ if TYPE_CHECKING:
 
     from kernscope.cli.command import Command
 
-__all__ = ["COMMANDS", "main"]
+__all__ = ["COMMANDS", "all_command_names", "command_named", "main"]
 
 COMMANDS: dict[str, str] = {
     "syscalls": "which system calls run, how often they fail, how long they take: a live table",
     "trace": "each call of some system calls as one line, with arguments, result and duration",
     "profile": "where time goes, by stack: flame graphs of programs, Python functions, the kernel",
-    "detect": "intrusion detection rules: check them, try them on recorded events",
+    "detect": "intrusion detection: watch this host by rules, check and try rules, look at alerts",
     "run": "run a bpftrace program",
     "tool": "ready-made tools: files, processes, CPU, memory, disks, network, signals, security",
     "list": "the probes of this kernel and their arguments",
@@ -62,14 +62,24 @@ def _overview() -> str:
 
 
 def command_named(name: str) -> "Command":
-    """The subcommand; KeyError if there is none."""
+    """The subcommand, `profile` or `detect check`; KeyError if there is none."""
     from importlib import import_module
 
+    name, _, member = name.partition(" ")
     module = import_module(f"kernscope.cli.{_MODULES.get(name, name)}") if name in COMMANDS else None
     if module is None:
         raise KeyError(name)
     command: Command = module.COMMAND
-    return command
+    return command.member(member) if member else command  # type: ignore[attr-defined]
+
+
+def all_command_names() -> "list[str]":
+    """Every subcommand, and behind a group its members: `detect`, `detect check`, …"""
+    names = []
+    for name in COMMANDS:
+        names.append(name)
+        names += [f"{name} {member}" for member in getattr(command_named(name), "members", ())]
+    return names
 
 
 def main(argv: "Sequence[str] | None" = None) -> int:
@@ -99,9 +109,8 @@ def _dispatch(name: str, arguments: list[str]) -> int:
     from kernscope.cli.terminal import write
 
     if name in ("", "-h", "--help", "help"):
-        write(
-            command_named(arguments[1]).help() if arguments[1:2] and arguments[1] in COMMANDS else _overview()
-        )
+        asked = " ".join(arguments[1:3])
+        write(command_named(asked).help() if asked in all_command_names() else _overview())
         return 0
     if name in ("-V", "--version"):
         import kernscope
@@ -116,8 +125,10 @@ def _dispatch(name: str, arguments: list[str]) -> int:
             raise UsageError(f"unknown option `{name}`; `kernscope --help` lists the commands")
         help = f"did you mean `{near}`?" if near else "`kernscope --help` lists the commands"
         raise UsageError(f"there is no command `{name}`; {help}")
-    command = command_named(name)
-    parsed = parse(arguments[1:], command.options)
+    command, words = command_named(name), arguments[1:]
+    if hasattr(command, "choose"):
+        command, words = command.choose(words)
+    parsed = parse(words, command.options)
     if parsed.flag("help"):
         write(command.help())
         return 0

@@ -1,12 +1,12 @@
 """What a subcommand is, and its help text."""
 
-from kernscope.cli.options import Arguments, Option
+from kernscope.cli.options import Arguments, Option, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["HELP", "Command", "option_text"]
+__all__ = ["HELP", "Command", "Group", "option_text"]
 
 HELP = Option("-h --help", "", "show this text")
 
@@ -59,6 +59,70 @@ class Command:
         if self.epilogue:
             lines += ["", self.epilogue]
         return "\n".join(lines) + "\n"
+
+
+class Group(Command):
+    """A subcommand that has subcommands of its own, each in the module `kernscope.cli.NAME_MEMBER`.
+
+    Attributes:
+        members: name → what it is for.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        summary: str,
+        members: "Mapping[str, str]",
+        *,
+        examples: "Sequence[tuple[str, str]]" = (),
+        epilogue: str = "",
+    ) -> None:
+        super().__init__(
+            name, ["COMMAND [OPTIONS]"], summary, [], self._lost, examples=examples, epilogue=epilogue
+        )
+        self.members = dict(members)
+
+    def member(self, name: str) -> Command:
+        """The subcommand; KeyError if there is none."""
+        from importlib import import_module
+
+        if name not in self.members:
+            raise KeyError(name)
+        command: Command = import_module(f"kernscope.cli.{self.name}_{name}").COMMAND
+        return command
+
+    def choose(self, words: "Sequence[str]") -> "tuple[Command, list[str]]":
+        """Which command is meant by the arguments, and those that are left for it. Raises UsageError."""
+        name = words[0] if words else ""
+        if not name or name in ("-h", "--help"):
+            return self, list(words)
+        if name not in self.members:
+            from kernscope import suggest
+
+            near = suggest(name, self.members)
+            hint = f"did you mean `{near}`?" if near else f"there are {', '.join(self.members)}"
+            raise UsageError(f"there is no `{self.name} {name}`; {hint}")
+        return self.member(name), list(words[1:])
+
+    def all_options(self) -> list[Option]:
+        """Those of all members, each name once: for completion."""
+        found: dict[tuple[str, ...], Option] = {}
+        for name in self.members:
+            for option in self.member(name).options:
+                found.setdefault(tuple(option.names), option)
+        return list(found.values())
+
+    def help(self) -> str:
+        lines = super().help().split("\n")
+        place = lines.index("options:")
+        rows = ["commands:", *two_columns(list(self.members.items())), ""]
+        return "\n".join(lines[:place] + rows + lines[place:])
+
+    def _lost(self, arguments: Arguments) -> int:
+        from kernscope.cli.terminal import write
+
+        write(self.help())
+        return 0
 
 
 def option_text(option: Option) -> str:

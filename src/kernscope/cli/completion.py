@@ -1,6 +1,7 @@
 """`kernscope completion`: what shells need to complete command lines."""
 
 import kernscope
+from kernscope.cli import command_named
 from kernscope.cli.command import Command
 from kernscope.cli.options import Arguments, Option, UsageError
 from kernscope.cli.terminal import write
@@ -19,6 +20,7 @@ ARGUMENTS: dict[str, str] = {
     "explain": "codes",
     "tool": "tools",
     "profile": "modes",
+    "detect": "detect",
     "run": "files",
     "compile": "files",
     "fmt": "files",
@@ -55,6 +57,7 @@ _WORDS: "dict[str, Callable[[str], list[str]]]" = {
         (tool.name for members in kernscope.tools.tools().values() for tool in members), prefix
     ),
     "modes": lambda prefix: _starting([*kernscope.profiler.MODES, "record", "show", "diff"], prefix),
+    "detect": lambda prefix: _starting(command_named("detect").members, prefix),  # type: ignore[attr-defined]
     "shells": lambda prefix: _starting(SHELLS, prefix),
 }
 

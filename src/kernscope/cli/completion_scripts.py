@@ -1,6 +1,7 @@
 """Completion scripts, made from the tables of subcommands and options."""
 
 from kernscope.cli import COMMANDS, command_named
+from kernscope.cli.command import Group
 from kernscope.cli.completion import ARGUMENTS
 from kernscope.cli.options import Option
 
@@ -64,13 +65,18 @@ complete -o bashdefault -o default -F _kernscope kernscope
 """
 
 
+def _options(name: str) -> list[Option]:
+    command = command_named(name)
+    return command.all_options() if isinstance(command, Group) else command.options
+
+
 def _bash() -> str:
     values, options, arguments = [], [], []
     for name in COMMANDS:
-        command = command_named(name)
-        names = " ".join(n for option in command.options for n in option.names)
+        known = _options(name)
+        names = " ".join(n for option in known for n in option.names)
         options.append(f'                    {name}) words="{names}" ;;')
-        for option in command.options:
+        for option in known:
             if option.value:
                 # A value of other kinds is for the shell, which completes files, or for nobody.
                 words = " ".join(option.choices) or "-"
@@ -140,7 +146,7 @@ def _zsh() -> str:
     commands = [f"        {_quoted(f'{name}:{_zsh_text(meaning)}')}" for name, meaning in COMMANDS.items()]
     cases = []
     for name in COMMANDS:
-        rows = [row for option in command_named(name).options for row in _zsh_option(option)]
+        rows = [row for option in _options(name) for row in _zsh_option(option)]
         kind = ARGUMENTS.get(name)
         if kind is not None:
             rows.append(_quoted("*:file:_files" if kind == "files" else f"*:word: _kernscope_words {kind}"))
@@ -174,7 +180,7 @@ def _fish() -> str:
         for name, meaning in COMMANDS.items()
     ]
     for name in COMMANDS:
-        lines += [_fish_option(name, option) for option in command_named(name).options]
+        lines += [_fish_option(name, option) for option in _options(name)]
         kind = ARGUMENTS.get(name)
         if kind is None:
             continue

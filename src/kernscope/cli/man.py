@@ -1,7 +1,7 @@
 """`kernscope man`: the manual page, made from the tables of subcommands and options."""
 
 import kernscope
-from kernscope.cli import COMMANDS, command_named
+from kernscope.cli import all_command_names, command_named
 from kernscope.cli.command import Command
 from kernscope.cli.options import Arguments, Option, UsageError
 from kernscope.cli.terminal import is_terminal, write
@@ -83,7 +83,7 @@ def manual() -> str:
         ".SH SYNOPSIS\n\\fBkernscope\\fR \\fICOMMAND\\fR [\\fIOPTIONS\\fR]\n",
         f".SH DESCRIPTION\n{_escaped(_DESCRIPTION)}\n",
         ".SH COMMANDS\n",
-        *(_subcommand(name) for name in COMMANDS),
+        *(_subcommand(name) for name in all_command_names()),
         f".SH EXIT STATUS\n{_terms(_EXIT_STATUS)}",
         f".SH ENVIRONMENT\n{_terms(_ENVIRONMENT)}",
         ".SH SEE ALSO\n\\fBbpftrace\\fR(8), \\fBbpf\\fR(2), \\fBperf_event_open\\fR(2)\n",

@@ -9,14 +9,17 @@ fields.py           the table of fields, and what a plain host knows
 evaluate.py         a condition on an event: the reference for what rules mean
 check.py            the state of every rule, and every error with its place
 listing.py          the states as a table and as JSON
+alert.py            an alert
+engine.py           rules on a stream of events
 recorded.py         alerts on recorded events
 """
 
 from __future__ import annotations
 
+from kernscope.detector.alert import Alert
 from kernscope.detector.check import STATES, CheckedRule, CheckedRules, check_rules
 from kernscope.detector.listing import states_json, states_text
-from kernscope.detector.recorded import Alert, alerts, read_events
+from kernscope.detector.recorded import alerts, read_events
 from kernscope.detector.yaml_source import YamlMissing, decode
 from kernscope.diagnostics import Source
 

@@ -103,7 +103,7 @@ class TestCommand:
         assert capfd.readouterr() == ("Notice ls\n", "")
         assert main(["detect", "test", "bad.yaml", "--events", "events", "-f", "json"]) == 1
         alert = json.loads(capfd.readouterr().out)
-        assert (alert["rule"], alert["event"], alert["output_fields"]) == ("other", 1, {"proc.name": "ls"})
+        assert (alert["rule"], alert["event"], alert["output_fields"]["proc.name"]) == ("other", 1, "ls")
 
     @pytest.mark.usefixtures("files")
     @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ class TestCommand:
             ("chek good.yaml", "did you mean `check`?"),
             ("check", "say which rules"),
             ("test good.yaml", "say which events"),
-            ("check good.yaml --events events", "`--events` is for"),
+            ("check good.yaml --events events", "unknown option `--events`"),
             ("check none.yaml", "cannot read `none.yaml`"),
         ],
     )
@@ -122,4 +122,4 @@ class TestCommand:
 
     def test_alone_it_says_what_there_is(self, capfd: pytest.CaptureFixture[str]) -> None:
         assert main(["detect"]) == 0
-        assert "nothing is watched yet" in capfd.readouterr().out
+        assert "test   the alerts that rules give" in capfd.readouterr().out

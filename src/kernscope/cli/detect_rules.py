@@ -1,0 +1,29 @@
+"""What the subcommands of `kernscope detect` share: reading rules, and showing what is wrong with them."""
+
+import kernscope
+from kernscope.cli.options import Option, UsageError
+from kernscope.cli.program import read_file
+from kernscope.cli.terminal import complain, terminal_width, use_color
+
+__all__ = ["FORMAT", "read_rules", "show_problems", "source_of"]
+
+FORMAT = Option("-f --format", "FORMAT", "how to show it", choices=("text", "json"), default="text")
+
+
+def read_rules(files: list[str]) -> "kernscope.detector.CheckedRules":
+    """The rules of files, checked. Raises UsageError where PyYAML is missing."""
+    try:
+        return kernscope.detector.check_rules([source_of(name) for name in files])
+    except kernscope.detector.YamlMissing as missing:
+        raise UsageError(str(missing)) from None
+
+
+def source_of(name: str) -> "kernscope.detector.Source":
+    """A file's text; `-` is standard input."""
+    return kernscope.detector.decode("<stdin>" if name == "-" else name, read_file(name))
+
+
+def show_problems(diagnostics: "list[kernscope.Diagnostic]") -> None:
+    """On standard error."""
+    if diagnostics:
+        complain(kernscope.render_text(diagnostics, color=use_color(2), width=terminal_width()))

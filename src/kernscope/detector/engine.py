@@ -1,0 +1,45 @@
+"""Rules on a stream of events: which of them match, in the rules' order.
+
+The same engine judges what is watched and what was recorded.
+"""
+
+from __future__ import annotations
+
+from kernscope.detector.alert import Alert, make_alert
+from kernscope.detector.check import CheckedRule, CheckedRules
+from kernscope.detector.evaluate import Event, operand_value
+
+__all__ = ["Engine"]
+
+_NOTHING: dict[str, object] = {}
+
+
+class Engine:
+    """All rules that are not disabled. A rule that cannot fire on a plain host is tried too: a recording may come from
+    elsewhere.
+    """
+
+    def __init__(self, rules: CheckedRules) -> None:
+        self.rules = [rule for rule in rules.rules if rule.predicate is not None and rule.state != "disabled"]
+        self._by_type: dict[object, list[CheckedRule]] = {}
+
+    def rules_about(self, event_type: object) -> list[CheckedRule]:
+        """Those that an event of this type can match, in their order."""
+        found = self._by_type.get(event_type)
+        if found is None:
+            found = [r for r in self.rules if r.event_types is None or event_type in r.event_types]
+            self._by_type[event_type] = found
+        return found
+
+    def feed(self, event: Event) -> list[Alert]:
+        """The alerts for one event."""
+        alerts = []
+        for rule in self.rules_about(event.get("evt.type") or event.get("syscall.type")):
+            assert rule.predicate is not None
+            if rule.predicate(event):
+                alerts.append(self._alert(rule, event, _NOTHING))
+        return alerts
+
+    def _alert(self, rule: CheckedRule, event: Event, evidence: dict[str, object]) -> Alert:
+        output = rule.output.format(event, operand_value)
+        return make_alert(rule.rule, output, rule.output.operands, event, evidence)
