@@ -67,7 +67,7 @@ class Process:
         if not mappings or not started:
             return False  # gone, or about to be
         same = last is not None and last.started == started
-        if last is not None and same and not all(mapping.path for mapping in mappings):
+        if last is not None and same:
             last.perf_map.refresh()  # it may go with the process
         if last is not None and same and _places(last.mappings) == _places(mappings):
             return False
