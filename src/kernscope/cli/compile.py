@@ -1,12 +1,11 @@
 """`kernscope compile`: what a program becomes, stage by stage, or as a file to run later."""
 
-import os
-
 import kernscope
 from kernscope.cli.command import Command
+from kernscope.cli.files import write_file
 from kernscope.cli.options import Arguments, Option, UsageError
 from kernscope.cli.program import read_program
-from kernscope.cli.terminal import complain, use_color, write
+from kernscope.cli.terminal import complain, use_color, write, write_bytes
 
 __all__ = ["COMMAND"]
 
@@ -47,40 +46,13 @@ def _check_stage(stage: str) -> None:
 
 
 def _save(path: str, data: bytes) -> None:
-    """Whole or not at all: a reader never finds half a file."""
     if path == "-":
-        _write_all(1, data)
+        write_bytes(data, 1)
         return
-    target = os.path.realpath(path)
-    partial = f"{target}.{os.getpid()}.part"
     try:
-        if os.path.exists(target) and not os.path.isfile(target):
-            _write_into(target, data)  # a device or a pipe must not become a file
-            return
-        fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        try:
-            _write_all(fd, data)
-        finally:
-            os.close(fd)
-        os.replace(partial, target)
+        write_file(path, data)
     except OSError as error:
-        if os.path.exists(partial):
-            os.unlink(partial)
         raise UsageError(f"cannot write `{path}`: {error.strerror}") from None
-
-
-def _write_into(path: str, data: bytes) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        _write_all(fd, data)
-    finally:
-        os.close(fd)
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(fd, rest) :]
 
 
 COMMAND = Command(

@@ -98,6 +98,21 @@ def _run(arguments: Arguments) -> int:
         complain(f"warning: {warning}")
     collector = kernscope.profiler.Collector(mode, options, what=_what(arguments))
     session = start(collector, arguments)
+    try:
+        with StopOnSignals(session.stop, grace_s=GRACE_S):
+            profile = _collected(collector, session, arguments)
+            if not profile.samples:
+                profile.notes.append(f"no sample: {mode.why_nothing(options)}")
+            return max(show(profile, arguments, files), save_all(profile, files))
+    except KeyboardInterrupt:
+        complain("interrupted again: what is not shown or written yet is dropped")
+        raise
+
+
+def _collected(
+    collector: "kernscope.profiler.Collector", session: "kernscope.Session", arguments: Arguments
+) -> "kernscope.profiler.Profile":
+    """Run it to its end; on a terminal what there is, or how long it has run, is shown meanwhile."""
     live = (
         is_terminal() and not arguments.flag("once") and not arguments.rest and not arguments.text("format")
     )
@@ -109,7 +124,8 @@ def _run(arguments: Arguments) -> int:
     def tick(seconds: float) -> None:
         assert screen is not None
         end = f" of {duration:g}" if duration else ""
-        screen.draw([f"profile {mode.name}: {seconds:.0f}{end} s, Ctrl-C ends it"[: screen.size()[0]]])
+        line = f"profile {collector.mode.name}: {seconds:.0f}{end} s, Ctrl-C ends it"
+        screen.draw([line[: screen.size()[0]]])
 
     def look(profile: "kernscope.profiler.Profile") -> None:
         assert screen is not None
@@ -117,8 +133,8 @@ def _run(arguments: Arguments) -> int:
         screen.draw(kernscope.profiler.summary_lines(profile, top=height, width=width, height=height - 1))
 
     try:
-        with StopOnSignals(session.stop, grace_s=GRACE_S), session:
-            profile = collector.run(
+        with session:
+            return collector.run(
                 session,
                 look=look if live else None,
                 tick=tick if progress else None,
@@ -127,9 +143,6 @@ def _run(arguments: Arguments) -> int:
     finally:
         if screen is not None:
             screen.clear()
-    if not profile.samples:
-        profile.notes.append(f"no sample: {mode.why_nothing(options)}")
-    return max(show(profile, arguments, files), save_all(profile, files))
 
 
 def _overview() -> str:

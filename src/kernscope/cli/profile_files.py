@@ -3,6 +3,7 @@
 import os
 
 import kernscope
+from kernscope.cli.files import write_file
 from kernscope.cli.options import Arguments, UsageError
 from kernscope.cli.terminal import complain, is_terminal, terminal_width, use_color, write_result
 
@@ -43,8 +44,7 @@ def _check_terminal(arguments: Arguments, files: list[tuple[str, str]]) -> None:
 
 def _save(content: bytes, path: str, format: str) -> int:
     try:
-        with open(path, "wb") as file:
-            file.write(content)
+        write_file(path, content)
     except OSError as error:
         complain(f"error: cannot write `{path}`: {error.strerror}")
         return 3

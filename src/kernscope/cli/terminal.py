@@ -15,6 +15,7 @@ __all__ = [
     "terminal_width",
     "use_color",
     "write",
+    "write_bytes",
     "write_result",
 ]
 
@@ -50,9 +51,14 @@ def terminal_width(fd: int = 2) -> int:
 
 def write(text: str, fd: int = 1) -> None:
     """Write all of `text`; bytes that were not UTF-8 go out as they came. Raises OSError, BrokenPipeError."""
-    data = memoryview(text.encode("utf-8", "surrogateescape"))
-    while data:
-        data = data[os.write(fd, data) :]
+    write_bytes(text.encode("utf-8", "surrogateescape"), fd)
+
+
+def write_bytes(data: bytes, fd: int) -> None:
+    """Write all of `data`. Raises OSError, BrokenPipeError."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(fd, rest) :]
 
 
 def write_result(text: str) -> int:
