@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from os import strerror
 
-from kernscope.syscalls.calls import POINTED_BYTES, STRINGS, Argument, Call
 from kernscope.syscalls.structures import STRUCTURES, quoted, quoted_bytes, sockaddr
 from kernscope.tables.errno_names import ERRNO_NAMES, KERNEL_TEXTS, MAX_ERRNO
-from kernscope.tables.flags import find
+from kernscope.tables.syscalls.calls import POINTED_BYTES, STRINGS, Argument, Call
+from kernscope.tables.syscalls.number_text import number_text, pointer_text, signed_64
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["STRING_BYTES", "arguments_text", "error_text", "read_strings", "result_text"]
 
@@ -30,118 +30,7 @@ pointer."""
 
 _TEXTS = STRINGS | {"buf"}
 
-_REMEMBERED = 1024
-AT_FDCWD = -100
 EFAULT = 14
-_FILE_TYPES = {
-    0o010000: "S_IFIFO",
-    0o020000: "S_IFCHR",
-    0o040000: "S_IFDIR",
-    0o060000: "S_IFBLK",
-    0o100000: "S_IFREG",
-    0o120000: "S_IFLNK",
-    0o140000: "S_IFSOCK",
-}
-
-
-def _s32(value: int) -> int:
-    value &= 0xFFFF_FFFF
-    return value - (1 << 32) if value >> 31 else value
-
-
-def _s64(value: int) -> int:
-    value &= 0xFFFF_FFFF_FFFF_FFFF
-    return value - (1 << 64) if value >> 63 else value
-
-
-def _int(value: int) -> str:
-    return str(_s32(value))
-
-
-def _uint(value: int) -> str:
-    return str(value & 0xFFFF_FFFF)
-
-
-def _long(value: int) -> str:
-    return str(_s64(value))
-
-
-def _size(value: int) -> str:
-    return str(value & 0xFFFF_FFFF_FFFF_FFFF)
-
-
-def _hex(value: int) -> str:
-    return hex(value & 0xFFFF_FFFF_FFFF_FFFF) if value else "0"
-
-
-def _pointer(value: int) -> str:
-    return hex(value & 0xFFFF_FFFF_FFFF_FFFF) if value else "NULL"
-
-
-def _dirfd(value: int) -> str:
-    value = _s32(value)
-    return "AT_FDCWD" if value == AT_FDCWD else str(value)
-
-
-def _mode(value: int) -> str:
-    return f"0{value & 0xFFFF:02o}"
-
-
-def _file_mode(value: int) -> str:
-    type = _FILE_TYPES.get(value & 0o170000)
-    return f"{type}|0{value & 0o7777:03o}" if type else _mode(value)
-
-
-def _dev(value: int) -> str:
-    # new_encode_dev(), include/linux/kdev_t.h
-    value &= 0xFFFF_FFFF
-    return f"{(value & 0xFFF00) >> 8}:{value & 0xFF | value >> 12 & 0xFFF00}"
-
-
-def _signal(value: int) -> str:
-    return find("signal").decode(_s32(value))
-
-
-_NUMBERS: dict[str, Callable[[int], str]] = {
-    "int": _int,
-    "uint": _uint,
-    "long": _long,
-    "offset": _long,
-    "size": _size,
-    "hex": _hex,
-    "ptr": _pointer,
-    "fd": _int,
-    "dirfd": _dirfd,
-    "pid": _int,
-    "uid": _int,
-    "mode": _mode,
-    "file_mode": _file_mode,
-    "dev": _dev,
-    "signal": _signal,
-}
-
-
-def number_text(kind: str, value: int) -> str:
-    """A number by its kind, or by the flag set of that name."""
-    decode = _NUMBERS.get(kind)
-    if decode is None:
-        decode = _NUMBERS[kind] = _remembering(find(kind).decode)
-    return decode(value)
-
-
-def _remembering(decode: Callable[[int], str]) -> Callable[[int], str]:
-    """The same function with a memory: programs pass the same few combinations of flags all the time."""
-    known: dict[int, str] = {}
-
-    def remembered(value: int) -> str:
-        text = known.get(value)
-        if text is None:
-            text = decode(value)
-            if len(known) < _REMEMBERED:
-                known[value] = text
-        return text
-
-    return remembered
 
 
 def arguments_text(
@@ -188,7 +77,7 @@ def read_strings(
             continue
         if argument.kind not in _TEXTS or _content_text(
             call, argument, value, content, values, result
-        ) == _pointer(value):
+        ) == pointer_text(value):
             continue
         if isinstance(content, bytes):
             length = _length(call, argument, values, result)
@@ -207,18 +96,18 @@ def _content_text(
     if address == 0:
         return "NULL"
     if argument.written and (result is None or -MAX_ERRNO <= result < 0):
-        return _pointer(address)
+        return pointer_text(address)
     if argument.kind in STRINGS:
         # Memory that cannot be read gives an empty string, too; the call then failed with EFAULT, or is not
         # over.
-        if not isinstance(content, str) or (not content and (result is None or _s64(result) == -EFAULT)):
-            return _pointer(address)
+        if not isinstance(content, str) or (not content and (result is None or signed_64(result) == -EFAULT)):
+            return pointer_text(address)
         return quoted(content, cut=len(content.encode("utf-8", "surrogateescape")) >= STRING_BYTES - 1)
     if not isinstance(content, bytes) or not content:
         return (
             '""'
             if argument.kind == "buf" and _length(call, argument, values, result) == 0
-            else _pointer(address)
+            else pointer_text(address)
         )
     if argument.kind == "sockaddr":
         return sockaddr(content)
@@ -226,7 +115,7 @@ def _content_text(
         length = _length(call, argument, values, result)
         return quoted_bytes(content if length is None else content[:length], cut=(length or 0) > len(content))
     size = POINTED_BYTES[argument.kind]
-    return STRUCTURES[argument.kind](content[:size]) if len(content) >= size else _pointer(address)
+    return STRUCTURES[argument.kind](content[:size]) if len(content) >= size else pointer_text(address)
 
 
 def _length(call: Call, argument: Argument, values: Sequence[int], result: int | None) -> int | None:
@@ -252,7 +141,7 @@ def result_text(call: Call, values: Sequence[int], result: int | None) -> str:
     return."""
     if result is None:
         return "?"
-    result = _s64(result)
+    result = signed_64(result)
     if -MAX_ERRNO <= result < 0:
         return f"-1 {error_text(-result)}"
     kind = call.result

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 
 from kernscope.selection import Filter, slashed
-from kernscope.syscalls.calls import POINTED_BYTES, STRINGS, Argument, Call, call_of
 from kernscope.syscalls.decode import (
     BUFFER_BYTES,
     PEER_SOCKADDR_BYTES,
@@ -24,6 +23,7 @@ from kernscope.syscalls.decode import (
 )
 from kernscope.tables.errno_names import MAX_ERRNO, errno_name
 from kernscope.tables.syscalls import NO_RETURN, numbers, syscall_of_tracepoint, tracepoint_of_syscall
+from kernscope.tables.syscalls.calls import POINTED_BYTES, STRINGS, Argument, Call, call_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ import struct
 
 import pytest
 
-from kernscope.syscalls.calls import call_of, generic_call, parse
 from kernscope.syscalls.decode import arguments_text, error_text, result_text
 from kernscope.syscalls.structures import quoted, quoted_bytes, sockaddr, wait_status
+from kernscope.tables.syscalls.calls import call_of, generic_call, parse
 
 
 def text(name: str, values: list[int], memory: list[object] | None = None, result: int | None = 0) -> str:

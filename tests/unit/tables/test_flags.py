@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from kernscope.syscalls.calls import POINTED_BYTES, STRINGS, parse
-from kernscope.syscalls.decode import number_text
 from kernscope.tables.flags import FlagSet, Names, find, names
 from kernscope.tables.syscalls.arguments import CALLS, SELECTED
+from kernscope.tables.syscalls.calls import POINTED_BYTES, STRINGS, parse
+from kernscope.tables.syscalls.number_text import number_text
 
 
 def all_names(set_name: str) -> dict[str, int]:
