@@ -37,9 +37,21 @@ class Alert:
         process: who did it, then its parent, and so on: pid, start_ns, name, exe, cmdline, uid, user; None where
             something is not known.
         event: the event's number.
+        shown: names of those of `fields` that the output shows.
     """
 
-    __slots__ = ("event", "fields", "output", "priority", "process", "rule", "tags", "time", "time_ns")
+    __slots__ = (
+        "event",
+        "fields",
+        "output",
+        "priority",
+        "process",
+        "rule",
+        "shown",
+        "tags",
+        "time",
+        "time_ns",
+    )
 
     def __init__(
         self,
@@ -53,11 +65,13 @@ class Alert:
         fields: dict[str, object] | None = None,
         process: list[dict[str, object]] | None = None,
         event: int = 0,
+        shown: tuple[str, ...] = (),
     ) -> None:
         self.rule, self.priority, self.tags, self.output = rule, priority, tags, output
         self.time_ns, self.time, self.event = time_ns, time, event
         self.fields = fields if fields is not None else {}
         self.process = process if process is not None else []
+        self.shown = shown
 
     def text(self) -> str:
         """`TIME: Priority OUTPUT`, without the time where the event has none."""
@@ -90,6 +104,7 @@ def make_alert(
 ) -> Alert:
     """The alert of a rule for an event; `operands` are the output's, `evidence` what a rule that counts found."""
     fields: dict[str, object] = {_key(operand): operand_value(operand, event) for operand in operands}
+    shown = tuple(fields)
     for name in EVIDENCE:
         if name not in fields and (value := event.get(name)) is not None:
             fields[name] = value
@@ -105,6 +120,7 @@ def make_alert(
         fields={name: _plain(value) for name, value in fields.items()},
         process=_ancestry(event),
         event=_integer(event.get("evt.num")) or 0,
+        shown=shown,
     )
 
 
