@@ -185,6 +185,41 @@ def test_malloc_of_a_command_warns(tmp_path: Path) -> None:
     assert done.returncode == 0 and "slower" in done.stderr, done.stderr
 
 
+MOVING = r"""
+#define _GNU_SOURCE
+#include <sys/mman.h>
+#include <unistd.h>
+enum { MIB = 1 << 20 };
+__attribute__((noinline, noclone)) static int moves(void) {
+    char *memory = mmap(NULL, MIB, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    memory = mremap(memory, MIB, 3 * MIB, MREMAP_MAYMOVE);
+    return munmap(memory, MIB);
+}
+int main(int count, char **arguments) {
+    sbrk(4096);
+    if (count > 1) return moves() + 1;
+    char *again[] = {arguments[0], "again", NULL};
+    return execv(arguments[0], again);
+}
+"""
+
+
+@needs_gcc
+@needs_tables
+def test_memory_that_moves_and_a_program_that_becomes_another(tmp_path: Path) -> None:
+    """Asked for: 1 and 3 MiB; given back: the 1, and 1 of the 3. Where the heap of a program is tells nothing of what
+    another one asks for.
+    """
+    (tmp_path / "m.c").write_text(MOVING)
+    subprocess.run(["gcc", "-O1", "-o", tmp_path / "moving", tmp_path / "m.c"], check=True)
+    profile = profiled(tmp_path, "alloc", "--", str(tmp_path / "moving"))
+    found: Counter[str] = Counter()
+    for sample in profile.samples:
+        found[profile.frames_of(sample)[-1].name] += sample.value
+    assert found["[given back]"] == 2 << 20
+    assert 2 << 20 <= found["[kept]"] < 4 << 20  # the C library's own, too
+
+
 CALLING = "import os, time\nfor part in range(4):\n for n in range(5000): os.getppid()\n time.sleep(0.3)"
 
 
