@@ -60,10 +60,12 @@ class Format:
 class Abbreviation:
     """One shape. `attributes` has (attribute, form, its value if the form is IMPLICIT_CONST) in order.
 
-    `size` is the bytes of all attributes together, or -1 where it depends on the content.
+    `size` is the bytes of all attributes together, or -1 where it depends on the content. `has_code`: an entry may tell
+    where its code lies. `sibling_at` is where DW_AT_sibling is among the bytes, if it is a REF4 at a fixed place,
+    else -1.
     """
 
-    __slots__ = ("attributes", "has_children", "names_sibling", "size", "tag")
+    __slots__ = ("attributes", "has_children", "has_code", "names_sibling", "sibling_at", "size", "tag")
 
     def __init__(
         self, tag: int, has_children: bool, attributes: list[tuple[int, int, int]], format: Format
@@ -71,7 +73,17 @@ class Abbreviation:
         self.tag, self.has_children, self.attributes = tag, has_children, attributes
         sizes = [format.fixed_size(form) for _, form, _ in attributes]
         self.size = -1 if -1 in sizes else sum(sizes)
-        self.names_sibling = any(attribute == Attribute.SIBLING for attribute, _, _ in attributes)
+        names = {attribute for attribute, _, _ in attributes}
+        self.names_sibling = Attribute.SIBLING in names
+        self.sibling_at = -1
+        at = 0
+        for size, (attribute, form, _) in zip(sizes, attributes, strict=True):
+            if attribute == Attribute.SIBLING and form == Form.REF4:
+                self.sibling_at = at
+            if size < 0 or self.sibling_at >= 0:
+                break
+            at += size
+        self.has_code = Attribute.LOW_PC in names or Attribute.RANGES in names
 
 
 def read_abbreviations(section: memoryview, offset: int, format: Format) -> dict[int, Abbreviation]:

@@ -27,6 +27,7 @@ _INTEGERS = {
     Form.DATA8: Struct("<Q"), Form.REF8: Struct("<Q"), Form.REF_SIG8: Struct("<Q"), Form.REF_SUP8: Struct("<Q"),
 }  # fmt: skip
 
+_U32 = Struct("<I")
 _UNSIGNED = {1: Struct("<B"), 2: Struct("<H"), 4: Struct("<I"), 8: Struct("<Q")}
 
 _UNIT_REFERENCES = frozenset((Form.REF1, Form.REF2, Form.REF4, Form.REF8, Form.REF_UDATA))
@@ -205,12 +206,23 @@ class Die:
         if not self.abbreviation.has_children:
             return self.end
         if self.abbreviation.names_sibling:
-            sibling = self.number(Attribute.SIBLING)
-            if sibling is not None:
-                where = sibling + (self.unit.start if self.form(Attribute.SIBLING) != Form.REF_ADDR else 0)
-                if self.end < where <= self.unit.end:
-                    return where
+            where = self._sibling()
+            if self.end < where <= self.unit.end:
+                return where
         return self.unit.skip_children(self.end)
+
+    def _sibling(self) -> int:
+        """Where the entry says that the next one begins; 0 where it does not."""
+        fixed = self.abbreviation.sibling_at
+        if fixed >= 0:
+            try:
+                return int(_U32.unpack_from(self.unit.data, self.first + fixed)[0]) + self.unit.start
+            except StructError:
+                raise DwarfError(f"the entry at {self.offset:#x} is cut off") from None
+        sibling = self.number(Attribute.SIBLING)
+        if sibling is None:
+            return 0
+        return sibling + (self.unit.start if self.form(Attribute.SIBLING) != Form.REF_ADDR else 0)
 
     def children(self) -> "Iterator[Die]":
         """Its children, in order."""

@@ -28,6 +28,7 @@ class Sections:
         "by_address",
         "info",
         "line_strings",
+        "lines",
         "range_lists",
         "ranges",
         "string_offsets",
@@ -41,6 +42,7 @@ class Sections:
         self.abbreviations = content(".debug_abbrev")
         self.strings = content(".debug_str")
         self.line_strings = content(".debug_line_str")
+        self.lines = content(".debug_line")
         self.string_offsets = content(".debug_str_offsets")
         self.addresses = content(".debug_addr")
         self.ranges = content(".debug_ranges")
@@ -141,6 +143,17 @@ class Dwarf:
         except (StructError, IndexError):
             return []
         return found
+
+    def unit_ranges(self) -> list[tuple[int, int, Unit]]:
+        """(first, end, unit) of all code, by address."""
+        return self._index()
+
+    def unit_starting(self, offset: int) -> Unit:
+        """The unit that begins at an offset of `.debug_info`."""
+        index = bisect_right(self._starts, offset) - 1
+        if index < 0 or self._starts[index] != offset:
+            raise DwarfError(f"no unit begins at {offset:#x}")
+        return self.units[index]
 
     def _units_at(self, address: int) -> "Iterator[Unit]":
         """The units that may have code at an address, the likely ones first."""

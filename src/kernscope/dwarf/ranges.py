@@ -33,17 +33,25 @@ def ranges_of(die: "Die") -> list[tuple[int, int]]:
     try:
         base = unit.root.address(Attribute.LOW_PC) or 0
         if unit.format.version < 5:
-            return _list_4(unit.sections.ranges, where, base)
+            return _list_4(unit, where, base)
         if die.form(Attribute.RANGES) == Form.RNGLISTX:
             where = _indexed(unit, where)
-        return _list_5(unit, unit.sections.range_lists, where, base)
+        return _list_5(unit, where, base)
     except (StructError, IndexError, OverflowError):
         raise DwarfError("a list of ranges is cut off") from None
 
 
-def _list_4(data: memoryview, at: int, base: int) -> list[tuple[int, int]]:
-    found: list[tuple[int, int]] = []
+def _count(unit: "Unit") -> None:
+    """Lists may be shared: only what is read of all of them together bounds the work."""
+    unit.ranges_left -= 1
+    if unit.ranges_left < 0:
+        raise DwarfError("a unit has more ranges than can be")
+
+
+def _list_4(unit: "Unit", at: int, base: int) -> list[tuple[int, int]]:
+    data, found = unit.sections.ranges, list[tuple[int, int]]()
     while len(found) < _MOST:
+        _count(unit)
         low, high = _PAIR.unpack_from(data, at)
         at += _PAIR.size
         if low == high == 0:
@@ -63,9 +71,10 @@ def _indexed(unit: "Unit", index: int) -> int:
     return start + int(entry.unpack_from(unit.sections.range_lists, start + index * size)[0])
 
 
-def _list_5(unit: "Unit", data: memoryview, at: int, base: int) -> list[tuple[int, int]]:
-    found: list[tuple[int, int]] = []
+def _list_5(unit: "Unit", at: int, base: int) -> list[tuple[int, int]]:
+    data, found = unit.sections.range_lists, list[tuple[int, int]]()
     while len(found) < _MOST:
+        _count(unit)
         kind = data[at]
         at += 1
         if kind == RangeEntry.END_OF_LIST:

@@ -1,5 +1,6 @@
 """Units: what one source file, or one type, was compiled to."""
 
+from bisect import bisect_right
 from struct import Struct
 from struct import error as StructError
 
@@ -22,6 +23,12 @@ _U32, _U64, _U16 = Struct("<I"), Struct("<Q"), Struct("<H")
 _LONG = 0xFFFFFFFF
 """A first word that says that offsets have 64 bits."""
 
+MOST_RANGES = 1 << 22
+"""Entries of lists of ranges that are read for one unit."""
+
+_MOST_DEPTH = 64
+"""Namespaces, classes and functions in each other, of which all are named."""
+
 _CONTAINERS = frozenset((Tag.NAMESPACE, Tag.MODULE))
 _TYPES = frozenset(
     (Tag.STRUCTURE_TYPE, Tag.CLASS_TYPE, Tag.UNION_TYPE, Tag.ENUMERATION_TYPE, Tag.TYPEDEF, Tag.BASE_TYPE)
@@ -35,6 +42,7 @@ class Unit:
         "_abbreviations",
         "_abbreviations_at",
         "_functions",
+        "_places",
         "_root",
         "_types",
         "data",
@@ -42,6 +50,7 @@ class Unit:
         "file",
         "first",
         "format",
+        "ranges_left",
         "section",
         "signature",
         "start",
@@ -59,12 +68,15 @@ class Unit:
         self._root: Die | None = None
         self._functions: dict[int, int] | None = None
         self._types: dict[tuple[int, str], int] | None = None
+        self._places: dict[int, list[int]] = {}
+        self.ranges_left = MOST_RANGES
 
     @property
     def sections(self) -> "Sections":
         return self.file.sections
 
-    def _shape(self, code: int) -> Abbreviation:
+    def shape(self, code: int) -> Abbreviation:
+        """What entries that begin with this number have."""
         shapes = self._abbreviations
         if shapes is None:
             shapes = self._abbreviations = self.file.abbreviations(self._abbreviations_at, self.format)
@@ -81,7 +93,7 @@ class Unit:
             code, at = uleb128(self.data, offset)
         except (IndexError, OverflowError):
             raise DwarfError(f"the entry at {offset:#x} is cut off") from None
-        return Die(self, offset, at, self._shape(code)) if code else None
+        return Die(self, offset, at, self.shape(code)) if code else None
 
     def skip(self, shape: Abbreviation, at: int) -> int:
         """Where the attributes that begin at `at` end."""
@@ -105,7 +117,7 @@ class Unit:
             if not code:
                 depth -= 1
                 continue
-            shape = self._shape(code)
+            shape = self.shape(code)
             at = self.skip(shape, at)
             depth += shape.has_children
         return at
@@ -134,6 +146,24 @@ class Unit:
             return int(_U64.unpack_from(self.sections.addresses, at)[0])
         except StructError:
             raise DwarfError("an address is outside of its section") from None
+
+    def path_to(self, offset: int) -> list[Die]:
+        """The entries that the one at an offset lies in, the outermost first, without the unit's own."""
+        found: list[Die] = []
+        die = self.root
+        while len(found) < _MOST_DEPTH:
+            places = self._places.get(die.offset)
+            if places is None:
+                places = self._places[die.offset] = [child.offset for child in die.children()]
+            at = bisect_right(places, offset) - 1
+            if at < 0 or places[at] == offset:
+                break
+            inner = self.die_at(places[at])
+            if inner is None:
+                break
+            die = inner
+            found.append(die)
+        return found
 
     # --- what it has ---------------------------------------------------------------------------------------
 

@@ -15,7 +15,9 @@ from kernscope.symbols.debug_files import debug_file, packed_symbols, separate_s
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from kernscope.dwarf import SourceFrame
     from kernscope.elf.functions import Function
+    from kernscope.symbols.lines import SourceLines
 
 __all__ = ["VDSO", "MappedFile", "MappedFiles"]
 
@@ -33,7 +35,7 @@ class MappedFile:
     `root` is what stands before paths of the process that it was met in, where that sees other files than we do.
     """
 
-    __slots__ = ("_elf", "_starts", "_tables", "build_id", "content", "path", "root")
+    __slots__ = ("_elf", "_lines", "_starts", "_tables", "build_id", "content", "path", "root")
 
     def __init__(self, content: "FileContent | bytes", path: str, root: str = "") -> None:
         self.content, self.path, self.root = content, path, root
@@ -41,6 +43,7 @@ class MappedFile:
         """False: not read yet; True: it cannot be read."""
         self._starts: FunctionStarts | None = None
         self._tables: list[SymbolTable] | None = None
+        self._lines: SourceLines | None = None
         self.build_id = ""
 
     @property
@@ -69,6 +72,18 @@ class MappedFile:
             if found is not None:
                 return found
         return None
+
+    def source(self, address: int) -> "tuple[list[SourceFrame], str]":
+        """The functions at an address by debug information, the compiled one first, then what was inlined there; and
+        why nothing is known of this file, where that is so.
+        """
+        if self._lines is None:
+            if self.elf is None:
+                return [], ""
+            from kernscope.symbols.lines import SourceLines  # by request only
+
+            self._lines = SourceLines(self.elf, self.path, self.build_id, self.root)
+        return self._lines.lookup(address), self._lines.problem
 
     def separate_functions(self, name: str) -> "list[Function]":
         """The functions of one name, by symbols that lie elsewhere."""

@@ -13,6 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from kernscope.dwarf import SourceFrame
+
 __all__ = ["UserSymbol", "UserSymbols"]
 
 MOST_PROCESSES = 4096
@@ -91,6 +93,26 @@ class UserSymbols:
         file = None if found is None else found[2]
         return file.build_id if file is not None and file.elf is not None else ""
 
+    def source(self, pid: int, address: int) -> "tuple[list[SourceFrame], str]":
+        """The functions at an address of a process by debug information: the compiled one first, each that was inlined
+        into the one before behind it, with their files and lines. None where nothing is known; then the second
+        value says why of the whole file, where that is known.
+        """
+        found = self._process(pid).find(address)
+        if found is None:
+            return [], ""
+        _, mapping, file = found
+        file_address = _file_address(mapping, file, address) if file is not None else None
+        if file is None or file_address is None:
+            return [], ""
+        frames, problem = file.source(file_address)
+        if self._demangled:
+            from kernscope.symbols.demangle import demangle
+
+            for frame in frames:
+                frame.name = demangle(frame.name)
+        return frames, problem
+
     def _in_mapping(
         self, mapping: Mapping, file: MappedFile | None, perf_map: PerfMap, address: int
     ) -> UserSymbol | None:
@@ -99,8 +121,7 @@ class UserSymbols:
             if named is not None:
                 return UserSymbol(*named, perf_map.path, address)
             return UserSymbol("", 0, "", address) if not mapping.path.startswith(("/", "[v")) else None
-        offset = address - mapping.start + (0 if mapping.path == VDSO else mapping.offset)
-        file_address = file.elf.address_of(offset)
+        file_address = _file_address(mapping, file, address)
         if file_address is None:
             return None
         name, into = file.lookup(file_address) or ("", 0)
@@ -110,6 +131,12 @@ class UserSymbols:
             name = demangle(name)
         start = 0 if name else file.start_of(file_address)
         return UserSymbol(name, into, mapping.path, file_address, start)
+
+
+def _file_address(mapping: Mapping, file: MappedFile, address: int) -> int | None:
+    """An address as the file's own tables count; None where it has no segment there."""
+    offset = address - mapping.start + (0 if mapping.path == VDSO else mapping.offset)
+    return None if file.elf is None else file.elf.address_of(offset)
 
 
 def _forget_half(known: "dict[Any, Any]", most: int) -> None:

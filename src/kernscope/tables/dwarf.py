@@ -4,7 +4,17 @@ Source: "DWARF Debugging Information Format, Version 5", chapter 7; the GNU exte
 include/dwarf2.def.
 """
 
-__all__ = ["Attribute", "Encoding", "Form", "RangeEntry", "Tag", "UnitType"]
+__all__ = [
+    "Attribute",
+    "Encoding",
+    "Form",
+    "LineContent",
+    "LineExtended",
+    "LineOpcode",
+    "RangeEntry",
+    "Tag",
+    "UnitType",
+]
 
 
 class Tag:
@@ -14,6 +24,7 @@ class Tag:
     CLASS_TYPE = 0x02
     ENUMERATION_TYPE = 0x04
     FORMAL_PARAMETER = 0x05
+    LEXICAL_BLOCK = 0x0B
     MEMBER = 0x0D
     POINTER_TYPE = 0x0F
     REFERENCE_TYPE = 0x10
@@ -24,13 +35,16 @@ class Tag:
     UNION_TYPE = 0x17
     UNSPECIFIED_PARAMETERS = 0x18
     INHERITANCE = 0x1C
+    INLINED_SUBROUTINE = 0x1D
     MODULE = 0x1E
     PTR_TO_MEMBER_TYPE = 0x1F
     SUBRANGE_TYPE = 0x21
     BASE_TYPE = 0x24
+    CATCH_BLOCK = 0x25
     CONST_TYPE = 0x26
     ENUMERATOR = 0x28
     SUBPROGRAM = 0x2E
+    TRY_BLOCK = 0x32
     VOLATILE_TYPE = 0x35
     RESTRICT_TYPE = 0x37
     NAMESPACE = 0x39
@@ -47,8 +61,10 @@ class Attribute:
     NAME = 0x03
     BYTE_SIZE = 0x0B
     BIT_SIZE = 0x0D
+    STMT_LIST = 0x10
     LOW_PC = 0x11
     HIGH_PC = 0x12
+    COMP_DIR = 0x1B
     CONST_VALUE = 0x1C
     UPPER_BOUND = 0x2F
     ABSTRACT_ORIGIN = 0x31
@@ -65,6 +81,8 @@ class Attribute:
     TYPE = 0x49
     ENTRY_PC = 0x52
     RANGES = 0x55
+    CALL_FILE = 0x58
+    CALL_LINE = 0x59
     SIGNATURE = 0x69
     DATA_BIT_OFFSET = 0x6B
     LINKAGE_NAME = 0x6E
@@ -72,6 +90,7 @@ class Attribute:
     ADDR_BASE = 0x73
     RNGLISTS_BASE = 0x74
     DEFAULTED = 0x8B
+    MIPS_LINKAGE_NAME = 0x2007
 
 
 class Form:
@@ -163,3 +182,37 @@ class RangeEntry:
     BASE_ADDRESS = 5
     START_END = 6
     START_LENGTH = 7
+
+
+class LineOpcode:
+    """``DW_LNS_*``: standard opcodes of a program of lines; 0 begins an extended one."""
+
+    EXTENDED = 0
+    COPY = 1
+    ADVANCE_PC = 2
+    ADVANCE_LINE = 3
+    SET_FILE = 4
+    SET_COLUMN = 5
+    NEGATE_STMT = 6
+    SET_BASIC_BLOCK = 7
+    CONST_ADD_PC = 8
+    FIXED_ADVANCE_PC = 9
+    SET_PROLOGUE_END = 10
+    SET_EPILOGUE_BEGIN = 11
+    SET_ISA = 12
+
+
+class LineExtended:
+    """``DW_LNE_*``."""
+
+    END_SEQUENCE = 1
+    SET_ADDRESS = 2
+    DEFINE_FILE = 3
+    SET_DISCRIMINATOR = 4
+
+
+class LineContent:
+    """``DW_LNCT_*``: what version 5 tells of a directory or a file."""
+
+    PATH = 1
+    DIRECTORY_INDEX = 2
