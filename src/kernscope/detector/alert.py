@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from kernscope.detector.rules import Rule
 
-__all__ = ["EVIDENCE", "Alert", "make_alert"]
+__all__ = ["EVIDENCE", "Alert", "ancestry", "make_alert"]
 
 EVIDENCE = (
     *("evt.type", "evt.res", "evt.args", "proc.pid", "proc.name", "proc.exepath", "proc.cmdline", "proc.cwd"),
@@ -118,7 +118,7 @@ def make_alert(
         time_ns=_integer(event.get("evt.rawtime")) or 0,
         time=None if time is None else str(time),
         fields={name: _plain(value) for name, value in fields.items()},
-        process=_ancestry(event),
+        process=ancestry(event),
         event=_integer(event.get("evt.num")) or 0,
         shown=shown,
     )
@@ -139,8 +139,8 @@ def _integer(value: object) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _ancestry(event: Event) -> list[dict[str, object]]:
-    """From the event's own fields, so that a recording gives what the live event gave."""
+def ancestry(event: Event) -> list[dict[str, object]]:
+    """Who did it, then the parent, and so on; from the event's own fields, so that a recording gives the same."""
     if event.get("proc.pid") is None:
         return []
     found: list[dict[str, object]] = [

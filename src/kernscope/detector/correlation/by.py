@@ -1,0 +1,135 @@
+"""`by`: whose matches a rule counts together. One entry per word; any field will do as well."""
+
+from __future__ import annotations
+
+from kernscope.detector.alert import ancestry
+from kernscope.detector.evaluate import Event, operand_value
+from kernscope.detector.incidents import tree_root
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kernscope.detector.conditions import Operand
+
+__all__ = ["KEYS", "Key", "field_key", "key_getter", "key_text"]
+
+_MOST_CHARACTERS = 256
+"""Of a text that is kept as it is; longer ones are kept as their digest."""
+
+
+class Key:
+    """A word or a field that events are told apart by.
+
+    Attributes:
+        name: as written in a rule.
+        fields: what events must have for it, so that they can be asked for.
+        get: the value for an event, something hashable; None where the event has none.
+    """
+
+    __slots__ = ("doc", "fields", "get", "name")
+
+    def __init__(
+        self, name: str, fields: tuple[str, ...], get: Callable[[Event], object], doc: str = ""
+    ) -> None:
+        self.name, self.fields, self.get, self.doc = name, fields, get, doc
+
+
+def _process(event: Event) -> object:
+    pid = event.get("proc.pid")
+    return None if pid is None else (pid, event.get("proc.pid.ts"))
+
+
+def _tree(event: Event) -> object:
+    """As incidents are made: the highest process below what starts sessions, services and jobs."""
+    root = tree_root(ancestry(event))
+    return None if root is None else (root["pid"], root["start_ns"])
+
+
+def _first_of(*names: str) -> Callable[[Event], object]:
+    def get(event: Event) -> object:
+        for name in names:
+            value = event.get(name)
+            if value is not None:
+                return value
+        return None
+
+    return get
+
+
+def _address(event: Event) -> object:
+    remote = event.get("fd.rip")
+    if remote is not None:
+        return remote
+    return event.get("fd.cip" if event.get("fd.is_server") else "fd.sip")
+
+
+_ANCESTRY = ("proc.pid", "proc.ppid", "proc.pname", "proc.apid", "proc.aname")
+KEYS: dict[str, Key] = {
+    key.name: key
+    for key in (
+        Key("process", ("proc.pid", "proc.pid.ts"), _process, "the process, by its number and start"),
+        Key(
+            "process tree",
+            _ANCESTRY,
+            _tree,
+            "the process and its relatives: all below one login, job or service",
+        ),
+        Key(
+            "executable",
+            ("proc.exepath", "proc.exe"),
+            _first_of("proc.exepath", "proc.exe"),
+            "the executable",
+        ),
+        Key("user", ("user.uid", "user.name"), _first_of("user.uid", "user.name"), "the user"),
+        Key(
+            "address",
+            ("fd.rip", "fd.cip", "fd.sip", "fd.is_server"),
+            _address,
+            "the other side's address",
+        ),
+    )
+}
+
+
+def field_key(name: str, operand: Operand, fields: tuple[str, ...]) -> Key:
+    """The key that a field is, perhaps transformed."""
+    return Key(name, fields, lambda event: operand_value(operand, event))
+
+
+def key_getter(keys: list[Key]) -> Callable[[Event], object]:
+    """One value for several keys; None where one of them is missing."""
+    if len(keys) == 1:
+        get = keys[0].get
+        return lambda event: identity(get(event))
+    getters = [key.get for key in keys]
+
+    def get_all(event: Event) -> object:
+        values = []
+        for get in getters:
+            value = identity(get(event))
+            if value is None:
+                return None
+            values.append(value)
+        return tuple(values)
+
+    return get_all
+
+
+def identity(value: object) -> object:
+    """Something small and hashable that is equal only where the value is."""
+    if isinstance(value, list):
+        return tuple(identity(one) for one in value)
+    if isinstance(value, str | bytes) and len(value) > _MOST_CHARACTERS:
+        from hashlib import blake2b
+
+        raw = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
+        return blake2b(raw, digest_size=16).digest()
+    return value
+
+
+def key_text(key: object) -> str:
+    """For people; a digest stands for a long text."""
+    if isinstance(key, tuple):
+        return " ".join(key_text(part) for part in key if part is not None)
+    return key.hex() if isinstance(key, bytes) else str(key)
