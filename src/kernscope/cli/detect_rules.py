@@ -11,9 +11,15 @@ FORMAT = Option("-f --format", "FORMAT", "how to show it", choices=("text", "jso
 
 
 def read_rules(files: list[str]) -> "kernscope.detector.CheckedRules":
-    """The rules of files, checked. Raises UsageError where PyYAML is missing."""
+    """The rules of files, and of those in folders, checked. Raises UsageError where PyYAML is missing."""
     try:
-        return kernscope.detector.check_rules([source_of(name) for name in files])
+        names = kernscope.detector.rule_files(files)
+    except OSError as problem:
+        raise UsageError(f"cannot read `{problem.filename}`: {problem.strerror}") from None
+    except ValueError as problem:
+        raise UsageError(str(problem)) from None
+    try:
+        return kernscope.detector.check_rules([source_of(name) for name in names])
     except kernscope.detector.YamlMissing as missing:
         raise UsageError(str(missing)) from None
 

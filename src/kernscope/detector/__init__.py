@@ -12,6 +12,8 @@ listing.py          the states as a table and as JSON
 alert.py            an alert
 engine.py           rules on a stream of events
 recorded.py         alerts on recorded events
+rule_files.py       folders as the files within them
+sigma/              Sigma rules as rules of ours
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from kernscope.detector.alert import Alert
 from kernscope.detector.check import STATES, CheckedRule, CheckedRules, check_rules
 from kernscope.detector.listing import states_json, states_text
 from kernscope.detector.recorded import alerts, read_events
+from kernscope.detector.rule_files import rule_files
 from kernscope.detector.yaml_source import YamlMissing, decode
 from kernscope.diagnostics import Source
 
@@ -34,6 +37,7 @@ __all__ = [
     "check_rules",
     "decode",
     "read_events",
+    "rule_files",
     "states_json",
     "states_text",
 ]

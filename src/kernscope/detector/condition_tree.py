@@ -20,6 +20,7 @@ __all__ = [
     "Value",
     "Word",
     "print_condition",
+    "quote",
     "same",
 ]
 
@@ -172,10 +173,11 @@ def _operand(operand: Operand) -> str:
     if operand.argument is None:
         return operand.name
     plain = "]" not in operand.argument and operand.argument[:1] not in ("'", '"')
-    return f"{operand.name}[{operand.argument if plain else _quote(operand.argument)}]"
+    return f"{operand.name}[{operand.argument if plain else quote(operand.argument)}]"
 
 
-def _quote(value: str) -> str:
+def quote(value: str) -> str:
+    """The text in double quotes, as the language reads it back."""
     for plain, escape in (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\t", "\\t"), ("\r", "\\r")):
         value = value.replace(plain, escape)
     return f'"{value}"'
@@ -183,7 +185,7 @@ def _quote(value: str) -> str:
 
 def _value(value: Word | Items | Reference) -> str:
     if isinstance(value, Word):
-        return _quote(value.value) if value.quoted else value.value
+        return quote(value.value) if value.quoted else value.value
     if isinstance(value, Items):
         return f"({', '.join(map(_value, value.words))})"
     text = _operand(value.operand)

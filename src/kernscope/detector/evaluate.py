@@ -46,6 +46,8 @@ _FROM_OTHERS: dict[str, tuple[str, ...]] = {
     "fd.port": ("fd.cport", "fd.sport", "fd.lport", "fd.rport"),
     "fd.proto": ("fd.cproto", "fd.sproto", "fd.lproto", "fd.rproto"),
     "syscall.type": ("evt.type",),
+    # They differ in the first word only, and a recording may have one of them.
+    "proc.exeline": ("proc.cmdline",),
 }
 
 
@@ -176,6 +178,7 @@ def _field_getter(field: Field, entry: FieldEntry | None) -> Getter:
         if entry.several and field.argument is None and entry.argument:
             return lambda event: _ancestors(field.name, event)
     others = _FROM_OTHERS.get(field.key, ())
+    derived = _DERIVED.get(field.name)
 
     def get(event: Event) -> object:
         for key in keys:
@@ -186,9 +189,23 @@ def _field_getter(field: Field, entry: FieldEntry | None) -> Getter:
             found = [value for key in others if (value := event.get(key)) is not None]
             if found:
                 return found if len(found) > 1 else found[0]
-        return constant
+        return constant if derived is None else derived(event, field.argument)
 
     return get
+
+
+def _word_of_command(event: Event, number: str | None) -> object:
+    """Where only the command line is known, as one text: its words end at blanks."""
+    line = event.get("proc.exeline")
+    if line is None and (first := event.get("proc.exe")) is not None:
+        line = f"{as_text(first)} {as_text(event.get('proc.args') or '')}"
+    if line is None:
+        line = event.get("proc.cmdline")
+    words = [] if line is None else as_text(line).split()
+    return words[int(number)] if number is not None and int(number) < len(words) else None
+
+
+_DERIVED: dict[str, Callable[[Event, str | None], object]] = {"proc.argv": _word_of_command}
 
 
 def _ancestors(name: str, event: Event) -> object:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from kernscope.detector.conditions import And, Check, Condition, Field, Items, Not, Or, Word
+from kernscope.detector.conditions import And, Call, Check, Condition, Field, Items, Not, Or, Word
+from kernscope.detector.fields import find_field
 from kernscope.tables.syscalls import names
 
 __all__ = ["UNAVAILABLE", "known_event_types", "named_event_types", "possible_event_types"]
@@ -35,6 +36,15 @@ def named_event_types(check: Check) -> list[Word] | None:
     return check.value.words if check.operator == "in" and isinstance(check.value, Items) else None
 
 
+def _never(check: Check) -> bool:
+    """Whether no event has the field, also none that was recorded elsewhere."""
+    operand = check.operand
+    while isinstance(operand, Call):
+        operand = operand.operand
+    entry = find_field(operand.name)
+    return entry is not None and entry.never
+
+
 def possible_event_types(condition: Condition) -> frozenset[str] | None:
     """The event types for which the condition can be true; None for all."""
     seen: dict[int, frozenset[str] | None] = {}
@@ -55,6 +65,8 @@ def possible_event_types(condition: Condition) -> frozenset[str] | None:
             case Not():
                 return None
             case Check():
+                if _never(node):
+                    return frozenset()
                 words = named_event_types(node)
                 return None if words is None else frozenset(word.value for word in words)
         return None

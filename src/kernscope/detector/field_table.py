@@ -124,6 +124,7 @@ proc.args words - the command line without its first word
 proc.cmdline words - name and arguments
 proc.pcmdline words - the parent's name and arguments
 proc.acmdline words optional,several an ancestor's name and arguments
+proc.argv text required a word of the command line; 0 is the program as it was called
 proc.cmdnargs number least=0 how many arguments there are
 proc.cmdlenargs number least=0 how many characters the arguments have
 proc.exeline words - first word and arguments
@@ -246,4 +247,11 @@ k8s.rc.name text kubernetes the replication controller
 k8s.svc.name text kubernetes the service
 k8s.rs.name text kubernetes the replica set
 k8s.deployment.name text kubernetes the deployment
+log.message text logs what a program wrote to a log; Sigma rules ask for it
+log.field any required,logs a field of a log's record, by its name there
+rule.count number least=1 of a rule that counts: matches, different values, or how often the sequence was done
+rule.distinct list - the different values that were seen last, at most 20
+rule.steps list - the steps of a sequence: time, event, process, what it was about
+rule.by text - what the matches have in common, as `by` says
+rule.duration number least=0 nanoseconds from the first of the matches to the last
 """

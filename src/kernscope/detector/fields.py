@@ -18,14 +18,29 @@ _NO_KUBERNETES = "on a plain host there is no Kubernetes"
 _NO_NAMES = "names of addresses are not looked up: who answers decides what is seen"
 _NO_PLUGINS = "there are no plug-ins"
 _NO_CONTENT = "what is read and written is not recorded"
+_NO_LOGS = "logs are not read"
 _WHY = {
     "runtime": _NO_RUNTIME,
     "kubernetes": _NO_KUBERNETES,
     "names": _NO_NAMES,
     "plugins": _NO_PLUGINS,
     "content": _NO_CONTENT,
+    "logs": _NO_LOGS,
 }
-FAMILIES = ("evt", "syscall", "fd", "fs", "proc", "thread", "user", "group", "container", "k8s")
+FAMILIES = (
+    "evt",
+    "syscall",
+    "fd",
+    "fs",
+    "proc",
+    "thread",
+    "user",
+    "group",
+    "container",
+    "k8s",
+    "log",
+    "rule",
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +66,11 @@ class FieldEntry:
     constant: str | None = None
     least: int | None = None
     doc: str
+
+    @property
+    def never(self) -> bool:
+        """Whether it is in no event, wherever that was recorded."""
+        return self.missing == _NO_LOGS
 
     @property
     def family(self) -> str:

@@ -22,6 +22,7 @@ __all__ = [
     "YamlNode",
     "YamlScalar",
     "decode",
+    "read_documents",
     "read_yaml",
 ]
 
@@ -118,6 +119,21 @@ def read_yaml(source: Source) -> YamlDocument:
     return document
 
 
+def read_documents(source: Source) -> YamlDocument:
+    """The documents of a file, whatever they are. Raises YamlMissing; everything else is in `diagnostics`."""
+    yaml = _yaml()
+    documents = YamlDocument()
+    if len(source.text) > MOST_CHARACTERS:
+        message = f"`{source.name}` is larger than {MOST_CHARACTERS >> 20} MiB"
+        documents.diagnostics.append(error("bad-yaml", message, Span(source, 0, 1)))
+        return documents
+    try:
+        _read(yaml, source, 0, len(source.text), documents, whole=True)
+    except _Stop as stop:
+        documents.diagnostics.append(stop.diagnostic)
+    return documents
+
+
 def _yaml() -> Any:
     try:
         return import_module("yaml")
@@ -143,7 +159,9 @@ def _read_apart(yaml: Any, source: Source, document: YamlDocument) -> None:
             return
 
 
-def _read(yaml: Any, source: Source, start: int, end: int, document: YamlDocument) -> None:
+def _read(
+    yaml: Any, source: Source, start: int, end: int, document: YamlDocument, whole: bool = False
+) -> None:
     """Read a part of the text. Raises _Stop where it cannot be read on."""
     text = source.text[start:end]
     bad = _UNPRINTABLE.search(text)
@@ -159,7 +177,7 @@ def _read(yaml: Any, source: Source, start: int, end: int, document: YamlDocumen
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     builder = _Builder(yaml, source, start, document)
     try:
-        builder.stream(yaml.parse(text, Loader=loader))
+        builder.stream(yaml.parse(text, Loader=loader), whole)
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
         offset = min(start + (mark.index if mark else 0), end)
@@ -184,12 +202,16 @@ class _Builder:
     def report(self, message: str, span: Span, help: str | None = None) -> None:
         self.document.diagnostics.append(error("bad-yaml", message, span, help=help))
 
-    def stream(self, events: Iterator[Any]) -> None:
+    def stream(self, events: Iterator[Any], whole: bool) -> None:
+        """`whole`: each document is one item, otherwise each is a list of items."""
         yaml = self.yaml
         for event in events:
             if isinstance(event, yaml.DocumentStartEvent):
                 self.anchors.clear()
-                self.outermost(next(events), events)
+                if whole:
+                    self.item(next(events), events)
+                else:
+                    self.outermost(next(events), events)
 
     def outermost(self, event: Any, events: Iterator[Any]) -> None:
         yaml = self.yaml
@@ -204,10 +226,13 @@ class _Builder:
         for item in events:
             if isinstance(item, yaml.SequenceEndEvent):
                 return
-            before = len(self.document.diagnostics)
-            node = self.node(item, events, 1)
-            if len(self.document.diagnostics) == before:
-                self.document.items.append(node)
+            self.item(item, events)
+
+    def item(self, event: Any, events: Iterator[Any]) -> None:
+        before = len(self.document.diagnostics)
+        node = self.node(event, events, 1)
+        if len(self.document.diagnostics) == before:
+            self.document.items.append(node)
 
     def node(self, event: Any, events: Iterator[Any], depth: int) -> YamlNode:
         yaml = self.yaml
