@@ -15,6 +15,15 @@ from kernscope.detector.conditions import (
     Or,
     Reference,
     Word,
+    parse_condition,
+)
+from kernscope.detector.correlation import (
+    Correlation,
+    CorrelationForm,
+    Memory,
+    StepForm,
+    make_correlation,
+    read_correlation,
 )
 from kernscope.detector.evaluate import Predicate, compile_condition
 from kernscope.detector.event_types import (
@@ -23,6 +32,7 @@ from kernscope.detector.event_types import (
     named_event_types,
     possible_event_types,
 )
+from kernscope.detector.exclusions import with_exclusions
 from kernscope.detector.expansion import Expander
 from kernscope.detector.fields import FIELDS, find_field
 from kernscope.detector.folding import field_of, fold
@@ -45,10 +55,23 @@ _SOURCES = ("syscall",)
 class CheckedRule:
     """A rule, its state and the reason; for rules without errors also the expanded condition and what runs it.
 
-    `event_types` are those that the rule can be about, None for all.
+    `event_types` are those that the rule can be about, None for all. The condition of a sequence is that one of its
+    steps matches; whether an event that matches gives an alert is then up to `correlation`, which has a state.
     """
 
-    __slots__ = ("condition", "event_types", "missing", "output", "predicate", "reason", "rule", "state")
+    __slots__ = (
+        *(
+            "condition",
+            "correlation",
+            "event_types",
+            "missing",
+            "output",
+            "predicate",
+            "reason",
+            "rule",
+            "state",
+        ),
+    )
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
@@ -57,14 +80,19 @@ class CheckedRule:
         self.condition: Condition | None = None
         self.event_types: frozenset[str] | None = None
         self.predicate: Predicate | None = None
+        self.correlation: Correlation | None = None
         self.output = OutputFormat([])
 
 
 class CheckedRules:
-    """All rules in order, and everything that was found, in the order of the files."""
+    """All rules in order, and everything that was found, in the order of the files.
+
+    `memory` is what rules that count share.
+    """
 
     def __init__(self, definitions: RuleSet) -> None:
         self.definitions = definitions
+        self.memory = Memory()
         self.rules: list[CheckedRule] = []
         self.diagnostics: list[Diagnostic] = list(definitions.diagnostics)
 
@@ -92,7 +120,9 @@ def check_rules(sources: Iterable[Source]) -> CheckedRules:
 class _Checker:
     def __init__(self, checked: CheckedRules) -> None:
         self.expander = Expander(checked.definitions)
+        self.rules = checked.definitions.rules
         self.problems = checked.diagnostics
+        self.memory = checked.memory
         self._told: set[tuple[int, int, int, str]] = set()
 
     def tell(self, problem: Diagnostic) -> None:
@@ -125,15 +155,17 @@ class _Checker:
 
     def rule(self, rule: Rule) -> CheckedRule:
         checked = CheckedRule(rule)
-        if rule.wrong:
-            checked.state, checked.reason = "refused", rule.wrong
+        form, refused = self.correlation_form(rule)
+        refused = rule.wrong or refused
+        if refused:
+            checked.state, checked.reason = "refused", refused
             if not rule.condition.text:
                 return checked
         try:
-            condition = self.expander.rule(rule)
+            condition = self.condition(rule, form)
         except ConditionError as problem:
             self.tell(problem.diagnostic)
-            checked.state, checked.reason = "refused", rule.wrong or problem.diagnostic.message
+            checked.state, checked.reason = "refused", refused or problem.diagnostic.message
             return checked
         predicate, problems = self.check_values(condition, rule.skip_if_unknown)
         checked.output, wrong = parse_output(rule.output)
@@ -142,10 +174,15 @@ class _Checker:
         for found in wrong:
             self.tell(found)
         wrong = [found for found in problems + wrong if found.severity == "error"]
-        if wrong or rule.wrong:
-            checked.state, checked.reason = "refused", rule.wrong or wrong[0].message
+        if wrong or refused:
+            checked.state, checked.reason = "refused", refused or wrong[0].message
             return checked
         checked.condition, checked.predicate = condition, predicate
+        if form is not None:
+            for step in form.steps:
+                assert step.condition is not None
+                step.predicate = compile_condition(step.condition, [])
+            checked.correlation = make_correlation(form, self.memory)
         checked.event_types = possible_event_types(condition)
         self.set_state(checked, condition)
         if (
@@ -163,13 +200,56 @@ class _Checker:
             )
         return checked
 
+    def correlation_form(self, rule: Rule) -> tuple[CorrelationForm | None, str]:
+        """What the keys of a rule that counts say, and why they are refused."""
+        problems: list[Diagnostic] = []
+        form = read_correlation(rule.own, problems) if rule.own else None
+        for problem in problems:
+            self.tell(problem)
+        return form, problems[0].message if problems else ""
+
+    def condition(self, rule: Rule, form: CorrelationForm | None) -> Condition:
+        """Which events a rule is about: for a sequence, those of any step."""
+        if form is None or not form.steps:
+            return self.expander.rule(rule)
+        for step in form.steps:
+            step.condition = self.expander.step(rule, self.step_tree(step))
+        parts = [step.condition for step in form.steps if step.condition is not None]
+        return Or(parts[0].text, parts[0].start, parts[0].end, parts)
+
+    def step_tree(self, step: StepForm) -> Condition:
+        if step.text is not None:
+            return parse_condition(step.text)
+        other = self.rules.get(step.rule)
+        message = ""
+        if other is None:
+            near = suggest(step.rule, self.rules)
+            message, help = f"there is no rule `{step.rule}`", f"did you mean `{near}`?" if near else None
+        elif other.wrong or not other.condition.text:
+            message, help = f"the rule `{step.rule}` is refused itself", None
+        elif other.own:
+            message, help = f"the rule `{step.rule}` counts itself, so it cannot be a step", None
+        if other is None or message:
+            raise ConditionError(error("bad-correlation", message, step.span, help=help))
+        return with_exclusions(other, parse_condition(other.condition))
+
+    def fold(self, checked: CheckedRule, condition: Condition) -> tuple[bool | None, str]:
+        """What the condition is before any event; a sequence needs every step."""
+        steps = checked.correlation.form.steps if checked.correlation is not None else []
+        for step in steps:
+            assert step.condition is not None
+            truth, reason = fold(step.condition)
+            if truth is False:
+                return truth, reason
+        return fold(condition)
+
     def set_state(self, checked: CheckedRule, condition: Condition) -> None:
         rule = checked.rule
         in_condition = [key for check in _checks(condition) for key in _fields(check)]
         in_output = [field_of(operand) for operand in checked.output.operands]
         fields = {field.key: find_field(field.name) for field in [*in_condition, *in_output]}
         checked.missing = sorted(key for key, entry in fields.items() if entry is None or entry.missing)
-        truth, reason = fold(condition)
+        truth, reason = self.fold(checked, condition)
         if not rule.enabled:
             checked.state, checked.reason = "disabled", "`enabled: false`"
         elif rule.source not in _SOURCES:
@@ -245,7 +325,7 @@ def _operand_problems(operand: Operand, code: str, quiet: bool) -> list[Diagnost
         message = f"`{field.name}` needs brackets that say which one"
     elif (
         field.argument is not None
-        and entry.several
+        and (entry.several or entry.name == "proc.argv")
         and entry.type != "words"
         and not field.argument.isdigit()
     ):

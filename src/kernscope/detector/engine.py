@@ -5,9 +5,12 @@ The same engine judges what is watched and what was recorded.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from kernscope.detector.alert import Alert, make_alert
 from kernscope.detector.check import CheckedRule, CheckedRules
 from kernscope.detector.evaluate import Event, operand_value
+from kernscope.detector.event_time import event_time_ns
 
 __all__ = ["Engine"]
 
@@ -36,10 +39,37 @@ class Engine:
         alerts = []
         for rule in self.rules_about(event.get("evt.type") or event.get("syscall.type")):
             assert rule.predicate is not None
-            if rule.predicate(event):
+            if not rule.predicate(event):
+                continue
+            if rule.correlation is None:
                 alerts.append(self._alert(rule, event, _NOTHING))
+                continue
+            evidence = rule.correlation.add(event, event_time_ns(event))
+            if evidence is not None:
+                alerts.append(self._alert(rule, _WithEvidence(event, evidence), evidence))
         return alerts
 
     def _alert(self, rule: CheckedRule, event: Event, evidence: dict[str, object]) -> Alert:
         output = rule.output.format(event, operand_value)
         return make_alert(rule.rule, output, rule.output.operands, event, evidence)
+
+
+class _WithEvidence(Mapping[str, object]):
+    """An event, and what a rule that counts has found."""
+
+    __slots__ = ("event", "evidence")
+
+    def __init__(self, event: Event, evidence: Mapping[str, object]) -> None:
+        self.event, self.evidence = event, evidence
+
+    def __getitem__(self, name: str) -> object:
+        return self.evidence[name] if name in self.evidence else self.event[name]
+
+    def get(self, name: str, default: object = None) -> object:
+        return self.evidence[name] if name in self.evidence else self.event.get(name, default)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self.event, **self.evidence})
+
+    def __len__(self) -> int:
+        return len({**self.event, **self.evidence})

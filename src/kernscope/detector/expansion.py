@@ -48,6 +48,13 @@ class Expander:
         condition = with_exclusions(rule, parse_condition(rule.condition))
         return self._expand(condition)[0]
 
+    def step(self, rule: Rule, condition: Condition) -> Condition:
+        """A step of a rule's sequence, with the rule's condition, if it has one, and its exceptions."""
+        if rule.condition.text:
+            place = (condition.text, condition.start, condition.end)
+            condition = And(*place, [parse_condition(rule.condition), condition])
+        return self._expand(with_exclusions(rule, condition))[0]
+
     def macro(self, name: str) -> Condition:
         """A macro that is defined."""
         return self._macro(name, self.rules.macros[name].span)[0]

@@ -11,18 +11,42 @@ from collections.abc import Callable, Iterable
 
 from kernscope.detector.item_reader import ItemReader
 from kernscope.detector.placed_text import PlacedText
+from kernscope.detector.sigma import is_sigma, read_sigma
 from kernscope.detector.yaml_source import YamlList, YamlMap, YamlNode, YamlScalar, read_yaml
 from kernscope.diagnostics import Diagnostic, Source, Span, suggest
 
-__all__ = ["PRIORITIES", "Exclusion", "ListDefinition", "MacroDefinition", "Rule", "RuleSet", "load_rules"]
+__all__ = [
+    "OWN_KEYS",
+    "PRIORITIES",
+    "Exclusion",
+    "ListDefinition",
+    "MacroDefinition",
+    "Rule",
+    "RuleSet",
+    "load_rules",
+]
 
 PRIORITIES = ("emergency", "alert", "critical", "error", "warning", "notice", "informational", "debug")
 _PRIORITY_NAMES = {name: name for name in PRIORITIES} | {"info": "informational"}
 
-_APPENDABLE = ("condition", "output", "desc", "tags", "exceptions")
-_REPLACEABLE = (*_APPENDABLE, "priority", "enabled", "warn_evttypes", "skip-if-unknown-filter")
-_PLANNED = ("count", "distinct", "sequence", "within", "by")
-_RULE_KEYS = frozenset(("rule", "source", "append", "override", "capture", "capture_duration", *_REPLACEABLE))
+OWN_KEYS = ("count", "distinct", "sequence", "within", "by")
+"""Of rules that count; Falco has none of them."""
+_APPENDABLE = ("condition", "output", "desc", "tags", "exceptions", "sequence")
+_REPLACEABLE = (*_APPENDABLE, "priority", "enabled", "warn_evttypes", "skip-if-unknown-filter", *OWN_KEYS)
+_DOCUMENTATION_KEYS = ("benign",)
+"""Known causes of false alarms: for people, checked by nothing."""
+_RULE_KEYS = frozenset(
+    (
+        "rule",
+        "source",
+        "append",
+        "override",
+        "capture",
+        "capture_duration",
+        *_REPLACEABLE,
+        *_DOCUMENTATION_KEYS,
+    )
+)
 _MACRO_KEYS = frozenset(("macro", "condition", "append", "override"))
 _LIST_KEYS = frozenset(("list", "items", "append", "override"))
 
@@ -63,7 +87,10 @@ class Exclusion:
 
 
 class Rule:
-    """A rule as its files have it; `wrong` says why it cannot be used, its condition is checked all the same."""
+    """A rule as its files have it; `wrong` says why it cannot be used, its condition is checked all the same.
+
+    `own`: the values of those of `OWN_KEYS` that it has. With a `sequence` the condition may be empty.
+    """
 
     __slots__ = (
         *(
@@ -73,6 +100,7 @@ class Rule:
             "exceptions",
             "name",
             "output",
+            "own",
             "priority",
             "source",
             "span",
@@ -88,6 +116,7 @@ class Rule:
         self.wrong = ""
         self.tags: list[str] = []
         self.exceptions: list[Exclusion] = []
+        self.own: dict[str, YamlNode] = {}
         self.enabled = self.warn_event_types = True
         self.skip_if_unknown = False
 
@@ -107,6 +136,9 @@ def load_rules(sources: Iterable[Source]) -> RuleSet:
     """Read files, the first first. Raises YamlMissing."""
     rules = RuleSet()
     for source in sources:
+        if is_sigma(source):
+            read_sigma(source, rules)
+            continue
         document = read_yaml(source)
         rules.diagnostics += document.diagnostics
         for item in document.items:
@@ -176,7 +208,11 @@ class _Item(ItemReader):
             )
             return None
         if override is None:
-            keys = {"rule": ("condition", "exceptions"), "macro": ("condition",), "list": ("items",)}[kind]
+            keys = {
+                "rule": ("condition", "exceptions", "sequence"),
+                "macro": ("condition",),
+                "list": ("items",),
+            }[kind]
             return {key: "append" for key in keys if key in node.entries}
         return self.override_modes(node, override, kind)
 
@@ -235,13 +271,6 @@ class _Item(ItemReader):
         name = self.text(node, "rule")
         if not name:
             return
-        planned = [key for key in _PLANNED if key in node.entries]
-        if planned:
-            message = f"rules with `{planned[0]}` do not work yet"
-            self.report("not-yet", message, node.keys[planned[0]])
-            rule = self.rules.rules[name] = Rule(name, node.keys["rule"])
-            rule.wrong = message
-            return
         self.known_keys(node, _RULE_KEYS)
         base = self.rules.rules.get(name)
         modes = self.modes(node, "rule", base is not None)
@@ -257,7 +286,8 @@ class _Item(ItemReader):
     def define_rule(self, name: str, node: YamlMap) -> None:
         before = len(self.diagnostics)
         rule = Rule(name, node.keys["rule"])
-        missing = [key for key in ("condition", "desc", "output", "priority") if key not in node.entries]
+        needed = ("desc", "output", "priority", *(() if "sequence" in node.entries else ("condition",)))
+        missing = [key for key in sorted(needed) if key not in node.entries]
         if missing:
             self.report(
                 "bad-rule", f"the rule `{name}` has no {', '.join(f'`{k}`' for k in missing)}", rule.span
@@ -285,6 +315,8 @@ class _Item(ItemReader):
             default = key != "skip-if-unknown-filter"
             names = {"warn_evttypes": "warn_event_types", "skip-if-unknown-filter": "skip_if_unknown"}
             setattr(rule, names.get(key, key), self.truth(node, key, default))
+        elif key in OWN_KEYS:
+            rule.own = {**rule.own, key: node.entries[key]}
 
     def set_priority(self, rule: Rule, node: YamlMap) -> None:
         given = self.text(node, "priority")
@@ -315,6 +347,8 @@ class _Item(ItemReader):
                 changed.tags = rule.tags + [item.value for item in self.scalars(node, key) or []]
             elif key == "exceptions":
                 changed.exceptions = self.exceptions(node, rule.exceptions)
+            elif key == "sequence":
+                changed.own = {**rule.own, key: _joined(rule.own.get(key), node.entries[key])}
         if not any(problem.severity == "error" for problem in self.diagnostics[before:]):
             self.rules.rules[rule.name] = changed
 
@@ -331,3 +365,12 @@ class _Item(ItemReader):
             if entry is not None:
                 found[entry.name] = entry
         return list(found.values())
+
+
+def _joined(first: YamlNode | None, second: YamlNode) -> YamlNode:
+    """The steps of both; where one is no list, that one, which is complained about later."""
+    if not isinstance(first, YamlList) or not isinstance(second, YamlList):
+        return second if first is None or isinstance(first, YamlList) else first
+    joined = YamlList(second.span)
+    joined.items = first.items + second.items
+    return joined

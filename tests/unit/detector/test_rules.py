@@ -153,7 +153,7 @@ exceptions:
         ("- macro: [m]\n  condition: x.y = 1\n", [("1:1:10", "bad-rule")]),
         (rule(more="enabled: maybe"), [("1:7:12", "bad-rule")]),
         (rule(more="tags: {a: b}"), [("1:7:9", "bad-rule")]),
-        (rule(more="count: 3"), [("1:7:3", "not-yet")]),
+        (rule(more="count: 3"), [("1:7:10", "bad-correlation")]),
         (rule(more="tag: [x]"), [("1:7:3", "unknown-rule-key")]),
         ("- list: l\n  items: [a]\n  append: true\n", [("1:3:3", "bad-override")]),
         (rule(more="append: true\noverride:\n  condition: append"), [("1:8:3", "bad-override")]),
