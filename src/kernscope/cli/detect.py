@@ -8,6 +8,7 @@ COMMAND = Group(
     "detect",
     "Intrusion detection by rules in Falco's language.",
     {
+        "run": "watch this host by rules, and show alerts",
         "check": "what becomes of each rule on this kind of machine, and every error with its place",
         "test": "the alerts that rules give for events that were recorded",
     },

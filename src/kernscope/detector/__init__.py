@@ -23,6 +23,7 @@ from kernscope.detector.check import STATES, CheckedRule, CheckedRules, check_ru
 from kernscope.detector.listing import states_json, states_text
 from kernscope.detector.recorded import alerts, read_events
 from kernscope.detector.rule_files import rule_files
+from kernscope.detector.watch.watcher import Watcher
 from kernscope.detector.yaml_source import YamlMissing, decode
 from kernscope.diagnostics import Source
 
@@ -32,6 +33,7 @@ __all__ = [
     "CheckedRule",
     "CheckedRules",
     "Source",
+    "Watcher",
     "YamlMissing",
     "alerts",
     "check_rules",

@@ -1,0 +1,126 @@
+"""Records of the program → events, and the tree of processes kept on the way."""
+
+from __future__ import annotations
+
+from kernscope.detector.watch.live_event import LiveEvent
+from kernscope.detector.watch.processes import Process, ProcessTree
+from kernscope.detector.watch.program import ARGUMENT_BYTES, KIND, Plan, Watched
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    Record = Sequence[Any]
+    Handler = Callable[[Record], LiveEvent | None]
+
+__all__ = ["Records"]
+
+_HEADER = 18
+"""Values of a call's record before its parts."""
+
+
+class Records:
+    """Makes events of records.
+
+    Args:
+        boot_offset_ns: nanoseconds since boot → since 1970, see `kernel.process_table.boot_offset_ns`.
+
+    Attributes:
+        count: how many events were made.
+        seen: how many records came.
+    """
+
+    def __init__(self, plan: Plan, tree: ProcessTree, *, boot_offset_ns: int, began_ns: int) -> None:
+        self.tree = tree
+        self.count = self.seen = 0
+        self._calls: dict[int, Watched] = plan.calls
+        self._offset, self._began_ns = boot_offset_ns, began_ns
+        self._wants_exit = "procexit" in plan.types
+        self._handlers: dict[object, Handler] = {
+            KIND["call"]: self._call,
+            KIND["exec"]: self._exec,
+            KIND["fork"]: self._fork,
+            KIND["exit"]: self._exit,
+        }
+
+    def add_kind(self, kind: int, handler: Handler) -> None:
+        """Records of a fragment of the program that begin with `kind` go to `handler`."""
+        self._handlers[kind] = handler
+
+    def take(self, record: Record) -> LiveEvent | None:
+        """The event of a record; None where it only told of processes."""
+        self.seen += 1
+        handler = self._handlers.get(record[0])
+        return handler(record) if handler is not None else None
+
+    def event(self, type: str, process: Process | None, since_boot_ns: int) -> LiveEvent:
+        """A new event, numbered."""
+        self.count += 1
+        event = LiveEvent(type, self.tree, process, since_boot_ns + self._offset)
+        event.number, event.began_ns = self.count, self._began_ns
+        return event
+
+    def _call(self, record: Record) -> LiveEvent | None:
+        _, now, number, pid, tid, start, ppid, uid, gid, comm, pcomm, result, *arguments = record[:_HEADER]
+        watched = self._calls.get(number)
+        if watched is None:
+            return None
+        process = self.tree.get(pid, start)
+        if process is None:
+            # It has ended and nothing was known of it: what the record says is all there is.
+            process = Process(pid, start, self.tree.get(ppid))
+            process.comm, process.uid, process.gid = comm, uid, gid
+        event = self.event(watched.call.name, process, now)
+        event.call, event.arguments, event.result, event.tid = watched.call, arguments, result, tid
+        event.comm, event.parent_comm, event.uid, event.gid = comm, pcomm, uid, gid
+        place = _HEADER
+        for part in watched.call.parts:
+            end = place + len(part.values)
+            part.decode(record[place:end], event.raw)
+            place = end
+        return event
+
+    def _fork(self, record: Record) -> LiveEvent | None:
+        _, _, pid, start, parent = record
+        self.tree.fork(pid, start, parent)
+        return None
+
+    def _exit(self, record: Record) -> LiveEvent | None:
+        _, now, pid, _, code = record
+        process = self.tree.exit(pid, now)
+        if not self._wants_exit or process is None:
+            return None
+        event = self.event("procexit", process, now)
+        event.tid = process.pid
+        event.raw["texts"] = {"status": code}
+        return event
+
+    def _exec(self, record: Record) -> LiveEvent | None:
+        _, now, pid, start, ppid, uid, gid, loginuid, comm, filename, exe, cwd, size, words, environment = (
+            record[:15]
+        )
+        tty, sid, pgid, stdin, stdout, stderr, mode, owner, links, inode = record[15:]
+        process = self.tree.exec(pid, start, ppid)
+        process.comm, process.uid, process.gid, process.loginuid = comm, uid, gid, loginuid
+        process.exe, process.cwd = exe or filename, cwd
+        process.arguments = _words(words)
+        process.environment = _words(environment)
+        process.tty, process.sid, process.pgid = tty, sid, pgid
+        process.stdin, process.stdout, process.stderr = stdin, stdout, stderr
+        process.exe_mode, process.exe_owner, process.exe_links = mode, owner, links
+        process.exe_inode = inode
+        if isinstance(size, int) and size > ARGUMENT_BYTES - 1:
+            process.arguments.append("…")
+        by_descriptor = isinstance(filename, str) and filename.startswith("/dev/fd/")
+        event = self.event("execveat" if by_descriptor else "execve", process, now)
+        event.tid = process.pid
+        event.raw["path_raw"] = event.raw["path"] = filename
+        return event
+
+
+def _words(data: object) -> list[str]:
+    if not isinstance(data, bytes) or not data:
+        return []
+    words = data.decode("utf-8", "surrogateescape").split("\0")
+    return words[:-1] if not words[-1] else words

@@ -1,0 +1,109 @@
+"""Watching: rules in, a session's records through, alerts out."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from kernscope.detector.alert import Alert
+from kernscope.detector.check import CheckedRules
+from kernscope.detector.engine import Engine
+from kernscope.detector.watch.live_event import LiveEvent
+from kernscope.detector.watch.processes import ProcessTree
+from kernscope.detector.watch.program import plan_of, program_text
+from kernscope.detector.watch.records import Records
+from kernscope.kernel.process_table import boot_offset_ns, pids, read_process
+from kernscope.output.complaints import WarningCollector
+from kernscope.output.events import Event, LostEvent, ValueEvent
+from kernscope.output.sink import EventSink
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol
+
+    class Session(Protocol):
+        """What is used of `kernscope.Session`."""
+
+        def start(self) -> object: ...
+
+        def wait(self, timeout: float | None = None) -> bool: ...
+
+
+__all__ = ["ACTIVE", "Watcher"]
+
+ACTIVE = ("active", "missing-fields")
+"""States of rules that are watched for."""
+_TICK_S = 1.0
+
+
+class Watcher:
+    """Watches for rules.
+
+    `text` is the program to run, `sink` must be one of its session's sinks. Losses become events of type `lost`, so
+    that a rule can be about them.
+
+    Args:
+        on_alert: called with each alert, in the thread that drains the session.
+        on_event: called with each event, before the rules see it.
+
+    Attributes:
+        events, alerts, lost: how many there were so far.
+        warnings: what else went wrong, in words.
+    """
+
+    def __init__(
+        self,
+        rules: CheckedRules,
+        on_alert: Callable[[Alert], None],
+        *,
+        on_event: Callable[[LiveEvent], None] | None = None,
+    ) -> None:
+        self.engine = Engine(rules)
+        self.engine.rules = [rule for rule in self.engine.rules if rule.state in ACTIVE]
+        self.plan = plan_of(self.engine.rules)
+        self.text = program_text(self.plan, self_pid=os.getpid())
+        self.tree = ProcessTree(read_process)
+        self.records = Records(self.plan, self.tree, boot_offset_ns=boot_offset_ns(), began_ns=time.time_ns())
+        self.sink = EventSink(self._take)
+        self.events = self.alerts = self.lost = 0
+        self._on_alert, self._on_event = on_alert, on_event
+        self._complaints = WarningCollector()
+
+    @property
+    def warnings(self) -> list[str]:
+        return self._complaints.texts()
+
+    def run(self, session: Session, *, tick: Callable[[], None] | None = None) -> None:
+        """Watch until the session ends. `tick` is called about every second."""
+        session.start()
+        # Seeded behind the start: who begins meanwhile has a record, who was there before is read.
+        self.tree.seed(pids())
+        while not session.wait(_TICK_S if tick is not None else None):
+            if tick is not None:
+                tick()
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, ValueEvent) and isinstance(event.value, tuple):
+            found = self.records.take(event.value)
+            if found is not None:
+                self.feed(found)
+            return
+        self._complaints.take(event)
+        if isinstance(event, LostEvent):
+            self._tell_lost(event)
+
+    def _tell_lost(self, event: LostEvent) -> None:
+        self.lost += event.count
+        lost = self.records.event("lost", None, time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+        lost.set("watch.lost", event.count)
+        self.feed(lost)
+
+    def feed(self, event: LiveEvent) -> None:
+        """Show an event to the rules."""
+        self.events += 1
+        if self._on_event is not None:
+            self._on_event(event)
+        for alert in self.engine.feed(event):
+            self.alerts += 1
+            self._on_alert(alert)
