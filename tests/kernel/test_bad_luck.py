@@ -353,7 +353,11 @@ def objects_of(pid: int) -> dict[str, set[int]]:
     """The BPF programs and links a process holds, from the fdinfo of its descriptors."""
     found: dict[str, set[int]] = {"prog": set(), "link": set(), "map": set()}
     for path in Path(f"/proc/{pid}/fdinfo").iterdir():
-        for kind, identity in re.findall(r"^(prog|link|map)_id:\s+(\d+)$", path.read_text(), re.MULTILINE):
+        try:
+            text = path.read_text()
+        except FileNotFoundError:
+            continue  # it has closed it
+        for kind, identity in re.findall(r"^(prog|link|map)_id:\s+(\d+)$", text, re.MULTILINE):
             found[kind].add(int(identity))
     return found
 
