@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from kernscope.detector.alone import MODEST_PRIORITIES, by_score_alone
 from kernscope.detector.conditions import (
     And,
     Check,
@@ -57,6 +58,7 @@ class CheckedRule:
 
     `event_types` are those that the rule can be about, None for all. The condition of a sequence is that one of its
     steps matches; whether an event that matches gives an alert is then up to `correlation`, which has a state.
+    `fields`: names of all fields that condition and output ask for, without what is in brackets.
     """
 
     __slots__ = (
@@ -64,6 +66,7 @@ class CheckedRule:
             "condition",
             "correlation",
             "event_types",
+            "fields",
             "missing",
             "output",
             "predicate",
@@ -77,6 +80,7 @@ class CheckedRule:
         self.rule = rule
         self.state, self.reason = "active", ""
         self.missing: list[str] = []
+        self.fields: frozenset[str] = frozenset()
         self.condition: Condition | None = None
         self.event_types: frozenset[str] | None = None
         self.predicate: Predicate | None = None
@@ -173,6 +177,9 @@ class _Checker:
             wrong += _operand_problems(operand, "bad-output", rule.skip_if_unknown)
         for found in wrong:
             self.tell(found)
+        if rule.priority not in MODEST_PRIORITIES and by_score_alone(condition):
+            wrong.append(_score_alone(rule))
+            self.tell(wrong[-1])
         wrong = [found for found in problems + wrong if found.severity == "error"]
         if wrong or refused:
             checked.state, checked.reason = "refused", refused or wrong[0].message
@@ -248,6 +255,7 @@ class _Checker:
         in_condition = [key for check in _checks(condition) for key in _fields(check)]
         in_output = [field_of(operand) for operand in checked.output.operands]
         fields = {field.key: find_field(field.name) for field in [*in_condition, *in_output]}
+        checked.fields = frozenset(field.name for field in [*in_condition, *in_output])
         checked.missing = sorted(key for key, entry in fields.items() if entry is None or entry.missing)
         truth, reason = self.fold(checked, condition)
         if not rule.enabled:
@@ -264,6 +272,12 @@ class _Checker:
         elif checked.missing:
             checked.state = "missing-fields"
             checked.reason = f"missing on a plain host: {', '.join(checked.missing)}"
+
+
+def _score_alone(rule: Rule) -> Diagnostic:
+    message = f"the rule `{rule.name}` alerts at the priority `{rule.priority}` by a score alone"
+    help = f"give it one of {', '.join(MODEST_PRIORITIES)}, or ask for something else that happened too"
+    return error("score-alone", message, rule.span, help=help)
 
 
 def _checks(condition: Condition) -> Iterator[Check]:

@@ -17,7 +17,7 @@ UNAVAILABLE = {
     "switch": "changes of the running thread are not recorded",
 }
 """Events of Falco that a plain host does not have, and why."""
-_OTHERS = ("procexit", "signaldeliver", "umount", "sendfile")
+_OTHERS = ("procexit", "signaldeliver", "umount", "sendfile", "window", "lost")
 
 
 @cache

@@ -254,4 +254,16 @@ rule.distinct list - the different values that were seen last, at most 20
 rule.steps list - the steps of a sequence: time, event, process, what it was about
 rule.by text - what the matches have in common, as `by` says
 rule.duration number least=0 nanoseconds from the first of the matches to the last
+anomaly.score number least=0 how unusual what the process did is for its executable, 0 to 100; of the last minute
+anomaly.reason text - what is unusual about it
+window.calls number least=0 system calls of the process in the window
+window.rate number least=0 the same per second
+window.errors number least=0 system calls that failed in the window
+window.error_share number least=0 the share that failed, in percent
+window.forks number least=0 processes that it started in the window
+window.files number least=0 different files in its events of the window, at most 1,000
+window.ports number least=0 different addresses and ports in its events of the window, at most 1,000
+window.top text - its most frequent system calls, with their shares
+window.duration number least=0 the window's length, in nanoseconds
+watch.lost number least=1 records that were lost, in an event of the type `lost`
 """

@@ -40,6 +40,9 @@ FAMILIES = (
     "k8s",
     "log",
     "rule",
+    "anomaly",
+    "window",
+    "watch",
 )
 
 

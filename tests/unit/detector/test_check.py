@@ -106,3 +106,25 @@ def test_public_rules_load_without_a_change() -> None:
         assert counts["disabled"] <= text.count("enabled: false")
         assert all(rule.event_types for rule in checked.rules)
         assert states_text(checked).endswith("\n")
+
+
+@pytest.mark.parametrize(
+    ("condition", "alone"),
+    [
+        ("anomaly.score > 50", True),
+        ("evt.type = window and anomaly.score > 50", True),
+        ("evt.type = window and anomaly.score > 50 and not proc.name = gcc", True),
+        ("anomaly.score > 50 or (evt.type = execve and proc.name = nc)", True),
+        ("evt.type = execve and anomaly.score > 50", True),
+        ("evt.type = execve and proc.name = nc and anomaly.score > 50", False),
+        ("evt.type = window and window.rate > 1000 and anomaly.score > 50", False),
+        ("evt.type = execve and proc.name = nc", False),
+        ("evt.type = execve and not (anomaly.score > 50)", False),
+    ],
+)
+def test_no_high_priority_by_a_score_alone(condition: str, alone: bool) -> None:
+    text = rule(condition, more="warn_evttypes: false")
+    assert found(check(text)) == []
+    high = check(text.replace("priority: notice", "priority: warning"))
+    assert [code for _, code in found(high)] == (["score-alone"] if alone else [])
+    assert [one.state for one in high.rules] == ["refused" if alone else "active"]
