@@ -9,6 +9,8 @@ COMMAND = Group(
     "Intrusion detection by rules in Falco's language.",
     {
         "run": "watch this host by rules, and show alerts",
+        "alerts": "the alerts that were stored: a list, one with all that is known, incidents",
+        "tune": "exceptions proposed from the stored alerts",
         "check": "what becomes of each rule on this kind of machine, and every error with its place",
         "test": "the alerts that rules give for events that were recorded",
     },

@@ -13,6 +13,12 @@ alert.py            an alert
 engine.py           rules on a stream of events
 recorded.py         alerts on recorded events
 rule_files.py       folders as the files within them
+incidents.py        alerts of one process tree belong together, repetitions are counted
+delivery.py         the thread that stores alerts and hands them to sinks
+store/              alerts on disk
+sinks/              where else they go
+metrics.py          counters, for Prometheus
+tuning.py           exceptions proposed from stored alerts
 sigma/              Sigma rules as rules of ours
 """
 
@@ -27,19 +33,93 @@ from kernscope.detector.watch.watcher import Watcher
 from kernscope.detector.yaml_source import YamlMissing, decode
 from kernscope.diagnostics import Source
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from kernscope.detector.delivery import Delivery
+    from kernscope.detector.rules import PRIORITIES
+    from kernscope.detector.sinks import SinkError
+    from kernscope.detector.sinks import make as make_sink
+    from kernscope.detector.sinks.stdout import StdoutSink
+    from kernscope.detector.store import (
+        AlertQuery,
+        Store,
+        StoredAlert,
+        StoredAlerts,
+        StoredIncident,
+        StoreError,
+    )
+    from kernscope.detector.store.text import (
+        alert_csv,
+        alert_json,
+        alert_lines,
+        alert_page,
+        alert_page_json,
+        incident_csv,
+        incident_json,
+        incident_lines,
+        is_news,
+    )
+    from kernscope.detector.tuning import Proposals, propose
+
 __all__ = [
+    "PRIORITIES",
     "STATES",
     "Alert",
+    "AlertQuery",
     "CheckedRule",
     "CheckedRules",
+    "Delivery",
+    "Proposals",
+    "SinkError",
     "Source",
+    "StdoutSink",
+    "Store",
+    "StoreError",
+    "StoredAlert",
+    "StoredAlerts",
+    "StoredIncident",
     "Watcher",
     "YamlMissing",
+    "alert_csv",
+    "alert_json",
+    "alert_lines",
+    "alert_page",
+    "alert_page_json",
     "alerts",
     "check_rules",
     "decode",
+    "incident_csv",
+    "incident_json",
+    "incident_lines",
+    "is_news",
+    "make_sink",
+    "propose",
     "read_events",
     "rule_files",
     "states_json",
     "states_text",
 ]
+
+_LATER = {
+    "delivery": "Delivery",
+    "rules": "PRIORITIES",
+    "sinks": "SinkError make_sink",
+    "sinks.stdout": "StdoutSink",
+    "store": "AlertQuery Store StoreError StoredAlert StoredAlerts StoredIncident",
+    "store.text": "alert_csv alert_json alert_lines alert_page alert_page_json incident_csv incident_json "
+    "incident_lines is_news",
+    "tuning": "Proposals propose",
+}
+"""Modules → names that are imported when they are first used: rules alone need no database."""
+_NAMES_THERE = {"make_sink": "make"}
+
+
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
+    for module, names in _LATER.items():
+        if name in names.split():
+            value = getattr(import_module(f"kernscope.detector.{module}"), _NAMES_THERE.get(name, name))
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

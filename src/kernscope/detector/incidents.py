@@ -6,8 +6,9 @@ incident, and so is all that a service and its children do. What starts sessions
 its ancestors do too: a process deeper in the tree cannot begin a new incident by calling itself `sshd`. A process that
 let its parent die keeps its incident where it, or an ancestor it still has, was part of an alert before.
 
-Processes are told apart by pid and start, so that a reused pid mixes nothing. All tables are bounded; what was used
-longest ago leaves first.
+Processes are told apart by pid and start, so that a reused pid mixes nothing. Starts that differ by less than a few
+clock ticks are the same: /proc has them in ticks, events in nanoseconds. All tables are bounded; what was used longest ago
+leaves first.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ SESSION_STARTERS = frozenset(
 )
 """Names of executables. The kernel's own names have at most 15 characters."""
 _CUT = frozenset(name[:15] for name in SESSION_STARTERS)
-
-Key = tuple[object, object]
+SAME_START_NS = 50_000_000
+"""Less than any reuse of a pid takes."""
 
 
 class Placed:
@@ -109,14 +110,14 @@ class Incidents:
     ) -> None:
         self._incident, self._alert = first_incident, first_alert
         self._quiet_ns, self._repeat_ns, self._most = quiet_ns, repeat_ns, most
-        self._members: OrderedDict[Key, _Tree] = OrderedDict()
+        self._members: OrderedDict[object, tuple[object, _Tree]] = OrderedDict()  # pid → start and incident
         self._kept: OrderedDict[tuple[object, ...], _Kept] = OrderedDict()
         self._ended: list[_Kept] = []
 
     def restore(self, known: Iterable[tuple[int, object, object, int]]) -> None:
         """Incidents of before: number, the root's pid and start, and when the last alert came, oldest first."""
         for incident, pid, start_ns, last_ns in known:
-            self._members[pid, start_ns] = _Tree(incident, last_ns)
+            self._members[pid] = (start_ns, _Tree(incident, last_ns))
 
     def add(self, alert: Alert) -> Placed:
         """Where it belongs."""
@@ -164,23 +165,24 @@ class Incidents:
 
     def _tree(self, alert: Alert) -> _Tree:
         """The incident of the nearest known process, or a new one; all below the root are members then."""
-        chain = _below_starters(alert.process)
-        keys: list[Key] = [(one.get("pid"), one.get("start_ns")) for one in chain]
-        if not keys:
-            keys = [("no process", alert.rule)]
+        members = [(one.get("pid"), one.get("start_ns")) for one in _below_starters(alert.process)]
+        if not members:
+            members = [(f"no process: {alert.rule}", None)]
         tree = None
-        for key in keys:
-            tree = self._members.get(key)
-            if tree is not None and alert.time_ns - tree.last_ns <= self._quiet_ns:
+        for pid, start_ns in members:
+            known_start, known = self._members.get(pid, (None, None))
+            if known is None or not _same_start(start_ns, known_start):
+                continue
+            if alert.time_ns - known.last_ns <= self._quiet_ns:
+                tree = known
                 break
-            tree = None
         if tree is None:
             tree = _Tree(self._incident, alert.time_ns)
             self._incident += 1
         tree.last_ns = max(tree.last_ns, alert.time_ns)
-        for key in keys:
-            self._members[key] = tree
-            self._members.move_to_end(key)
+        for pid, start_ns in members:
+            self._members[pid] = (start_ns, tree)
+            self._members.move_to_end(pid)
         while len(self._members) > self._most * 4:
             self._members.popitem(last=False)
         return tree
@@ -218,6 +220,12 @@ def _below_starters(process: Sequence[dict[str, object]]) -> Sequence[dict[str, 
     return process[:end]
 
 
+def _same_start(one: object, other: object) -> bool:
+    if isinstance(one, int) and isinstance(other, int):
+        return abs(one - other) <= SAME_START_NS
+    return one == other
+
+
 def _starts_sessions(one: dict[str, object]) -> bool:
     if one.get("pid") in (0, 1, 2):  # 2 is the parent of the kernel's own threads
         return True
@@ -245,7 +253,7 @@ def _slim(alert: Alert) -> Alert:
 _VOLATILE = re.compile(
     r"evt\.(time|datetime|rawtime|reltime|deltatime|latency|wait_latency)\b.*|evt\.(num|cpu|args|info|buflen|rawres)"
     r"|.*\.(v?pid|v?tid|duration|ts)|proc\.(a|p|v|sid|pg|spg)*(pid|id|sid|pgid)(\[.*\])?|proc\.apid\.ts.*"
-    r"|fd\.(num|uid|cport|lport)|proc\.(fd\w+|vm\w+|nthreads|nchilds)|thread\..*|rule\..*|anomaly\..*"
+    r"|fd\.(num|uid|cport|lport)|proc\.(fd\w+|vm\w+|nthreads|nchilds)|(thread|rule|anomaly|window|watch)\..*"
 )
 """Fields that tell one occurrence from another, and not what happens."""
 _stable: dict[str, bool] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 
 from kernscope.detector.rules import PRIORITIES
@@ -168,9 +169,20 @@ class StoredAlerts:
         self.path = path or default_path()
         self._database = open_for_reading(self.path)
         self._database.row_factory = sqlite3.Row
+        self._inode = self._inode_now()
 
     def close(self) -> None:
         self._database.close()
+
+    def replaced(self) -> bool:
+        """Whether the file of this name is another one by now."""
+        return self._inode_now() not in (self._inode, -1)
+
+    def _inode_now(self) -> int:
+        try:
+            return os.stat(self.path).st_ino
+        except OSError:
+            return -1
 
     def alerts(self, query: AlertQuery) -> Iterator[StoredAlert]:
         """In the order in which they came; with `changed_after` in that of their changes."""
