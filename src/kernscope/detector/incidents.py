@@ -7,8 +7,8 @@ its ancestors do too: a process deeper in the tree cannot begin a new incident b
 let its parent die keeps its incident where it, or an ancestor it still has, was part of an alert before.
 
 Processes are told apart by pid and start, so that a reused pid mixes nothing. Starts that differ by less than a few
-clock ticks are the same: /proc has them in ticks, events in nanoseconds. All tables are bounded; what was used longest ago
-leaves first.
+clock ticks are the same: /proc has them in ticks, events in nanoseconds. All tables are bounded; what was used
+longest ago leaves first.
 """
 
 from __future__ import annotations
