@@ -2,7 +2,7 @@
 
 from kernscope.profiler.profile import Frame, Profile, Sample
 
-__all__ = ["HOSTILE", "hostile", "large", "work"]
+__all__ = ["HOSTILE", "hostile", "large", "with_lines", "work"]
 
 HOSTILE = (
     "</script><script>document.title='owned'</script>",
@@ -46,6 +46,27 @@ def work(unit: str = "samples", *, timed: bool = False) -> Profile:
         count = value if unit == "samples" else 1
         profile.add(Sample(profile.stack(frames), pid, tid, name, value, count, time_ns, labels))
     return profile
+
+
+def with_lines(*, lines: bool = True) -> Profile:
+    """main calls work at two lines; outer is inlined into work, inner into outer; a call of write from work itself."""
+    made = Profile("cpu", "samples", period_ns=10_000_000)
+    made.start_ns, made.duration_ns, made.lines = 1_700_000_000_000_000_000, 1_000_000_000, lines
+    work = "/bin/work"
+    first = Frame("main", "native", work, "/src/work.c", 10, 0x1000)
+    second = Frame("main", "native", work, "/src/work.c", 12, 0x1010)
+    loop = Frame("work", "native", work, "/src/work.c", 5, 0x900)
+    outer = Frame("outer", "inlined", work, "/src/work.c", 3, 0x900)
+    inner = Frame("inner", "inlined", work, "/src/deep.h", 2, 0x900)
+    other = Frame("work", "native", work, "/src/work.c", 7, 0x910)
+    write_ = Frame("write", "native", "/lib/libc.so.6", address=0x30)
+    for frames, value in (
+        ([first, loop, outer, inner], 60),
+        ([second, loop, outer, inner], 25),
+        ([first, other, write_], 15),
+    ):
+        made.add(Sample(made.stack(frames), 7, 7, "work", value, value))
+    return made
 
 
 def hostile() -> Profile:

@@ -190,6 +190,7 @@ COMMAND = Command(
                    convert=nanoseconds),
             Option("--min-us", "N", "the same in microseconds", convert=positive),
             Option("--malloc", "", "alloc: what is asked of the C library (with -p or a command; slows it down)"),
+            Option("--lines", "", "files and lines of programs, not only functions, and what was inlined there"),
             Option("--timeline", "", "cpu: keep each sample's time; formats that show time do so by themselves"),
         ],
         "whose events count": [

@@ -97,7 +97,16 @@ def reshow(arguments: Arguments, paths: list[str]) -> int:
         raise UsageError("`--from` and `--to` choose from a folder of `profile record`, this is one file")
     else:
         profile = _read(paths[0])
+    _choose_lines(profile, arguments)
     return max(show(profile, arguments, files), save_all(profile, files))
+
+
+def _choose_lines(profile: "kernscope.profiler.Profile", arguments: Arguments) -> None:
+    """Functions are shown unless lines are asked for, whatever it was recorded with."""
+    profile.lines = arguments.flag("lines")
+    native = [frame for frame in profile.frames if frame.kind == "native"]
+    if profile.lines and native and not any(frame.line for frame in native):
+        profile.notes.append("lines of programs are not in it: `--lines` has to be given when it is recorded")
 
 
 def compare(arguments: Arguments, paths: list[str]) -> int:
@@ -112,6 +121,8 @@ def compare(arguments: Arguments, paths: list[str]) -> int:
         raise UsageError(
             f"`{paths[0]}` counts {before.unit}, `{paths[1]}` {after.unit}: they cannot be compared"
         )
+    for profile in (before, after):
+        _choose_lines(profile, arguments)
     width = terminal_width(1) if is_terminal() else 0
     lines = kernscope.profiler.diff_lines(before, after, top=arguments.integer("top") or 20, width=width)
     code = write_result("".join(f"{line}\n" for line in lines))

@@ -35,6 +35,7 @@ def prepared(arguments: Arguments, name: str, *, timeline: bool) -> "kernscope.p
         timeline=timeline,
         malloc=arguments.flag("malloc"),
         files=_files(arguments),
+        lines=arguments.flag("lines"),
     )
 
 

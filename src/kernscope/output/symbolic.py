@@ -24,6 +24,13 @@ if TYPE_CHECKING:
         file_address: int
         start: int
 
+    class SourceFrame(Protocol):
+        """What is needed of `kernscope.dwarf.SourceFrame`."""
+
+        name: str
+        file: str
+        line: int
+
     class PythonCode(Protocol):
         """What is needed of `kernscope.symbols.PythonCode`."""
 
@@ -42,7 +49,10 @@ class SymbolFacts:
     `boot_offset_ns` is CLOCK_REALTIME minus CLOCK_BOOTTIME; `user_name` gives a login name, or the number
     as text. Of a run, `kernel_symbol(address)` gives (function, offset), `user_symbol(pid, address)` a
     `kernscope.symbols.UserSymbol`, `build_id(pid, address)` that of the file, `stack(limit, hash)` the frames
-    kept under a hash, `cgroup_path(id, pattern)` a text, `python_code(pid, number)` a code object of CPython,
+    kept under a hash, `user_source(pid, address)` the functions at an address by debug information, the compiled
+    one first and behind it those that were inlined, with why nothing is known of the file where that is so
+    (`release_source()` gives back the memory that reading it took),
+    `cgroup_path(id, pattern)` a text, `python_code(pid, number)` a code object of CPython,
     `python_loop(pid, address)` whether a native address is in CPython's loop; without a run nothing is known.
     """
 
@@ -54,9 +64,11 @@ class SymbolFacts:
         "probes",
         "python_code",
         "python_loop",
+        "release_source",
         "stack",
         "strings",
         "user_name",
+        "user_source",
         "user_symbol",
     )
 
@@ -71,6 +83,11 @@ class SymbolFacts:
         self.user_name, self.boot_offset_ns = user_name, boot_offset_ns
         self.kernel_symbol: Callable[[int], tuple[str, int] | None] = lambda address: None
         self.user_symbol: Callable[[int, int], UserSymbol | None] = lambda pid, address: None
+        self.user_source: Callable[[int, int], tuple[Sequence[SourceFrame], str]] = lambda pid, address: (
+            (),
+            "",
+        )
+        self.release_source: Callable[[], None] = lambda: None
         self.build_id: Callable[[int, int], str] = lambda pid, address: ""
         self.stack: Callable[[int, int], tuple[int, ...]] = lambda limit, hash: ()
         self.cgroup_path: Callable[[int, str], str] = lambda id, pattern: ""

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         def take_stacks(self) -> None: ...
 
 
-__all__ = ["Collector", "tell_incomplete"]
+__all__ = ["Collector", "tell_incomplete", "tell_without_lines"]
 
 _FRAME_POINTERS = (
     "this kernel cannot walk unwind tables (Linux 5.17 and newer can): stacks of processes go by frame pointers, and "
@@ -45,6 +45,8 @@ _FRAME_POINTERS = (
 
 INCOMPLETE_SHARE = 0.01
 """From this share of incomplete stacks on a note tells of them."""
+WITHOUT_LINES_SHARE = 0.05
+"""From this share of samples in a file on a note tells that its lines are not known."""
 
 
 class Collector:
@@ -103,18 +105,21 @@ class Collector:
     def profile(self, session: Session) -> Profile:
         """What has been collected so far."""
         if self._stacks is None:
-            self._stacks = Stacks(session.facts)
+            self._stacks = Stacks(session.facts, lines=self.options.lines)
         period_ns = round(1e9 / self.options.frequency) if self.mode.unit == "samples" else 0
         profile = Profile(self.mode.name, self.mode.unit, period_ns=period_ns, command=self.what)
         profile.start_ns = self._start_ns
         profile.duration_ns = time.monotonic_ns() - self._began
-        profile.lost = self._complaints.lost
+        profile.lost, profile.lines = self._complaints.lost, self.options.lines
         if self.options.timeline:
             # Records may still come in: what is there now is what counts.
             self.mode.collect_records(self._records_now(), self._stacks, profile)
         else:
             self.mode.collect(self._maps(session), self._stacks, profile)
         self._note(profile)
+        if profile.lines:
+            tell_without_lines(profile, self._stacks.problems)
+            session.facts.release_source()
         if profile.samples and all(spec.name != ROWS_MAP for spec in session.bundle.maps):
             profile.notes.append(_FRAME_POINTERS)
         profile.notes += self.warnings
@@ -143,3 +148,16 @@ def tell_incomplete(profile: Profile) -> None:
         for name, count in sorted(reasons.items(), key=lambda item: -item[1]):
             share = 100 * count / total
             profile.notes.append(f"{share:.1f} % of the stacks end early: {name.strip('[]')}")
+
+
+def tell_without_lines(profile: Profile, problems: Mapping[str, str]) -> None:
+    """Note which files of code, of those with many samples, have no lines, and why; `problems` by path."""
+    own: dict[str, int] = {}
+    for sample in profile.samples:
+        leaf = next((frame for frame in reversed(profile.frames_of(sample)) if frame.kind != "mark"), None)
+        if leaf is not None and not leaf.line and leaf.module in problems:
+            own[leaf.module] = own.get(leaf.module, 0) + sample.count
+    total = profile.count
+    for path, count in sorted(own.items(), key=lambda entry: (-entry[1], entry[0])):
+        if count >= WITHOUT_LINES_SHARE * total:
+            profile.notes.append(f"lines of {path.rpartition('/')[2]} are not known: {problems[path]}")

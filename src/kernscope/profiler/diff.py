@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kernscope.output.quantities import count, fit, safe
+from kernscope.profiler.formats.labels import frame_name, line_label
 from kernscope.profiler.profile import Frame, Profile
 
 __all__ = ["Change", "changes", "diff_lines"]
@@ -30,11 +31,11 @@ class Change:
 
 def changes(before: Profile, after: Profile) -> list[Change]:
     """All functions of both, those whose own share has changed most first."""
-    found: dict[tuple[str, str, str], Change] = {}
+    found: dict[tuple[object, ...], Change] = {}
     for which, profile in enumerate((before, after)):
         total = profile.total or 1
         for frame, own, whole in profile.functions():
-            change = found.setdefault(frame.function, Change(frame))
+            change = found.setdefault(profile.key_of(frame), Change(frame))
             if which:
                 change.after, change.whole_after = own / total, whole / total
             else:
@@ -55,8 +56,10 @@ def diff_lines(before: Profile, after: Profile, *, top: int = 20, width: int = 0
         f"{'BEFORE':>8}{'AFTER':>9}{'CHANGE':>9}  FUNCTION",
     ]
     for change in shown:
-        place = change.frame.module.rpartition("/")[2] or ("kernel" if change.frame.kind == "kernel" else "")
-        name = safe(change.frame.name) + (f"  ({safe(place)})" if place else "")
+        frame = change.frame
+        line = line_label(frame) if after.lines else ""
+        place = line or frame.module.rpartition("/")[2] or ("kernel" if frame.kind == "kernel" else "")
+        name = safe(frame_name(frame, lines=False)) + (f"  ({safe(place)})" if place else "")
         lines.append(
             f"{100 * change.before:>6.1f} %{100 * change.after:>7.1f} %{100 * change.own:>+7.1f} %  {name}"
         )

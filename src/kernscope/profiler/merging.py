@@ -28,6 +28,7 @@ def merge(profiles: Sequence[Profile]) -> Profile:
     whole.start_ns = min(profile.start_ns for profile in profiles)
     whole.duration_ns = sum(profile.duration_ns for profile in profiles)
     whole.lost = sum(profile.lost for profile in profiles)
+    whole.lines = any(profile.lines for profile in profiles)
     known: dict[object, Sample] = {}
     for profile in profiles:
         _add(whole, profile, known)

@@ -21,7 +21,8 @@ class Frame:
 
     Attributes:
         name: the function, demangled; `[unknown]` where nobody could tell.
-        kind: `kernel`, `native`, `python`, `jit`, or `mark` for what is no function: `[truncated]`, a reason to wait.
+        kind: `kernel`, `native`, `python`, `jit`, `inlined` for a native function that is part of the one before it in
+            the stack, or `mark` for what is no function: `[truncated]`, a reason to wait.
         module: file of the code: an executable's path, a kernel module; empty where there is none.
         file, line: the source, where known; line 0: not known.
         address: in the module's own numbering, 0 where it has none.
@@ -44,6 +45,11 @@ class Frame:
     def function(self) -> tuple[str, str, str]:
         """What tells its function from others."""
         return (self.name, self.kind, self.module)
+
+    @property
+    def place(self) -> tuple[str, str, str, str, int]:
+        """What tells its line from others."""
+        return (self.name, self.kind, self.module, self.file, self.line)
 
     def __repr__(self) -> str:
         return f"Frame({self.name!r}, {self.kind!r}, {self.module!r})"
@@ -93,11 +99,13 @@ class Profile:
         lost: samples that found no room. `notes`: sentences that a reader has to know.
         tables: further results of the mode, each a title and its lines.
         command: what was profiled, in words.
+        lines: lines are shown and told apart, not only functions.
     """
 
     def __init__(self, mode: str, unit: str, *, period_ns: int = 0, command: str = "") -> None:
         self.mode, self.unit, self.period_ns, self.command = mode, unit, period_ns, command
         self.start_ns = self.duration_ns = self.lost = 0
+        self.lines = False
         self.notes: list[str] = []
         self.tables: list[tuple[str, list[str]]] = []
         self.frames: list[Frame] = []
@@ -142,8 +150,8 @@ class Profile:
     def functions(self) -> list[tuple[Frame, int, int]]:
         """(frame, own value, value with everything it called) of each function, by own value, highest first.
 
-        A function is told by its name, kind and module: its addresses and lines are taken together. Marks are no
-        functions: what they stand for belongs to the function that they lie on.
+        A function is told by its name, kind and module: its addresses are taken together, and its lines too unless
+        `lines` is set. Marks are no functions: what they stand for belongs to the function that they lie on.
         """
         return self._ranked([f for f in self.frames if f.kind != "mark"])
 
@@ -152,17 +160,22 @@ class Profile:
         return self._ranked([f for f in self.frames if f.kind == "mark"])
 
     def _ranked(self, chosen: list[Frame]) -> list[tuple[Frame, int, int]]:
-        own: dict[tuple[str, str, str], int] = {}
-        whole: dict[tuple[str, str, str], int] = {}
-        first = {frame.function: frame for frame in reversed(chosen)}
+        own: dict[tuple[object, ...], int] = {}
+        whole: dict[tuple[object, ...], int] = {}
+        key_of = self.key_of
+        first = {key_of(frame): frame for frame in reversed(chosen)}
         for sample in self.samples:
-            keys = [frame.function for frame in self._own_frames(sample) if frame.function in first]
+            keys = [key for frame in self._own_frames(sample) if (key := key_of(frame)) in first]
             for key in set(keys):  # a recursive function has each sample once
                 whole[key] = whole.get(key, 0) + sample.value
             if keys:
                 own[keys[-1]] = own.get(keys[-1], 0) + sample.value
         ranked = sorted(whole, key=lambda key: (-own.get(key, 0), -whole[key], key))
         return [(first[key], own.get(key, 0), whole[key]) for key in ranked]
+
+    def key_of(self, frame: Frame) -> tuple[object, ...]:
+        """Frames with equal ones are shown as one."""
+        return frame.place if self.lines else frame.function
 
     def _own_frames(self, sample: Sample) -> Iterator[Frame]:
         """Its stack without that of its waker, to which the time does not belong; the mark between them is in."""
@@ -182,7 +195,7 @@ class Profile:
         for sample in self.samples:
             frames = self.frames_of(sample)
             above = [Frame(name, "mark") for name in by(sample)] if by is not None else []
-            root.add([*above, *(reversed(frames) if inverted else frames)], sample.value)
+            root.add([*above, *(reversed(frames) if inverted else frames)], sample.value, lines=self.lines)
         return root
 
 
@@ -194,16 +207,17 @@ class Node:
     def __init__(self, frame: Frame) -> None:
         self.frame = frame
         self.value = self.own = 0
-        self.children: dict[tuple[str, str, str], Node] = {}
+        self.children: dict[tuple[object, ...], Node] = {}
 
-    def add(self, frames: Sequence[Frame], value: int) -> None:
-        """Count a stack, root first, below this node."""
+    def add(self, frames: Sequence[Frame], value: int, *, lines: bool = False) -> None:
+        """Count a stack, root first, below this node; with `lines`, each line of a function has a node of its own."""
         node = self
         node.value += value
         for frame in frames:
-            child = node.children.get(frame.function)
+            key = frame.place if lines else frame.function
+            child = node.children.get(key)
             if child is None:
-                child = node.children[frame.function] = Node(frame)
+                child = node.children[key] = Node(frame)
             node = child
             node.value += value
         node.own += value

@@ -23,12 +23,17 @@ _NO_ADDRESS = 1 << 62
 
 
 class Stacks:
-    """Turns words into frames, each once. `symbols` are `Session.facts`."""
+    """Turns words into frames, each once. `symbols` are `Session.facts`.
 
-    def __init__(self, symbols: SymbolFacts) -> None:
-        self._symbols = symbols
+    With `lines`, native frames have their files and lines, and behind each come the functions that were inlined there;
+    `problems` then tells why nothing is known of a file, by its path.
+    """
+
+    def __init__(self, symbols: SymbolFacts, *, lines: bool = False) -> None:
+        self._symbols, self._lines = symbols, lines
+        self.problems: dict[str, str] = {}
         self._kernel: dict[int, Frame] = {}
-        self._user: dict[tuple[int, int], Frame] = {}
+        self._user: dict[tuple[int, int], tuple[Frame, ...]] = {}
         self._cgroups: dict[int, str] = {}
         self._boot_offset_ns: int | None = None
 
@@ -40,11 +45,10 @@ class Stacks:
         """
         in_process = [int(word, 16) for word in user.split()]
         in_kernel = [int(word, 16) for word in kernel.split()]
-        found = [
-            self._user_frame(pid, word - 1 if at and word < _NO_ADDRESS else word)
-            for at, word in enumerate(in_process)
-        ]
-        found.reverse()
+        found: list[Frame] = []
+        for at in range(len(in_process) - 1, -1, -1):
+            word = in_process[at]
+            found += self._user_frames(pid, word - 1 if at and word < _NO_ADDRESS else word)
         callee = [self._kernel_frame(word - 1 if at else word) for at, word in enumerate(in_kernel)]
         callee.reverse()
         return found + callee
@@ -72,12 +76,44 @@ class Stacks:
             self._kernel[address] = frame
         return frame
 
-    def _user_frame(self, pid: int, word: int) -> Frame:
-        frame = self._user.get((pid, word))
-        if frame is None:
-            frame = self._native(pid, word) if word < _NO_ADDRESS else self._special(pid, word)
-            self._user[pid, word] = frame
-        return frame
+    def _user_frames(self, pid: int, word: int) -> tuple[Frame, ...]:
+        """What a word stands for: one frame, and behind it what was inlined."""
+        frames = self._user.get((pid, word))
+        if frames is None:
+            if word >= _NO_ADDRESS:
+                frames = (self._special(pid, word),)
+            else:
+                frame = self._native(pid, word)
+                with_lines = self._lines and frame.kind == "native" and frame.module
+                frames = self._with_lines(pid, word, frame) if with_lines else (frame,)
+            self._user[pid, word] = frames
+        return frames
+
+    def _with_lines(self, pid: int, address: int, frame: Frame) -> tuple[Frame, ...]:
+        """A frame with its file and line, and what was inlined there, the innermost last."""
+        source, problem = self._symbols.user_source(pid, address)
+        if problem:
+            self.problems[frame.module] = problem
+        if not source:
+            return (frame,)
+        compiled, *inlined = source
+        if frame.name == UNKNOWN and compiled.name:
+            frame.name = compiled.name
+        frame.file, frame.line = compiled.file, compiled.line if compiled.file else 0
+        return (
+            frame,
+            *(
+                Frame(
+                    one.name or UNKNOWN,
+                    "inlined",
+                    frame.module,
+                    one.file,
+                    one.line if one.file else 0,
+                    frame.address,
+                )
+                for one in inlined
+            ),
+        )
 
     def _special(self, pid: int, word: int) -> Frame:
         place = python_frame(word)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from zlib import crc32
 
+from kernscope.output.function_names import shorten_function
 from kernscope.output.quantities import count, display_width, duration, fit, safe
+from kernscope.profiler.formats.labels import frame_name, line_label
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ _LEAST_COLUMNS = 1
 _COLOURS = {
     "kernel": (215, 209, 208, 214),
     "native": (221, 222, 186, 187),
+    "inlined": (228, 229, 192, 193),
     "python": (114, 150, 151, 115),
     "jit": (117, 153, 116, 152),
     "mark": (250, 247),
@@ -74,11 +77,11 @@ def summary_lines(profile: Profile, *, top: int = 20, width: int = 0, height: in
     marks.sort(key=lambda entry: -entry[2])  # a reason to wait may have a waker above it
     lines = [safe(head(profile))] + [""] * bool(profile.samples)
     if marks:
-        lines += [_heading("KIND"), *(_row(profile, *entry) for entry in marks[:_MOST_MARKS]), ""]
+        lines += [_heading("KIND"), *(_row(profile, *entry, width) for entry in marks[:_MOST_MARKS]), ""]
     room = max(1, height - len(lines) - 2) if height else len(functions)
     shown = functions[: min(top or len(functions), room)]
     if profile.samples:
-        lines += [_heading("FUNCTION"), *(_row(profile, *entry) for entry in shown)]
+        lines += [_heading("FUNCTION"), *(_row(profile, *entry, width) for entry in shown)]
     if len(functions) > len(shown):
         lines.append(f"… and {count(len(functions) - len(shown))} more")
     if height:
@@ -93,18 +96,28 @@ def _heading(last: str) -> str:
     return f"{'OWN':>{_PERCENT_COLUMNS}}{'TOTAL':>{_PERCENT_COLUMNS}}{'AMOUNT':>10}  {last}"
 
 
-def _row(profile: Profile, frame: Frame, own: int, whole: int) -> str:
+def _row(profile: Profile, frame: Frame, own: int, whole: int, width: int) -> str:
     total = profile.total
-    place = frame.module.rpartition("/")[2]
-    if frame.kind == "python" and place:
+    place = (line_label(frame) if profile.lines else "") or frame.module.rpartition("/")[2]
+    if frame.kind == "python" and place and not profile.lines:
         place += f":{frame.line}"
     if frame.kind == "kernel":
         place = "kernel"
-    name = safe(frame.name) + (f"  ({safe(place)})" if place else "")
-    return (
+    numbers = (
         f"{_percent(own, total):>{_PERCENT_COLUMNS}}{_percent(whole, total):>{_PERCENT_COLUMNS}}"
-        f"{amount(profile, own):>10}  {name}"
+        f"{amount(profile, own):>10}  "
     )
+    behind = (_INLINED if frame.kind == "inlined" else "") + (f"  ({safe(place)})" if place else "")
+    name = safe(frame.name)
+    if width:
+        room = width - len(numbers) - display_width(behind)
+        name = shorten_function(name, max(room, _LEAST_NAME))
+    return f"{numbers}{name}{behind}"
+
+
+_INLINED = " (inlined)"
+_LEAST_NAME = 16
+"""Columns of a function's name, for which its file may be cut."""
 
 
 def table_lines(profile: Profile, *, width: int = 0) -> list[str]:
@@ -133,7 +146,8 @@ def flame_lines(profile: Profile, *, width: int = 100, height: int = 0, colour: 
         for box in rows[-1]:
             following += _children(box)
         rows.append(following)
-    lines = [_line(row, width, colour) for row in reversed(rows) if row]
+    texts = _Texts(colour, profile.lines)
+    lines = [_line(row, texts) for row in reversed(rows) if row]
     return [*lines, fit(safe(head(profile)), width)]
 
 
@@ -150,15 +164,39 @@ def _children(box: _Box) -> list[_Box]:
     return found
 
 
-def _line(row: Sequence[_Box], width: int, colour: bool) -> str:
+class _Texts:
+    """How boxes are written: in colours or without, with lines or without."""
+
+    __slots__ = ("colour", "lines")
+
+    def __init__(self, colour: bool, lines: bool) -> None:
+        self.colour, self.lines = colour, lines
+
+    def of(self, box: _Box, colour: int | None) -> str:
+        """A box with its name, in a colour, or without one in brackets."""
+        columns = box.end - box.start
+        room = max(0, columns - (2 if colour is None else 0))
+        shown = self._name(box.node.frame, room) if columns >= 3 else ""
+        shown += " " * (room - display_width(shown))
+        if colour is None:
+            return f"[{shown}]" if columns >= 2 else "|"
+        return f"\x1b[48;5;{colour}m\x1b[38;5;16m{shown}\x1b[0m"
+
+    def _name(self, frame: Frame, room: int) -> str:
+        name = safe(frame.name)
+        whole = safe(frame_name(frame, lines=self.lines))
+        return whole if display_width(whole) <= room else shorten_function(name, room)
+
+
+def _line(row: Sequence[_Box], texts: _Texts) -> str:
     parts, at, before = [], 0, -1
     for box in row:
         parts.append(" " * (box.start - at))
-        if colour:
+        if texts.colour:
             before = _box_colour(box.node.frame, before if box.start == at else -1)
-        parts.append(_box_text(box, before if colour else None))
+        parts.append(texts.of(box, before if texts.colour else None))
         at = box.end
-    return "".join(parts) if colour else "".join(parts).rstrip()
+    return "".join(parts) if texts.colour else "".join(parts).rstrip()
 
 
 def _box_colour(frame: Frame, beside: int) -> int:
@@ -166,15 +204,3 @@ def _box_colour(frame: Frame, beside: int) -> int:
     palette = _COLOURS.get(frame.kind, _COLOURS["mark"])
     number = crc32(frame.name.encode("utf-8", "surrogatepass")) % len(palette)
     return palette[number] if palette[number] != beside else palette[(number + 1) % len(palette)]
-
-
-def _box_text(box: _Box, colour: int | None) -> str:
-    """A box with its name, in a colour, or without one in brackets."""
-    columns, frame = box.end - box.start, box.node.frame
-    name = safe(frame.name) if columns >= 3 else ""
-    room = columns - (2 if colour is None else 0)
-    shown = fit(name, max(room, 0)) if name else ""
-    shown += " " * (max(room, 0) - display_width(shown))
-    if colour is None:
-        return f"[{shown}]" if columns >= 2 else "|"
-    return f"\x1b[48;5;{colour}m\x1b[38;5;16m{shown}\x1b[0m"

@@ -11,7 +11,7 @@ from kernscope.kernel.cache_log import CacheLog
 from kernscope.kernel.mappings import FileContent
 from kernscope.symbols.debug_files import debug_file
 
-__all__ = ["NO_DEBUG_INFORMATION", "SourceLines"]
+__all__ = ["NO_DEBUG_INFORMATION", "SourceLines", "close_debug_information"]
 
 NO_DEBUG_INFORMATION = "no debug information is here"
 
@@ -56,6 +56,11 @@ class _Kept:
 _kept = _Kept()
 _numbers = iter(range(1 << 62))
 _EMPTY = SourceTable.empty()
+
+
+def close_debug_information() -> None:
+    """Forget what is only needed to read more units: it can be had again."""
+    _kept.open.clear()
 
 
 class SourceLines:

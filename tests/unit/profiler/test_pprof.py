@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_profiles import HOSTILE, hostile, work
+from made_profiles import HOSTILE, hostile, with_lines, work
 
 from kernscope.profiler.formats import write
 from kernscope.profiler.formats.labels import as_utf8
@@ -22,7 +22,7 @@ MESSAGES = {
     "Label": "key=1:int64 str=2:int64 num=3:int64 num_unit=4:int64",
     "Sample": "location_id=1:*uint64 value=2:*int64 label=3:*Label",
     "Mapping": "id=1:uint64 memory_start=2:uint64 memory_limit=3:uint64 file_offset=4:uint64 filename=5:int64 "
-    "build_id=6:int64 has_functions=7:bool has_filenames=8:bool has_line_numbers=9:bool",
+    "build_id=6:int64 has_functions=7:bool has_filenames=8:bool has_line_numbers=9:bool has_inline_frames=10:bool",
     "Line": "function_id=1:uint64 line=2:int64",
     "Location": "id=1:uint64 mapping_id=2:uint64 address=3:uint64 line=4:*Line is_folded=5:bool",
     "Function": "id=1:uint64 name=2:int64 system_name=3:int64 filename=4:int64 start_line=5:int64",
@@ -87,6 +87,27 @@ def test_everything_is_read_as_it_was() -> None:
     ]
     assert [text[mapping.filename] for mapping in message.mapping] == ["/bin/work", "/x/a.py", "/lib/b.so"]
     assert [location.line[0].line for location in message.location] == [10, 7, 0, 0, 0]
+
+
+def test_pprof_has_one_place_with_several_lines() -> None:
+    message = read(write(with_lines(), "pprof"))
+    text = message.string_table
+    functions = {function.id: function for function in message.function}
+
+    def lines(number: int) -> list[tuple[str, str, int]]:
+        location = next(location for location in message.location if location.id == number)
+        return [
+            (text[functions[line.function_id].name], text[functions[line.function_id].filename], line.line)
+            for line in location.line
+        ]
+
+    assert list(map(lines, message.sample[0].location_id)) == [
+        [("inner", "/src/deep.h", 2), ("outer", "/src/work.c", 3), ("work", "/src/work.c", 5)],
+        [("main", "/src/work.c", 10)],
+    ]
+    assert len(message.location) == 5
+    work = message.mapping[0]
+    assert work.has_functions and work.has_filenames and work.has_line_numbers and work.has_inline_frames
 
 
 def test_times_have_two_values() -> None:

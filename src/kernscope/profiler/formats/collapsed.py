@@ -19,7 +19,7 @@ __all__ = ["encode"]
 def encode(profile: Profile) -> bytes:
     """The lines, sorted, equal stacks added up."""
     lines: dict[str, int] = {}
-    labels = [_name(frame_label(frame)) for frame in profile.frames]
+    labels = [_name(frame_label(frame, lines=profile.lines)) for frame in profile.frames]
     for sample in profile.samples:
         stack = [labels[number] for number in profile.stacks[sample.stack]]
         line = ";".join([_name(sample.comm), *stack])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from kernscope.profiler.formats.labels import as_utf8, title
+from kernscope.profiler.formats.labels import as_utf8, inline_depths, title
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _CATEGORIES = (
     ("JIT", "blue"),
     ("Other", "grey"),  # the format wants one that is grey
 )
-_CATEGORY = {"native": 0, "kernel": 1, "python": 2, "jit": 3}
+_CATEGORY = {"native": 0, "inlined": 0, "kernel": 1, "python": 2, "jit": 3}
 _OTHER = 4
 _LIBRARY = 1
 _WEIGHTS = {"samples": "samples", "nanoseconds": "tracing-ms", "bytes": "bytes"}
@@ -96,6 +96,7 @@ class _Thread:
         self.functions: dict[tuple[str, str, str, str], int] = {}
         self.stacks: dict[tuple[int | None, int], int] = {}
         self.modules: dict[str, int] = {}
+        self.depths = inline_depths(profile)
 
     def string(self, text: str) -> int:
         return self.strings.setdefault(as_utf8(text), len(self.strings))
@@ -180,7 +181,7 @@ class _Thread:
         n = len(frames)
         return {
             "address": [frame.address or -1 for frame in frames],
-            "inlineDepth": [0] * n,
+            "inlineDepth": [self.depths.get(number, 0) for number in self.frames],
             "category": [_CATEGORY.get(frame.kind, _OTHER) for frame in frames],
             "subcategory": [0] * n,
             "func": [self.function(frame) for frame in frames],

@@ -88,8 +88,8 @@ function hash(text) {
   return (sum >>> 0) / 4294967296;
 }
 
-const HUES = { kernel: [12, 34], native: [42, 58], python: [95, 150], jit: [180, 215] };
-const KINDS = { kernel: "kernel", native: "native", python: "Python", jit: "generated code" };
+const HUES = { kernel: [12, 34], native: [42, 58], inlined: [58, 76], python: [95, 150], jit: [180, 215] };
+const KINDS = { kernel: "kernel", native: "native", inlined: "inlined", python: "Python", jit: "generated code" };
 
 function readTheme() {
   const style = getComputedStyle(document.documentElement);

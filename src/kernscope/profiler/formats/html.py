@@ -13,7 +13,7 @@ from hashlib import sha256
 from html import escape
 from importlib.resources import files
 
-from kernscope.profiler.formats.labels import as_utf8, process_labels, thread_label, title
+from kernscope.profiler.formats.labels import as_utf8, frame_name, process_labels, thread_label, title
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,7 +72,8 @@ def _hash(text: str) -> str:
 
 
 def _content(profile: Profile, before: Profile | None) -> dict[str, object]:
-    functions = _Functions()
+    lines = profile.lines
+    functions = _Functions(lines=lines)
     names = ["process", "thread", *sorted({name for s in profile.samples for name in s.labels})]
     groups: dict[tuple[str, ...], int] = {}
     totals: dict[tuple[int, int], list[int]] = {}
@@ -98,7 +99,7 @@ def _content(profile: Profile, before: Profile | None) -> dict[str, object]:
         "before": None if before is None else before.total,
         "frames": [
             {
-                "name": as_utf8(f.name),
+                "name": as_utf8(frame_name(f, lines=lines)),
                 "kind": f.kind,
                 "module": as_utf8(f.module),
                 "file": as_utf8(f.file),
@@ -119,17 +120,18 @@ def _content(profile: Profile, before: Profile | None) -> dict[str, object]:
 class _Functions:
     """Stacks of functions as a tree: an entry is a function, and the entry of what called it, -1 for a root.
 
-    Frames of one function that differ in their addresses and lines are one here.
+    Frames of one function that differ in their addresses and, without `lines`, in their lines are one here.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, lines: bool) -> None:
+        self.lines = lines
         self.frames: list[Frame] = []
         self.entries: dict[tuple[int, int], int] = {}
-        self._numbers: dict[tuple[str, str, str], int] = {}
+        self._numbers: dict[tuple[object, ...], int] = {}
 
     def number(self, frame: Frame) -> int:
         """The number of a frame's function."""
-        number = self._numbers.setdefault(frame.function, len(self.frames))
+        number = self._numbers.setdefault(frame.place if self.lines else frame.function, len(self.frames))
         if number == len(self.frames):
             self.frames.append(frame)
         return number

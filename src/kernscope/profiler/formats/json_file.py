@@ -13,6 +13,8 @@ __all__ = ["BadProfileFile", "decode", "encode"]
 
 VERSION = 1
 _HEAD = ("mode", "unit", "period_ns", "command", "start_ns", "duration_ns", "lost", "notes")
+_LATER = ("lines",)
+"""What files of earlier versions do not have."""
 _GZIP = b"\x1f\x8b"
 MOST_BYTES = 1 << 30
 """Of a file once it is unpacked: more would be an attempt to use up our memory."""
@@ -25,7 +27,7 @@ class BadProfileFile(ValueError):
 def encode(profile: Profile) -> bytes:
     """One JSON object."""
     content: dict[str, object] = {"kernscope_profile": VERSION}
-    content |= {name: getattr(profile, name) for name in _HEAD}
+    content |= {name: getattr(profile, name) for name in (*_HEAD, *_LATER)}
     content["frames"] = [[f.name, f.kind, f.module, f.file, f.line, f.address] for f in profile.frames]
     content["stacks"] = profile.stacks
     content["tables"] = profile.tables
@@ -44,6 +46,7 @@ def decode(data: bytes) -> Profile:
         profile = Profile(content["mode"], content["unit"])
         for name in _HEAD[2:]:
             setattr(profile, name, content[name])
+        profile.lines = bool(content.get("lines"))
         frames = [Frame(*frame) for frame in content["frames"]]
         stacks = [profile.stack([frames[number] for number in stack]) for stack in content["stacks"]]
         profile.tables = [(str(title), list(map(str, lines))) for title, lines in content.get("tables", ())]

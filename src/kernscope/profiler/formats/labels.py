@@ -6,7 +6,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kernscope.profiler.profile import Frame, Profile, Sample
 
-__all__ = ["as_utf8", "frame_label", "process_labels", "thread_label", "title"]
+__all__ = [
+    "as_utf8",
+    "frame_label",
+    "frame_name",
+    "inline_depths",
+    "line_label",
+    "process_labels",
+    "thread_label",
+    "title",
+]
 
 
 def process_labels(profile: Profile) -> dict[int, str]:
@@ -25,9 +34,34 @@ def thread_label(sample: Sample) -> str:
     return f"{sample.comm} ({sample.tid})"
 
 
-def frame_label(frame: Frame) -> str:
-    """The function's name; kernel functions are marked as flame graphs do, `vfs_read_[k]`."""
-    return f"{frame.name}_[k]" if frame.kind == "kernel" else frame.name
+def line_label(frame: Frame) -> str:
+    """`file.c:12`; empty where that is not known."""
+    return f"{frame.file.rpartition('/')[2]}:{frame.line}" if frame.file and frame.line else ""
+
+
+def frame_name(frame: Frame, *, lines: bool) -> str:
+    """`work`, `square (inlined)`, with `lines` also `work file.c:12`."""
+    name = f"{frame.name} (inlined)" if frame.kind == "inlined" else frame.name
+    line = line_label(frame) if lines else ""
+    return f"{name} {line}" if line else name
+
+
+def frame_label(frame: Frame, *, lines: bool = False) -> str:
+    """The same; kernel functions are marked as flame graphs do, `vfs_read_[k]`."""
+    return f"{frame.name}_[k]" if frame.kind == "kernel" else frame_name(frame, lines=lines)
+
+
+def inline_depths(profile: Profile) -> dict[int, int]:
+    """By the numbers of inlined frames: how many functions lie between each and the compiled one, with itself."""
+    found: dict[int, int] = {}
+    if any(frame.kind == "inlined" for frame in profile.frames):
+        for stack in profile.stacks:
+            depth = 0
+            for number in stack:
+                depth = depth + 1 if profile.frames[number].kind == "inlined" else 0
+                if depth:
+                    found[number] = depth
+    return found
 
 
 def title(profile: Profile) -> str:

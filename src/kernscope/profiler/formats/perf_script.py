@@ -38,6 +38,8 @@ def encode(profile: Profile) -> bytes:
 
 
 def _frame(frame: Frame) -> str:
+    if frame.kind == "inlined":  # as perf has it
+        return f"\t{frame.address:>16x} {escape_text(frame.name) or '[unknown]'} (inlined)\n"
     module = frame.module or ("[kernel.kallsyms]" if frame.kind == "kernel" else "[unknown]")
     name = escape_text(frame.name) or "[unknown]"
     return f"\t{frame.address:>16x} {name} ({escape_text(module)})\n"

@@ -12,7 +12,7 @@ from kernscope.profiler.formats.labels import as_utf8
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from kernscope.profiler.profile import Profile, Sample
 
@@ -65,8 +65,12 @@ def encode(profile: Profile) -> bytes:
     counted = _number(1, strings.number("samples")) + _number(2, strings.number("count"))
     both = profile.unit not in ("samples", "events")
     parts = [_bytes(1, counted), _bytes(1, value_type)] if both else [_bytes(1, value_type)]
-    parts += [_bytes(2, _sample(profile, sample, strings, both)) for sample in profile.samples]
-    parts += _mappings_and_locations(profile, strings)
+    locations = _Locations(profile)
+    parts += [
+        _bytes(2, _sample(sample, locations.of(profile.stacks[sample.stack]), strings, both))
+        for sample in profile.samples
+    ]
+    parts += locations.encoded(strings)
     parts += [_number(9, profile.start_ns), _number(10, profile.duration_ns)]
     if profile.period_ns:
         period_type = _number(1, strings.number("cpu")) + _number(2, strings.number("nanoseconds"))
@@ -76,8 +80,7 @@ def encode(profile: Profile) -> bytes:
     return gzip.compress(b"".join(parts), mtime=0)
 
 
-def _sample(profile: Profile, sample: Sample, strings: _Strings, both: bool) -> bytes:
-    locations = [number + 1 for number in reversed(profile.stacks[sample.stack])]
+def _sample(sample: Sample, locations: list[int], strings: _Strings, both: bool) -> bytes:
     values = (sample.count, sample.value) if both else (sample.value,)
     labels = {"thread": sample.comm, **sample.labels}
     parts = [_packed(1, locations), _packed(2, values)]
@@ -92,23 +95,47 @@ def _sample(profile: Profile, sample: Sample, strings: _Strings, both: bool) -> 
     return b"".join(parts)
 
 
-def _mappings_and_locations(profile: Profile, strings: _Strings) -> list[bytes]:
-    """A mapping per module; a location and a function per frame, numbered as the frames are, from 1 on."""
-    modules: dict[str, int] = {}
-    parts = []
-    for i, frame in enumerate(profile.frames, 1):
-        mapping = 0
-        if frame.module:
-            mapping = modules.setdefault(frame.module, len(modules) + 1)
-        line = _number(1, i) + _number(2, frame.line)
-        parts.append(
-            _bytes(4, _number(1, i) + _number(2, mapping) + _number(3, frame.address) + _bytes(4, line))
-        )
-        name, file = strings.number(frame.name), strings.number(frame.file)
-        parts.append(_bytes(5, _number(1, i) + _number(2, name) + _number(3, name) + _number(4, file)))
-    # What a mapping says that is resolved already: it has functions, and is not to be symbolised again.
-    mappings = [
-        _bytes(3, _number(1, number) + _number(5, strings.number(path)) + _number(7, 1))
-        for path, number in modules.items()
-    ]
-    return mappings + parts
+class _Locations:
+    """Places of code, numbered from 1 on: a frame, with those that are inlined into it."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.frames = profile.frames
+        self.numbers: dict[tuple[int, ...], int] = {}
+
+    def of(self, stack: Sequence[int]) -> list[int]:
+        """The places of a stack, whose frames come root first; leaf first as the format has it."""
+        groups: list[tuple[int, ...]] = []
+        for number in stack:
+            if self.frames[number].kind == "inlined" and groups:
+                groups[-1] = (*groups[-1], number)
+            else:
+                groups.append((number,))
+        return [self.numbers.setdefault(group, len(self.numbers) + 1) for group in groups][::-1]
+
+    def encoded(self, strings: _Strings) -> list[bytes]:
+        """Mappings, one per module, locations, and functions, which are numbered as frames are."""
+        modules: dict[str, int] = {}
+        for frame in self.frames:
+            if frame.module:
+                modules.setdefault(frame.module, len(modules) + 1)
+        parts = []
+        for group, number in self.numbers.items():
+            frame = self.frames[group[0]]
+            # What was inlined last comes first.
+            lines = [
+                _bytes(4, _number(1, one + 1) + _number(2, self.frames[one].line)) for one in reversed(group)
+            ]
+            place = _number(1, number) + _number(2, modules.get(frame.module, 0)) + _number(3, frame.address)
+            parts.append(_bytes(4, place + b"".join(lines)))
+        for i, frame in enumerate(self.frames, 1):
+            name, file = strings.number(frame.name), strings.number(frame.file)
+            parts.append(_bytes(5, _number(1, i) + _number(2, name) + _number(3, name) + _number(4, file)))
+        # What a mapping says that is resolved already: it has functions, and is not to be symbolised again. With
+        # inlined functions it has files and lines, too.
+        inlined = any(frame.kind == "inlined" for frame in self.frames)
+        flags = _number(7, 1) + (_number(8, 1) + _number(9, 1) + _number(10, 1) if inlined else b"")
+        mappings = [
+            _bytes(3, _number(1, number) + _number(5, strings.number(path)) + flags)
+            for path, number in modules.items()
+        ]
+        return mappings + parts

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from kernscope.profiler.formats.labels import as_utf8, thread_label, title
+from kernscope.profiler.formats.labels import as_utf8, frame_name, thread_label, title
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def encode(profile: Profile) -> bytes:
 
 
 def _frame(frame: Frame) -> dict[str, object]:
-    found: dict[str, object] = {"name": as_utf8(frame.name)}
+    found: dict[str, object] = {"name": as_utf8(frame_name(frame, lines=False))}
     if frame.file or frame.module:
         found["file"] = as_utf8(frame.file or frame.module)
     if frame.line:

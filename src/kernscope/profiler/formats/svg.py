@@ -19,7 +19,7 @@ WIDTH, ROW, LETTER = 1200, 18, 7.2
 LEAST = 0.5
 """Narrower boxes are left out."""
 
-_HUES = {"kernel": (20, 40), "native": (40, 60), "python": (95, 150), "jit": (170, 210)}
+_HUES = {"kernel": (20, 40), "native": (40, 60), "inlined": (56, 74), "python": (95, 150), "jit": (170, 210)}
 
 
 def encode(profile: Profile) -> bytes:
@@ -43,13 +43,20 @@ def encode(profile: Profile) -> bytes:
         f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>\n<text x="6" y="22">{head}</text>\n',
     ]
     parts += [
-        _box(node, x, width, height - (depth + 1) * ROW - 8, root.value) for node, x, width, depth in boxes
+        _box(
+            node,
+            frame_label(node.frame, lines=profile.lines),
+            x,
+            width,
+            height - (depth + 1) * ROW - 8,
+            root.value,
+        )
+        for node, x, width, depth in boxes
     ]
     return "".join([*parts, "</svg>\n"]).encode()
 
 
-def _box(node: Node, x: float, width: float, y: float, total: int) -> str:
-    name = frame_label(node.frame)
+def _box(node: Node, name: str, x: float, width: float, y: float, total: int) -> str:
     share = 100 * node.value / (total or 1)
     text = f"<g><title>{_clean(name)}: {node.value:,} ({share:.2f} %)</title>"
     shown = max(width - 1, LEAST) if width > 3 else width

@@ -41,9 +41,10 @@ class Options:
         malloc: also what is asked of the C library, for which each call is probed.
         files: what has these functions: files, `libc` for the system's, or `*` for all that a process has mapped.
         timeline: a record of each sample with its time, instead of how often each stack was seen.
+        lines: files and lines of native code, and the functions that were inlined there, by debug information.
     """
 
-    __slots__ = ("files", "filter", "frequency", "malloc", "minimum_ns", "timeline", "wakers")
+    __slots__ = ("files", "filter", "frequency", "lines", "malloc", "minimum_ns", "timeline", "wakers")
 
     def __init__(
         self,
@@ -55,10 +56,11 @@ class Options:
         timeline: bool = False,
         malloc: bool = False,
         files: tuple[str, ...] = ("libc",),
+        lines: bool = False,
     ) -> None:
         self.filter = filter or Filter()
         self.frequency, self.wakers, self.minimum_ns = frequency, wakers, minimum_ns
-        self.timeline = timeline
+        self.timeline, self.lines = timeline, lines
         self.malloc, self.files = malloc, files
 
 
