@@ -47,6 +47,7 @@ __all__ = [
     "VerifierError",
     "code_names",
     "compile",
+    "compile_apart",
     "detector",
     "doctor",
     "dump",
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
     from kernscope.api import (
         DUMP_STAGES,
         compile,
+        compile_apart,
         doctor,
         dump,
         format_program,
@@ -130,8 +132,8 @@ if TYPE_CHECKING:
     from kernscope.tools import UnknownTool
 
 _HOMES = {
-    "kernscope.api": "DUMP_STAGES compile doctor dump format_program list_probes list_types load machine_info "
-    "probe_fields program_probes type_text run run_tool save",
+    "kernscope.api": "DUMP_STAGES compile compile_apart doctor dump format_program list_probes list_types load "
+    "machine_info probe_fields program_probes type_text run run_tool save",
     "kernscope.bundle": "Bundle",
     "kernscope.bundle.serial": "BundleError",
     "kernscope.diagnostics": "CompileError Diagnostic UnknownCode code_names explain render_text suggest to_json",

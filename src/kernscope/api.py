@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DUMP_STAGES",
     "compile",
+    "compile_apart",
     "doctor",
     "dump",
     "format_program",
@@ -186,6 +187,39 @@ def compile(
     bundle = _compile(text, name, args, kernel=facts, settings=settings)
     bundle.machine = facts.machine
     return bundle
+
+
+def compile_apart(
+    text: str,
+    *,
+    name: str = "<program>",
+    args: Sequence[str] = (),
+    settings: "Mapping[str, int | str | bool] | None" = None,
+) -> "Bundle":
+    """The same as `compile`, in a process of its own: for programs that run for long, since compiling takes much more
+    memory than running. The calling process must not have other threads. Raises CompileError.
+    """
+    import os
+
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.close(reading)
+            with os.fdopen(writing, "wb") as pipe:
+                pipe.write(save(compile(text, name=name, args=args, settings=settings)))
+            code = 0
+        finally:
+            # What went wrong is told by the caller, who compiles once more.
+            os._exit(code)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        data = pipe.read()
+    _, status = os.waitpid(child, 0)
+    if status:
+        return compile(text, name=name, args=args, settings=settings)
+    return load(data)
 
 
 def dump(text: str, stage: str, *, name: str = "<program>", args: Sequence[str] = ()) -> str:

@@ -17,10 +17,9 @@ def _run(arguments: Arguments) -> int:
     def show(alert: "kernscope.detector.Alert") -> None:
         write((alert.json() if as_json else alert.text()) + "\n")
 
-    watcher = kernscope.detector.Watcher(rules, show)
+    watcher = kernscope.detector.Watcher(rules, show, uring=bool(kernscope.type_text("struct io_open")))
     session = kernscope.run(
-        watcher.text,
-        name="<rules>",
+        kernscope.compile_apart(watcher.text, name="<rules>"),
         sinks=[watcher.sink],
         duration=arguments.number("duration"),
         print_maps=False,

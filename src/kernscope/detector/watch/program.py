@@ -13,6 +13,7 @@ import os
 from kernscope.detector.watch.calls import WatchedCall, watched_call
 from kernscope.detector.watch.gate import NEVER, gate
 from kernscope.detector.watch.parts import PATH_BYTES
+from kernscope.detector.watch.uring import KIND_URING, uring_text
 from kernscope.tables.syscalls import names as syscall_names
 
 TYPE_CHECKING = False
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KIND", "Plan", "Watched", "plan_of", "program_text"]
 
-KIND = {"call": 0, "exec": 1, "fork": 2, "exit": 3, "uring": 4}
+KIND = {"call": 0, "exec": 1, "fork": 2, "exit": 3, "uring": KIND_URING}
 """The first value of a record."""
 ARGUMENT_BYTES = 4096
 """Of a command line and of an environment that a record holds, with the NULs between."""
@@ -112,11 +113,13 @@ def _numbers(machine: str) -> Mapping[str, int]:
     return {name: number for number, name in syscall_names(machine).items()}
 
 
-def program_text(plan: Plan, *, self_pid: int) -> str:
-    """The whole program; events of the process `self_pid` are left out."""
+def program_text(plan: Plan, *, self_pid: int, uring: bool = False) -> str:
+    """The whole program; events of `self_pid` are left out. `uring`: this kernel tells what io_uring does."""
     parts = [_HEAD, _EXEC.replace("PATH", str(PATH_BYTES)), _FORK, _EXIT]
     if plan.calls:
         parts.append(_calls(list(plan.calls.values()), self_pid))
+    if uring:
+        parts.append(uring_text(plan.types, self_pid))
     return "\n".join([*parts, *plan.fragments])
 
 

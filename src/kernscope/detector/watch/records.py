@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from kernscope.detector.watch.calls import watched_call
 from kernscope.detector.watch.live_event import LiveEvent
 from kernscope.detector.watch.processes import Process, ProcessTree
 from kernscope.detector.watch.program import ARGUMENT_BYTES, KIND, Plan, Watched
+from kernscope.detector.watch.uring import decode_operation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ class Records:
             KIND["exec"]: self._exec,
             KIND["fork"]: self._fork,
             KIND["exit"]: self._exit,
+            KIND["uring"]: self._uring,
         }
 
     def add_kind(self, kind: int, handler: Handler) -> None:
@@ -62,23 +65,37 @@ class Records:
         return event
 
     def _call(self, record: Record) -> LiveEvent | None:
-        _, now, number, pid, tid, start, ppid, uid, gid, comm, pcomm, result, *arguments = record[:_HEADER]
-        watched = self._calls.get(number)
+        watched = self._calls.get(record[2])
         if watched is None:
             return None
-        process = self.tree.get(pid, start)
-        if process is None:
-            # It has ended and nothing was known of it: what the record says is all there is.
-            process = Process(pid, start, self.tree.get(ppid))
-            process.comm, process.uid, process.gid = comm, uid, gid
-        event = self.event(watched.call.name, process, now)
-        event.call, event.arguments, event.result, event.tid = watched.call, arguments, result, tid
-        event.comm, event.parent_comm, event.uid, event.gid = comm, pcomm, uid, gid
+        event = self._acting(watched.call.name, record)
+        event.call, event.result, event.arguments = watched.call, record[11], record[12:_HEADER]
         place = _HEADER
         for part in watched.call.parts:
             end = place + len(part.values)
             part.decode(record[place:end], event.raw)
             place = end
+        return event
+
+    def _uring(self, record: Record) -> LiveEvent | None:
+        raw: dict[str, object] = {}
+        type = decode_operation(record, raw)
+        if type is None:
+            return None
+        event = self._acting(type, record)
+        event.call, event.raw = watched_call(type), raw
+        return event
+
+    def _acting(self, type: str, record: Record) -> LiveEvent:
+        """An event of what a process does, from the values that such records begin with."""
+        _, now, _, pid, tid, start, ppid, uid, gid, comm, pcomm = record[:11]
+        process = self.tree.get(pid, start)
+        if process is None:
+            # It has ended and nothing was known of it: what the record says is all there is.
+            process = Process(pid, start, self.tree.get(ppid))
+            process.comm, process.uid, process.gid = comm, uid, gid
+        event = self.event(type, process, now)
+        event.tid, event.comm, event.parent_comm, event.uid, event.gid = tid, comm, pcomm, uid, gid
         return event
 
     def _fork(self, record: Record) -> LiveEvent | None:

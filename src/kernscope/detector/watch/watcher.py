@@ -46,6 +46,7 @@ class Watcher:
     Args:
         on_alert: called with each alert, in the thread that drains the session.
         on_event: called with each event, before the rules see it.
+        uring: whether this kernel tells what io_uring does (it has `struct io_open`).
 
     Attributes:
         events, alerts, lost: how many there were so far.
@@ -58,11 +59,12 @@ class Watcher:
         on_alert: Callable[[Alert], None],
         *,
         on_event: Callable[[LiveEvent], None] | None = None,
+        uring: bool = False,
     ) -> None:
         self.engine = Engine(rules)
         self.engine.rules = [rule for rule in self.engine.rules if rule.state in ACTIVE]
         self.plan = plan_of(self.engine.rules)
-        self.text = program_text(self.plan, self_pid=os.getpid())
+        self.text = program_text(self.plan, self_pid=os.getpid(), uring=uring)
         self.tree = ProcessTree(read_process)
         self.records = Records(self.plan, self.tree, boot_offset_ns=boot_offset_ns(), began_ns=time.time_ns())
         self.sink = EventSink(self._take)
