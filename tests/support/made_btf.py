@@ -233,10 +233,24 @@ def made_kernel() -> Btf:
     return m.btf()
 
 
+def _add_directories(m: BtfMaker, uint32: int, uint64: int) -> None:
+    """What a path is found by: names in directories, and mounts."""
+    links = m.struct("hlist_bl_node", 16, [("next", uint64, 0), ("pprev", uint64, 64)])
+    name = m.struct("qstr", 16, [("len", uint32, 32), ("name", uint64, 64)])
+    short = m.struct("shortname_store", 40, [])
+    members: Members = [("d_hash", links, 64), ("d_parent", uint64, 192), ("d_name", name, 256)]
+    m.struct("dentry", 192, [*members, ("d_shortname", short, 448)])
+    mounted = m.struct("vfsmount", 32, [("mnt_root", uint64, 0)])
+    m.struct(
+        "mount", 64, [("mnt_parent", uint64, 128), ("mnt_mountpoint", uint64, 192), ("mnt", mounted, 256)]
+    )
+
+
 def _add_iterators(m: BtfMaker, task: int, uint32: int, uint64: int) -> None:
     """`iter:task` and `iter:task_file` as the kernel has them, a function without a context, and one of a map."""
 
     path = m.struct("path", 16, [("mnt", uint64, 0), ("dentry", uint64, 64)])
+    _add_directories(m, uint32, uint64)
     file = m.pointer(m.struct("file", 64, [("f_flags", uint32, 0), ("f_path", path, 128)]))
     meta = m.pointer(m.struct("bpf_iter_meta", 24, [("session_id", uint64, 64), ("seq_num", uint64, 128)]))
 

@@ -230,6 +230,9 @@ class LowerContext(Protocol):
         With `mark_depth` one that has more than `frames` ends with a mark, see `kernscope.tables.unwinding`.
         """
 
+    def walked_path(self, path: "Value", size: int) -> StringSource:
+        """The path of a file, from a copy of its `struct path`; its NUL included, `size` bytes at most."""
+
     def constant_table(self, content: bytes) -> int:
         """Put constant bytes into the `globals` map; returns their offset there (a multiple of 8)."""
 

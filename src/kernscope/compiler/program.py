@@ -52,6 +52,7 @@ class _Program(Statements):
         super().__init__(kernel, storage, scratch_map, checked.parameters, checked.config, checked.space)
         self.module = Module(name, kernel_features(kernel))
         self._bodies = []
+        self.path_callbacks = {}
 
     def emit(self, sections: list[_Section], numbers: dict[str, int], *, check_exit: bool) -> None:
         """Emit the whole program."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from kernscope.bundle import UserMap
 from kernscope.catalog.aggregations import AGGREGATIONS
-from kernscope.catalog.base import LowerContext
+from kernscope.catalog.base import LowerContext, StringSource
 from kernscope.catalog.functions import FUNCTIONS
 from kernscope.sema.model import Clause, Inlined
 from kernscope.sema.model import Variable as VariableInfo
@@ -41,6 +41,7 @@ from kernscope.types import INT64, Aggregate, Integer, Tuple, Type
 
 from .memory import FunctionState
 from .records import RecordSender
+from .variable_places import variable_offsets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ class Statements(RecordSender):
     _counted: Clause | None = None
     _settings: dict[VariableInfo, int]
     """How often each variable of the clause `_counted` is set."""
+    path_callbacks: dict[int, Function]
+    """The rounds of walks along paths that the program has, by the room for the path."""
     result_from_loop = False
     """Whether its result may come out of a loop over a map, and so out of memory."""
 
@@ -92,9 +95,15 @@ class Statements(RecordSender):
         """
         self.loops = []
         self.places = {}
-        for variable in dict.fromkeys(self.clause.variables.values()):
-            if variable.type is not None and (variable.addressed or not is_scalar(variable.type)):
-                self.places[variable] = self._scratch_place(self.scratch_offset(variable.type.size))
+        sizes = {
+            variable: variable.type.size
+            for variable in dict.fromkeys(self.clause.variables.values())
+            if variable.type is not None and (variable.addressed or not is_scalar(variable.type))
+        }
+        if sizes:
+            offsets, needed = variable_offsets(self.clause.block, self.clause.variables, sizes)
+            area = self.scratch_offset(needed)
+            self.places = {v: self._scratch_place(area + offset) for v, offset in offsets.items()}
         self.restless = {
             self.clause.variables[assign.target]
             for block in walk(self.clause.block)
@@ -386,6 +395,12 @@ class Statements(RecordSender):
         from .unwinding import unwound_stack  # few programs want it
 
         return unwound_stack(self, frames, mark_depth=mark_depth)
+
+    def walked_path(self, path: Value, size: int) -> StringSource:
+        """The path of a file, from a copy of its `struct path`; of `size` bytes at most."""
+        from .path_walk import walked_path
+
+        return walked_path(self, path, size)
 
     def _unroll(self, node: Unroll) -> None:
         count = self.constant(node.count)
