@@ -3,42 +3,84 @@
 import kernscope
 from kernscope.cli.command import Command
 from kernscope.cli.detect_rules import FORMAT, read_rules, show_problems
-from kernscope.cli.options import Arguments, Option, seconds
-from kernscope.cli.terminal import StopOnSignals, complain, write
+from kernscope.cli.options import Arguments, Option, UsageError, seconds
+from kernscope.cli.terminal import StopOnSignals, complain, is_terminal, use_color
 
 __all__ = ["COMMAND"]
 
 
-def _run(arguments: Arguments) -> int:
-    rules = read_rules(arguments.words + (arguments.rest or []))
-    show_problems([problem for problem in rules.diagnostics if problem.severity == "error"])
-    as_json = arguments.text("format") == "json"
+def _tell(text: str) -> None:
+    complain(f"kernscope detect: {text}\n")
 
-    def show(alert: "kernscope.detector.Alert") -> None:
-        write((alert.json() if as_json else alert.text()) + "\n")
 
-    watcher = kernscope.detector.Watcher(rules, show, uring=bool(kernscope.type_text("struct io_open")))
-    session = kernscope.run(
-        kernscope.compile_apart(watcher.text, name="<rules>"),
-        sinks=[watcher.sink],
-        duration=arguments.number("duration"),
-        print_maps=False,
+def _delivery(arguments: Arguments) -> "kernscope.detector.Delivery":
+    sink = kernscope.detector.StdoutSink(
+        1, json=arguments.text("format") == "json", color=is_terminal() and use_color(1)
     )
-    with session, StopOnSignals(session.stop):
-        watcher.run(session)
+    if arguments.flag("no_store"):
+        return kernscope.detector.Delivery(None, [sink], tell=_tell)
+    try:
+        store = kernscope.detector.Store(arguments.text("store"), tell=_tell)
+    except kernscope.detector.StoreError as problem:
+        if arguments.given("store"):
+            raise UsageError(f"{problem}" + (f"; {problem.help}" if problem.help else "")) from None
+        _tell(f"alerts are shown, and not stored: {problem}")
+        return kernscope.detector.Delivery(None, [sink], tell=_tell)
+    return kernscope.detector.Delivery(store, [sink], tell=_tell)
+
+
+def _begin(watcher: "kernscope.detector.Watcher") -> None:
+    rules, calls = len(watcher.engine.rules), len(watcher.plan.calls)
+    _tell(f"watching by {rules} rules: {calls} system calls, programs that are executed; Ctrl-C ends")
+
+
+def _end(watcher: "kernscope.detector.Watcher") -> None:
+    lost = f"{watcher.lost:,} events lost" if watcher.lost else "no event lost"
+    _tell(f"{watcher.events:,} events reached the rules, {watcher.alerts:,} matches, {lost}")
+
+
+def _run(arguments: Arguments) -> int:
+    files = arguments.words + (arguments.rest or [])
+    rules = read_rules(files or kernscope.detector.default_rule_files())
+    show_problems([problem for problem in rules.diagnostics if problem.severity == "error"])
+    waiting: list[kernscope.detector.Delivery] = []
+    watcher = kernscope.detector.Watcher(
+        rules, lambda alert: waiting[0].take(alert), uring=bool(kernscope.type_text("struct io_open"))
+    )
+    if not watcher.engine.rules:
+        raise UsageError("none of the rules can fire on this host: `kernscope detect check` says why")
+    # Compiling forks, so it comes before the thread that delivers.
+    bundle = kernscope.compile_apart(watcher.text, name="<rules>")
+    session = kernscope.run(
+        bundle, sinks=[watcher.sink], duration=arguments.number("duration"), print_maps=False
+    )
+    delivery = _delivery(arguments)
+    waiting.append(delivery)
+    try:
+        with session, StopOnSignals(session.stop):
+            watcher.run(session, started=lambda: _begin(watcher))
+    finally:
+        delivery.close()
     for warning in watcher.warnings:
-        complain(f"warning: {warning}\n")
-    return 0
+        _tell(warning)
+    _end(watcher)
+    return 1 if rules.has_errors else 0
 
 
 COMMAND = Command(
     "detect run",
     ["[FILE ...] [OPTIONS]"],
-    "Watch this host by rules, until Ctrl-C. Needs root.",
+    "Watch this host by rules, until Ctrl-C: those of the files, or the default ones. Alerts are stored, and shown\n"
+    "once; what repeats is counted. Needs root. Exit code 1 where a rule is wrong; the other rules are watched.",
     [
         Option("-d --duration", "TIME", "end after this time", convert=seconds),
         FORMAT,
+        Option("--store", "FILE", "where alerts are stored; /var/lib/kernscope/alerts.db for root"),
+        Option("--no-store", "", "show alerts only"),
     ],
     _run,
-    examples=[("rules.yaml", "alerts for these rules")],
+    examples=[
+        ("", "by the default rules"),
+        ("rules.yaml local.yaml", "by these rules"),
+    ],
 )

@@ -28,7 +28,7 @@ from kernscope.detector.alert import Alert
 from kernscope.detector.check import STATES, CheckedRule, CheckedRules, check_rules
 from kernscope.detector.listing import states_json, states_text
 from kernscope.detector.recorded import alerts, read_events
-from kernscope.detector.rule_files import rule_files
+from kernscope.detector.rule_files import default_rule_files, rule_files
 from kernscope.detector.watch.watcher import Watcher
 from kernscope.detector.yaml_source import YamlMissing, decode
 from kernscope.diagnostics import Source
@@ -88,6 +88,7 @@ __all__ = [
     "alerts",
     "check_rules",
     "decode",
+    "default_rule_files",
     "incident_csv",
     "incident_json",
     "incident_lines",

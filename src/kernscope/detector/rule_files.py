@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["MOST_FILES", "rule_files"]
+__all__ = ["MOST_FILES", "default_rule_files", "rule_files"]
 
 MOST_FILES = 20_000
 _SUFFIXES = (".yaml", ".yml")
@@ -34,3 +34,8 @@ def rule_files(names: list[str]) -> list[str]:
 
 def _fail(problem: OSError) -> None:
     raise problem
+
+
+def default_rule_files() -> list[str]:
+    """Those that come with Kernscope."""
+    return rule_files([os.path.join(os.path.dirname(__file__), "default_rules")])

@@ -8,19 +8,22 @@ import time
 from kernscope.detector.alert import Alert
 from kernscope.detector.check import CheckedRules
 from kernscope.detector.engine import Engine
+from kernscope.detector.watch.behaviour import EXACT, Behaviour, wanted_behaviour
 from kernscope.detector.watch.live_event import LiveEvent
 from kernscope.detector.watch.processes import ProcessTree
 from kernscope.detector.watch.program import plan_of, program_text
 from kernscope.detector.watch.records import Records
 from kernscope.kernel.process_table import boot_offset_ns, pids, read_process
 from kernscope.output.complaints import WarningCollector
-from kernscope.output.events import Event, LostEvent, ValueEvent
+from kernscope.output.events import Event, LostEvent, MapEvent, ValueEvent
 from kernscope.output.sink import EventSink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
+
+    from kernscope.detector.anomaly import Baseline
 
     class Session(Protocol):
         """What is used of `kernscope.Session`."""
@@ -47,8 +50,11 @@ class Watcher:
         on_alert: called with each alert, in the thread that drains the session.
         on_event: called with each event, before the rules see it.
         uring: whether this kernel tells what io_uring does (it has `struct io_open`).
+        baseline: what executables usually do, where rules ask for scores.
+        learning: learn what is usual into `baseline`, whatever the rules.
 
     Attributes:
+        behaviour: what counts for windows and scores; None where no rule asks.
         events, alerts, lost: how many there were so far.
         warnings: what else went wrong, in words.
     """
@@ -60,13 +66,24 @@ class Watcher:
         *,
         on_event: Callable[[LiveEvent], None] | None = None,
         uring: bool = False,
+        baseline: Baseline | None = None,
+        learning: bool = False,
     ) -> None:
         self.engine = Engine(rules)
         self.engine.rules = [rule for rule in self.engine.rules if rule.state in ACTIVE]
         self.plan = plan_of(self.engine.rules)
+        self.behaviour: Behaviour | None = None
+        way = EXACT if learning else wanted_behaviour(self.engine.rules)
+        if way:
+            self.behaviour = Behaviour(
+                way, self.feed, self_pid=os.getpid(), baseline=baseline, learning=learning
+            )
+            self.plan.fragments.append(self.behaviour.text)
         self.text = program_text(self.plan, self_pid=os.getpid(), uring=uring)
         self.tree = ProcessTree(read_process)
         self.records = Records(self.plan, self.tree, boot_offset_ns=boot_offset_ns(), began_ns=time.time_ns())
+        if self.behaviour is not None:
+            self.behaviour.join(self.records)
         self.sink = EventSink(self._take)
         self.events = self.alerts = self.lost = 0
         self._on_alert, self._on_event = on_alert, on_event
@@ -76,11 +93,19 @@ class Watcher:
     def warnings(self) -> list[str]:
         return self._complaints.texts()
 
-    def run(self, session: Session, *, tick: Callable[[], None] | None = None) -> None:
-        """Watch until the session ends. `tick` is called about every second."""
+    def run(
+        self,
+        session: Session,
+        *,
+        started: Callable[[], None] | None = None,
+        tick: Callable[[], None] | None = None,
+    ) -> None:
+        """Watch until the session ends. `started` is called when watching has begun, `tick` about every second."""
         session.start()
         # Seeded behind the start: who begins meanwhile has a record, who was there before is read.
         self.tree.seed(pids())
+        if started is not None:
+            started()
         while not session.wait(_TICK_S if tick is not None else None):
             if tick is not None:
                 tick()
@@ -90,6 +115,10 @@ class Watcher:
             found = self.records.take(event.value)
             if found is not None:
                 self.feed(found)
+            return
+        if isinstance(event, MapEvent):
+            if self.behaviour is not None:
+                self.behaviour.take_map(event.name, event.mapping)
             return
         self._complaints.take(event)
         if isinstance(event, LostEvent):
@@ -104,6 +133,8 @@ class Watcher:
     def feed(self, event: LiveEvent) -> None:
         """Show an event to the rules."""
         self.events += 1
+        if self.behaviour is not None:
+            self.behaviour.observe(event)
         if self._on_event is not None:
             self._on_event(event)
         for alert in self.engine.feed(event):
