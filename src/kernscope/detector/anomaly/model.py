@@ -40,13 +40,14 @@ _FLOORS = {"rate": 1.0, "forks": 1.0, "files": 1.0, "ports": 1.0, "errors": 0.08
 
 
 def _values(window: Window) -> dict[str, float]:
-    """What is compared; all but `errors` as logarithms."""
-    values = {
-        "rate": log2(1 + window.rate),
-        "forks": log2(1 + window.forks),
-        "files": log2(1 + len(window.files)),
-        "ports": log2(1 + len(window.ports)),
-    }
+    """What is compared; all but `errors` as logarithms. Files and ports only where there are any: rules decide which
+    events come.
+    """
+    values = {"rate": log2(1 + window.rate), "forks": log2(1 + window.forks)}
+    if window.files:
+        values["files"] = log2(1 + len(window.files))
+    if window.ports:
+        values["ports"] = log2(1 + len(window.ports))
     if window.total >= _FEW_CALLS:
         values["errors"] = window.error_share
     return values
@@ -144,7 +145,9 @@ class Model:
         return min(_NEW_CALL * len(new), _NEW_CALLS), f"new calls: {names}{', …' if len(new) > 5 else ''}"
 
     def _above(self, name: str, value: float, noise: float) -> Part:
-        mean, variance = self.stats.get(name, (0.0, 0.0))
+        if name not in self.stats:
+            return 0.0, ""
+        mean, variance = self.stats[name]
         floor = _FLOORS[name]
         deviations = (value - mean) / sqrt(variance + floor * floor + noise * noise)
         points = min(max(deviations - _USUAL, 0.0) * _POINTS, _MOST_POINTS)

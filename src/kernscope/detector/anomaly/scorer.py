@@ -51,10 +51,10 @@ class Scorer:
         self._scores: OrderedDict[Hashable, tuple[float, str, int]] = OrderedDict()
         self.judged = 0
 
-    def observe(self, event: Event) -> None:
-        """Count the files and ports that an event names."""
+    def observe(self, event: Event, process: Hashable = None) -> None:
+        """Count the files and ports that an event names. `process` tells who it was, where the event does not."""
         exe = event.get("proc.exepath")
-        process = _process(event)
+        process = _process(event) if process is None else process
         if process is None or not isinstance(exe, str):
             return
         window = self.windows.of(process, exe)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from kernscope.detector.watch.behaviour_fields import BEHAVIOUR_FIELDS
 from kernscope.detector.watch.call_fields import CALL_DOTTED, CALL_FIELDS, CALL_INDEXED
 from kernscope.detector.watch.live_event import LiveEvent
 from kernscope.detector.watch.process_fields import PROCESS_DOTTED, PROCESS_FIELDS, PROCESS_INDEXED
@@ -49,7 +50,9 @@ _TIME_FIELDS: dict[str, Callable[[LiveEvent], object]] = {
     "evt.dir": lambda event: "<",
 }
 
-FIELDS: dict[str, Callable[[LiveEvent], object]] = _TIME_FIELDS | CALL_FIELDS | PROCESS_FIELDS
+FIELDS: dict[str, Callable[[LiveEvent], object]] = (
+    _TIME_FIELDS | CALL_FIELDS | PROCESS_FIELDS | BEHAVIOUR_FIELDS
+)
 INDEXED: dict[str, Callable[[LiveEvent, str], object]] = CALL_INDEXED | PROCESS_INDEXED
 """Fields with something in brackets."""
 DOTTED: dict[str, Callable[[LiveEvent, str], object]] = CALL_DOTTED | PROCESS_DOTTED

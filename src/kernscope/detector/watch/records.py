@@ -31,11 +31,13 @@ class Records:
     Attributes:
         count: how many events were made.
         seen: how many records came.
+        on_fork: called with the parent of each new process, where it is known.
     """
 
     def __init__(self, plan: Plan, tree: ProcessTree, *, boot_offset_ns: int, began_ns: int) -> None:
         self.tree = tree
         self.count = self.seen = 0
+        self.on_fork: Callable[[Process | None], None] | None = None
         self._calls: dict[int, Watched] = plan.calls
         self._offset, self._began_ns = boot_offset_ns, began_ns
         self._wants_exit = "procexit" in plan.types
@@ -100,7 +102,9 @@ class Records:
 
     def _fork(self, record: Record) -> LiveEvent | None:
         _, _, pid, start, parent = record
-        self.tree.fork(pid, start, parent)
+        child = self.tree.fork(pid, start, parent)
+        if self.on_fork is not None:
+            self.on_fork(child.parent)
         return None
 
     def _exit(self, record: Record) -> LiveEvent | None:

@@ -1,0 +1,75 @@
+"""The part of the program that counts system calls for windows and scores: text of our language.
+
+Counting every call exactly would cost as much as all rules together, so there are two ways. **Sampled:** one call in
+`SAMPLE`, chosen at random, counts for so many; that is exact to a per cent for a flood and costs a few nanoseconds a
+call. It is what rules about `window` need. **Exact while it is quiet**, for scores and learning: `EXACT_PER_ROUND`
+calls in each tenth of a second are counted one by one, with the runs of three calls that a thread makes; the rest is
+sampled. So the cost is bounded whatever processes do, and a flood only makes the picture of itself coarser.
+"""
+
+from __future__ import annotations
+
+__all__ = ["GRAM_KIND", "MAP_NAME", "NUMBER_BITS", "SAMPLE", "behaviour_text"]
+
+SAMPLE = 64
+"""A power of two."""
+EXACT_PER_ROUND = 4000
+GRAM_KIND = 7
+"""The first value of records of runs of calls."""
+MAP_NAME = "@behaviour_calls"
+NUMBER_BITS = 10
+"""Of a system call's number within a run; all are below 1,024 (include/uapi/asm-generic/unistd.h and the x86 table)."""
+
+_SAMPLED = f"""\
+let {MAP_NAME} = percpulruhash(16384);
+rawtracepoint:sys_exit {{
+  if ((rand & {SAMPLE - 1}) == 0 && pid != SELF) {{
+    {MAP_NAME}[pid, (uint64)args.regs->orig_ax, (int64)args.ret < 0] = sum({SAMPLE});
+  }}
+}}
+"""
+
+# `@behaviour_last[tid]`: the round in which it was written, and the numbers of the last two calls. Calls that were not
+# counted lie between rounds of which one ran dry, so a thread begins anew there, as it does where it executes another
+# program (execve 59, execveat 322). 1023 stands for no call.
+_EXACT = f"""\
+let {MAP_NAME} = percpulruhash(16384);
+let @behaviour_last = lruhash(16384);
+let @behaviour_runs = lruhash(65536);
+rawtracepoint:sys_exit {{
+  if (@behaviour_left > 0) {{
+    @behaviour_left--;
+    $number = (uint64)args.regs->orig_ax;
+    if (pid != SELF && $number < 1023) {{
+      {MAP_NAME}[pid, $number, (int64)args.ret < 0] = sum(1);
+      $last = @behaviour_last[tid];
+      $round = ((uint64)@behaviour_round) << 20;
+      if ((($last >> 20) << 20) != $round || $number == 59 || $number == 322) {{ $last = $round | 0xfffff; }}
+      $run = (($last & 0xfffff) << 10) | $number;
+      @behaviour_last[tid] = $round | ($run & 0xfffff);
+      if (($run >> 20) != 1023) {{
+        $task = (struct task_struct *)curtask;
+        $file = (uint64)$task->mm->exe_file->f_inode->i_ino;
+        if (!has_key(@behaviour_runs, ($file, $run))) {{
+          @behaviour_runs[$file, $run] = 1;
+          print(({GRAM_KIND}, nsecs, (uint64)pid, (uint64)$task->group_leader->start_boottime, $run));
+        }}
+      }}
+    }}
+    if (@behaviour_left == 0) {{ @behaviour_dry = 1; }}
+  }} else if ((rand & {SAMPLE - 1}) == 0 && pid != SELF) {{
+    {MAP_NAME}[pid, (uint64)args.regs->orig_ax, (int64)args.ret < 0] = sum({SAMPLE});
+  }}
+}}
+interval:ms:100 {{
+  if (@behaviour_dry) {{ @behaviour_round++; @behaviour_dry = 0; }}
+  @behaviour_left = {EXACT_PER_ROUND};
+}}
+"""
+
+_SEND = f"interval:s:1 {{ print({MAP_NAME}); clear({MAP_NAME}); }}\n"
+
+
+def behaviour_text(*, exact: bool, self_pid: int) -> str:
+    """Clauses that count; calls of `self_pid` are left out."""
+    return (_EXACT if exact else _SAMPLED).replace("SELF", str(self_pid)) + _SEND
