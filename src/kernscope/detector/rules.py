@@ -33,19 +33,10 @@ OWN_KEYS = ("count", "distinct", "sequence", "within", "by")
 """Of rules that count; Falco has none of them."""
 _APPENDABLE = ("condition", "output", "desc", "tags", "exceptions", "sequence")
 _REPLACEABLE = (*_APPENDABLE, "priority", "enabled", "warn_evttypes", "skip-if-unknown-filter", *OWN_KEYS)
-_DOCUMENTATION_KEYS = ("benign",)
-"""Known causes of false alarms: for people, checked by nothing."""
+_FOR_PEOPLE = ("benign",)
+"""Known causes of false alarms; nothing reads them."""
 _RULE_KEYS = frozenset(
-    (
-        "rule",
-        "source",
-        "append",
-        "override",
-        "capture",
-        "capture_duration",
-        *_REPLACEABLE,
-        *_DOCUMENTATION_KEYS,
-    )
+    ("rule", "source", "append", "override", "capture", "capture_duration", *_REPLACEABLE, *_FOR_PEOPLE)
 )
 _MACRO_KEYS = frozenset(("macro", "condition", "append", "override"))
 _LIST_KEYS = frozenset(("list", "items", "append", "override"))
