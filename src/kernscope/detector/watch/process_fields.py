@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from functools import cache
 
 from kernscope.detector.watch.call_fields import type_of_mode
 from kernscope.detector.watch.live_event import LiveEvent
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["PROCESS_DOTTED", "PROCESS_FIELDS", "PROCESS_INDEXED"]
 
 _AF_UNIX = 1
+_boot_offset_ns = cache(boot_offset_ns)
+"""Asked once: a process's start must be the same whenever it is told, as processes are told apart by it."""
 
 
 def _own(what: Of) -> Callable[[LiveEvent], object]:
@@ -82,7 +85,7 @@ def _exe_line(process: Process) -> str:
 
 
 def _start(process: Process) -> int:
-    return process.start_ns + boot_offset_ns()
+    return process.start_ns + _boot_offset_ns()
 
 
 def _name(event: LiveEvent) -> object:
