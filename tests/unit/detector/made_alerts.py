@@ -1,11 +1,13 @@
 """Alerts for tests, of processes whose ancestry is known."""
 
+import time
+
 from kernscope.detector.alert import Alert
 
 __all__ = ["CRON", "INIT", "NOW_NS", "SSHD", "alert", "process", "session"]
 
-NOW_NS = 1_780_000_000_000_000_000
-"""In May 2026."""
+NOW_NS = (time.time_ns() // 10**9 - 600) * 10**9
+"""Some minutes ago: a store lets old alerts go."""
 
 Process = dict[str, object]
 
