@@ -35,7 +35,7 @@ from kernscope.tables.cpython import (
 from kernscope.tables.helpers import HELPER_IDS
 from kernscope.types import UINT32, UINT64, Buffer, Tuple
 
-from .unwinding import StackEmitter
+from .steps import StackEmitter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

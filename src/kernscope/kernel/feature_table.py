@@ -118,6 +118,8 @@ _TABLE = (
     Feature("module_btf", "types of kernel modules", _p.module_btf,
             "Linux 5.11 with CONFIG_DEBUG_INFO_BTF_MODULES, and a module", "the types of vmlinux"),
     Feature("task_btf", "bpf_get_current_task_btf()", _p.helper(158), "Linux 5.11", "bpf_get_current_task()"),
+    Feature("mapping_tree", "mappings of processes as a tree that programs can search", _p.mapping_tree,
+            "Linux 6.1 with CONFIG_DEBUG_INFO_BTF", "frame pointers in stacks of processes"),
     Feature("attach_cookie", "attach cookies", _p.helper(174, ProgramType.KPROBE), "Linux 5.15"),
     Feature("send_signal", "signals from programs", _p.helper(109), "Linux 5.3"),
     Feature("override_return", "changing return values", _p.override_return, "CONFIG_BPF_KPROBE_OVERRIDE"),

@@ -7,6 +7,7 @@ from _thread import allocate_lock  # `threading` costs 5 ms to import
 __all__ = [
     "FileContent",
     "Mapping",
+    "mapping_at",
     "namespace_pid",
     "open_mapped_file",
     "open_regular",
@@ -42,6 +43,20 @@ def read_mappings(pid: int) -> list[Mapping]:
             name = path[0].removesuffix(" (deleted)") if path else ""
             found.append(Mapping(int(start, 16), int(end, 16), int(offset, 16), device, int(inode), name))
     return found
+
+
+def mapping_at(pid: int, start: int, end: int, offset: int) -> Mapping | None:
+    """The mapping that lies exactly there; None if the process has it no more. Costs less than reading all."""
+    try:
+        path = os.readlink(f"/proc/{pid}/map_files/{start:x}-{end:x}").removesuffix(" (deleted)")
+        return Mapping(start, end, offset, "", 0, path)
+    except OSError:  # no file, or we may not see it there
+        pass
+    try:
+        found = [one for one in read_mappings(pid) if (one.start, one.end) == (start, end)]
+    except (OSError, ValueError):
+        return None
+    return found[0] if found else None
 
 
 def start_time(pid: int) -> str:

@@ -297,6 +297,22 @@ def compat(_: "Kernel") -> None:
         raise _missing("32-bit emulation in the kernel")
 
 
+def mapping_tree(kernel: "Kernel") -> None:
+    """Structures of the kernel that `kernscope.compiler.mapping_search` goes through."""
+    from kernscope.btf import BtfError
+
+    types = kernel.btf()
+    for struct, member in (
+        ("mm_struct", "mm_mt.ma_root"),
+        ("maple_range_64", "slot"),
+        ("maple_arange_64", "slot"),
+    ):
+        try:
+            types.struct_member(struct, member)
+        except BtfError:
+            raise _missing("the tree of mappings") from None
+
+
 def helper(number: int, type: int = ProgramType.RAW_TRACEPOINT) -> "Callable[[Kernel], None]":
     """A probe for a helper function in programs of this type."""
     return lambda _: call_helper(number, type)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["Collector", "tell_incomplete", "tell_without_lines"]
 
 _FRAME_POINTERS = (
-    "this kernel cannot walk unwind tables (Linux 5.17 and newer can): stacks of processes go by frame pointers, and "
+    "this kernel cannot walk unwind tables (Linux 6.1 and newer can): stacks of processes go by frame pointers, and "
     "lack callers where code keeps none"
 )
 

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
         def flush(self) -> None: ...
         def report_error(self, event: ErrorEvent) -> None: ...
         def end_soon(self, exit_code: int) -> None: ...
-        def describe_process(self, pid: int, page: int) -> None: ...
+        def learn_mapping(
+            self, pid: int, began_ns: int, start: int, end: int, offset: int, *key: int
+        ) -> None: ...
         def learn_python_code(self, pid: int, number: int, address: int, sent: bytes) -> None: ...
         def unwatch(self, address: int, kinds: Sequence[object]) -> None: ...
 
@@ -165,16 +167,13 @@ def _unwatch(record: Record, session: "Controlled") -> "Handler":
     return handle
 
 
-def _unwind_wanted(record: Record, session: "Controlled") -> "Handler":
-    """A stack could not be followed: the values are the process and the page of its code (0: all of it)."""
+def _mapping_met(record: Record, session: "Controlled") -> "Handler":
+    """Code was met in a mapping of which nothing has been told: the values are the process and when it began, in
+    nanoseconds since boot, the mapping's start, end, and offset in its file, and the file's device, inode number and
+    size, as the kernel knows it.
+    """
     values = record_decoder(record.types, session.facts, CONTROL_HEADER_BYTES)
-
-    def handle(session: "Controlled", data: bytes) -> None:
-        pid, page = values(data)
-        assert isinstance(pid, int) and isinstance(page, int)
-        session.describe_process(pid, page)
-
-    return handle
+    return lambda session, data: session.learn_mapping(*values(data))  # type: ignore[arg-type]
 
 
 def _python_code(record: Record, session: "Controlled") -> "Handler":
@@ -206,12 +205,12 @@ CONTROLS: "dict[str, Builder]" = {
     "complain": _complaint,
     "error": _error,
     "exit": _exit,
+    "mapping_met": _mapping_met,
     "print_keyed": _print_keyed,
     "print_map": _print_map,
     "python_code": _python_code,
     "system": _system,
     "unwatch": _unwatch,
-    "unwind_wanted": _unwind_wanted,
     "zero": _zero,
 }
 

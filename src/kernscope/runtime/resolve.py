@@ -6,17 +6,18 @@ from kernscope.bundle.globals_layout import STACKS_MAP
 from kernscope.kernel.errors import NotSupportedError
 from kernscope.output.symbolic import SymbolFacts
 from kernscope.tables.cpython import PYTHON_MAP
-from kernscope.tables.unwinding import ROWS_MAP
+from kernscope.tables.unwinding import NO_FILE_KEY, ROWS_MAP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kernscope.dwarf import SourceFrame
     from kernscope.kernel.interface import KernelAccess
     from kernscope.kernel.map import Map
     from kernscope.runtime.unwind_tables import UnwindTables
     from kernscope.symbols import KernelSymbols, UserSymbol, UserSymbols
-    from kernscope.symbols.python import PythonCode, PythonProcesses
+    from kernscope.symbols.python import PythonCode, PythonProcesses, PythonRuntime
 
 __all__ = ["Resolving", "connect"]
 
@@ -24,6 +25,9 @@ PREPARE_SECONDS = 2.0
 """How long a start waits at most for unwind tables to be read."""
 PREPARE_CHOSEN_SECONDS = 10.0
 """The same where processes were named: their first stacks matter, and there are few files to read."""
+
+CLOCK_TICK_NS = 10_000_000
+"""In which /proc/PID/stat counts a process's beginning: USER_HZ is 100 (include/asm-generic/param.h)."""
 
 MOST_TAKEN = 65_536
 """Stacks that are remembered outside of the kernel."""
@@ -62,13 +66,21 @@ class Resolving:
     def user_symbol(self, pid: int, address: int) -> "UserSymbol | None":
         return self.user.lookup(pid, address)
 
+    def user_source(self, pid: int, address: int) -> "tuple[Sequence[SourceFrame], str]":
+        return self.user.source(pid, address)
+
+    def release_source(self) -> None:
+        """Give back the memory that reading debug information took; what it said is kept."""
+        self.user.release_source()
+
     def remember(self, pid: int) -> None:
         """Read what a process has mapped, while it lives: its stacks are shown when it may have ended."""
         if any(name.startswith(STACKS_MAP) for name in self._maps):
             self.user.remember(pid)
 
-    def prepare(self, pids: "Sequence[int]") -> None:
-        """Before programs that walk stacks are attached: describe what runs already, all processes without `pids`.
+    def prepare(self, pids: "Sequence[int]", programs: "Sequence[str]" = ()) -> None:
+        """Before programs that walk stacks are attached: describe the files that run already, in all processes without
+        `pids`, and those that are about to, `programs`.
 
         Files that are met for the first time take long to read: what is not ready soon is done meanwhile.
         """
@@ -76,27 +88,59 @@ class Resolving:
             return
         import os
 
-        for pid in pids or [int(name) for name in os.listdir("/proc") if name.isdecimal()]:
-            self.describe(pid, 0)
-        if self._unwind_tables is not None:
-            self._unwind_tables.finish(PREPARE_CHOSEN_SECONDS if pids else PREPARE_SECONDS)
+        from kernscope.runtime.unwind_tables import key_of
 
-    def describe(self, pid: int, page: int) -> None:
-        """A program has met a process, or a page of its code, of which it knows nothing: tell it, and remember."""
+        for pid in (os.getpid(), *pids) if pids else [int(n) for n in os.listdir("/proc") if n.isdecimal()]:
+            mapped = self.user.mapped(pid)
+            for _, file in mapped:
+                if file is not None:
+                    self.tables.want(key_of(file), file)
+            self._tell_python(pid, self.python.find(pid, mapped) if PYTHON_MAP in self._maps else None)
+        for path in programs:
+            file = self.user.files.open(path)
+            if file is not None:
+                self.tables.want(key_of(file), file)
+        self.tables.finish(PREPARE_CHOSEN_SECONDS if pids else PREPARE_SECONDS)
+
+    @property
+    def tables(self) -> "UnwindTables":
         if self._unwind_tables is None:
             from kernscope.runtime.unwind_tables import UnwindTables
 
             self._unwind_tables = UnwindTables(self._maps)
-        mapped = self.user.mapped(pid)
-        self._unwind_tables.want(pid, page, mapped)
-        told = self._maps.get(PYTHON_MAP)
-        if told is not None:
-            runtime = self.python.find(pid, mapped)
-            if runtime is not None:
-                try:
-                    told.update(pack("=I", pid), runtime.packed())
-                except OSError:
-                    told.clear()  # more of them than there is room for: those that still run will be met again
+        return self._unwind_tables
+
+    def learn_mapping(
+        self, pid: int, began_ns: int, place: "tuple[int, int, int]", key: "tuple[int, ...]"
+    ) -> None:
+        """A program has met code in a mapping, `place` being start, end and offset, of a file with a key of
+        `kernscope.tables.unwinding`. Files are opened the first time; otherwise the process need not live any more.
+        """
+        from kernscope.kernel.mappings import Mapping
+
+        if key == NO_FILE_KEY:
+            self.user.remember(pid)  # code that it made itself: its names may go with it
+            return
+        file = self.tables.file(key)
+        if file is None:
+            file = self.user.open_mapped(pid, *place)
+            if file is None:
+                return  # gone already: the next process that has it mapped will tell
+            self.tables.want(key, file)
+        mapping = Mapping(*place, "", key[1], file.path)
+        self.user.learn(pid, str(began_ns // CLOCK_TICK_NS), mapping, file)
+        if PYTHON_MAP in self._maps:
+            self._tell_python(pid, self.python.met(pid, mapping, file))
+
+    def _tell_python(self, pid: int, runtime: "PythonRuntime | None") -> None:
+        """Let programs know how to walk the frames of CPython in a process."""
+        if runtime is not None:
+            told = self._maps[PYTHON_MAP]
+            try:
+                told.update(pack("=I", pid), runtime.packed())
+            except OSError:
+                told.clear()  # more of them than there is room for: those that still run will be met again
+                self.tables.ask_again()
 
     @property
     def full(self) -> "set[str]":
@@ -165,6 +209,7 @@ def connect(
     resolving = Resolving(kernel, maps, demangled=demangled)
     facts.kernel_symbol = resolving.kernel_symbol
     facts.user_symbol = resolving.user_symbol
+    facts.user_source, facts.release_source = resolving.user_source, resolving.release_source
     facts.build_id = resolving.build_id
     facts.cgroup_path = resolving.cgroup_path
     facts.stack = resolving.stack

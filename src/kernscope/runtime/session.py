@@ -342,10 +342,9 @@ class Session:
             for problem in self._live.missing:
                 self.emit(ErrorEvent(str(problem)))
 
-    def describe_process(self, pid: int, page: int) -> None:
-        """Let programs know what a process has mapped, see `Resolving.describe`."""
-        if self._state == "running":  # afterwards it is of no use
-            self._resolving.describe(pid, page)
+    def learn_mapping(self, pid: int, began_ns: int, start: int, end: int, offset: int, *key: int) -> None:
+        """Read what a process has mapped there, while it lives, see `Resolving.learn_mapping`."""
+        self._resolving.learn_mapping(pid, began_ns, (start, end, offset), key)
 
     def learn_python_code(self, pid: int, number: int, address: int, sent: bytes) -> None:
         """Read what a function of CPython is called, while its process lives; `sent` is what programs could read."""

@@ -1,9 +1,10 @@
-"""Fills the maps of `kernscope.tables.unwinding`: where the code of processes is mapped, and how its frames look.
+"""Fills the maps of `kernscope.tables.unwinding`: how the frames of the code in a file look.
 
-Programs ask for a process when they meet it, or an address of it that they do not know. A file's table is read once
-for all processes, and kept in the user's cache folder by the file's build id.
+Programs tell of each mapping that they meet. A file's table is read once for all processes, and kept in the user's
+cache folder by the file's build id.
 """
 
+import os
 from _thread import allocate_lock, start_new_thread  # `threading` costs 5 ms to import
 from array import array
 from struct import Struct
@@ -13,50 +14,53 @@ from kernscope.elf import ElfError, ElfFile
 from kernscope.elf.eh_frame import UnwindTable, read_unwind_table
 from kernscope.kernel.cache import read_cached, write_cached
 from kernscope.tables.unwinding import (
-    ANY_EXEC_ID,
-    ASKED_MAP,
     BLOCK_BITS,
     BLOCK_BYTES,
-    MOST_MAPPINGS,
+    FILE_BYTES,
+    FILES_MAP,
+    MOST_SEGMENTS,
     MOST_WORDS,
-    PROCESS_BYTES,
-    PROCESSES_MAP,
+    NO_FILE_KEY,
     ROWS_MAP,
+    TOLD_MAP,
+    VDSO_KEY,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from kernscope.kernel.map import Map
-    from kernscope.kernel.mappings import Mapping
     from kernscope.symbols.files import MappedFile
 
-    Mapped = list[tuple[Mapping, MappedFile | None]]
+    Key = tuple[int, ...]
 
-__all__ = ["UnwindTables", "indexed"]
+__all__ = ["UnwindTables", "indexed", "key_of"]
 
-_HEADER = Struct("=IIII")
-_MAPPING = Struct("=QQQII")
-_PID = Struct("=I")
-_KEY = Struct("=Q")
-_VDSO = "[vdso]"
-_KERNEL_HALF = 1 << 63
-"""The program's searches take the sign of a difference for its order: addresses have to be below."""
+_KEY = Struct("=QQQ")
+_PLACE = Struct("=II")
+_SEGMENT = Struct("=QQ")
+_KERNEL_MINOR_BITS = 20
+"""Of a device's number inside the kernel (include/linux/kdev_t.h)."""
 _CACHED_HEADER = Struct("<QQ")
 """base, blocks"""
 _CACHE_VERSION = 2
 ROOM_SECONDS = 10.0
 """At least between two times at which everything is forgotten to make room."""
+_NOTHING = bytes(FILE_BYTES)
+"""The value of a file without a table."""
+_WORD = (1 << 64) - 1
 
 
-class _Placed:
-    """The table of one file in `unwind_rows`: from word `first` on; its addresses begin at `base`."""
-
-    __slots__ = ("base", "blocks", "elf", "first")
-
-    def __init__(self, elf: ElfFile, base: int, first: int, blocks: int) -> None:
-        self.elf, self.base, self.first, self.blocks = elf, base, first, blocks
+def key_of(file: "MappedFile") -> "Key":
+    """What the kernel knows a file by, as far as can be told from outside: for one in layered file systems, programs
+    come with another key.
+    """
+    identity = getattr(file.content, "identity", None)
+    if identity is None:
+        return VDSO_KEY
+    device, ino, size = identity[:3]
+    return os.major(device) << _KERNEL_MINOR_BITS | os.minor(device), ino, size
 
 
 class UnwindTables:
@@ -67,22 +71,31 @@ class UnwindTables:
     """
 
     def __init__(self, maps: "dict[str, Map]") -> None:
-        self._processes, self._asked = maps[PROCESSES_MAP], maps[ASKED_MAP]
+        self._files, self._told = maps[FILES_MAP], maps[TOLD_MAP]
         self._rows = maps[ROWS_MAP].mmap()
         self._used = 0
-        self._files: dict[MappedFile, _Placed | None] = {}
+        self._known: dict[Key, MappedFile] = {}
+        self._values: dict[MappedFile, bytes] = {}
         self.full: set[str] = set()
         """What there was no room for, in words."""
         self._made_room = monotonic()
-        self._wanted: list[tuple[int, int, Mapped]] = []
+        self._wanted: list[tuple[Key, MappedFile]] = []
         self._lock = allocate_lock()
         self._working = allocate_lock()
         self._closed = False
+        self._files.update(_KEY.pack(*NO_FILE_KEY), _NOTHING)
 
-    def want(self, pid: int, page: int, mapped: "Mapped") -> None:
-        """Have a process described, soon; `page` is what a program has asked for (0: everything)."""
+    def file(self, key: "Key") -> "MappedFile | None":
+        """The file of a key that was wanted before."""
+        return self._known.get(key)
+
+    def want(self, key: "Key", file: "MappedFile") -> None:
+        """Let programs know the table of a file, soon."""
+        if key in self._known:
+            return
+        self._known[key] = file
         with self._lock:
-            self._wanted.append((pid, page, mapped))
+            self._wanted.append((key, file))
             idle = not self._working.locked()
             if idle:
                 self._working.acquire()
@@ -91,6 +104,10 @@ class UnwindTables:
                 start_new_thread(self._work, ())
             except RuntimeError:  # no more threads
                 self._work()
+
+    def ask_again(self) -> None:
+        """Let programs tell of all mappings once more."""
+        self._told.clear()
 
     def finish(self, seconds: float) -> bool:
         """Wait until all that is wanted has been done; False if that takes longer."""
@@ -111,106 +128,72 @@ class UnwindTables:
                     self._wanted.clear()
                     self._working.release()
                     return
-                pid, page, mapped = self._wanted.pop(0)
-            try:  # noqa: SIM105  (contextlib costs start-up time)
-                self.describe(pid, page, mapped)
-            except (OSError, ElfError, MemoryError):
-                pass  # gone meanwhile, or not to be had: its stacks stay incomplete
+                key, file = self._wanted.pop(0)
+            try:
+                self._describe(key, file)
+            except (OSError, MemoryError):
+                self._known.pop(key, None)  # the next process that has it mapped may have better luck
 
-    def describe(self, pid: int, page: int, mapped: "Mapped") -> None:
-        """Tell the programs what a process has mapped.
-
-        What there is no room for is left out, so that programs ask for it when they get there: then room is made.
-        """
-        # Without [vsyscall], which lies in the kernel's half: nothing calls from there.
-        mapped = [one for one in mapped if one[0].start < _KERNEL_HALF]
-        entries = self._entries(mapped)
-        if page and not _covered(entries, page) and _covered(mapped, page) and self._make_room():
-            entries = self._entries(mapped)
-        packed = b"".join([entry for _, entry in entries[:MOST_MAPPINGS]])
-        header = _HEADER.pack(len(packed) // _MAPPING.size, 0, ANY_EXEC_ID, 0)
-        if len(entries) > MOST_MAPPINGS:
-            self.full.add("mappings of a process")
-        if self._closed:
-            return
-        value = (header + packed).ljust(PROCESS_BYTES, b"\0")
+    def _describe(self, key: "Key", file: "MappedFile") -> None:
         try:
-            self._processes.update(_PID.pack(pid), value)
-        except OSError:
-            self.full.add("processes")
-            if not self._make_room():
-                return
-            self._processes.update(_PID.pack(pid), value)
-        if page == 0 or _covered(entries, page):
-            self._asked.delete(_KEY.pack(pid << 32 | page))
+            value = self._value(file)
+            if not self._closed:
+                self._files.update(_KEY.pack(*key), value)
+        except (_NoRoom, OSError) as problem:
+            self.full.add("unwind tables" if isinstance(problem, _NoRoom) else "files")
+            self._make_room()
 
-    def _make_room(self) -> bool:
-        """Forget everything: programs ask again for what still runs. False if that was done just before."""
+    def _make_room(self) -> None:
+        """Forget everything: programs tell again of what still runs."""
         now = monotonic()
         if now < self._made_room + ROOM_SECONDS:
-            return False
+            return
         self._made_room, self._used = now, 0
-        self._processes.clear()  # first: nobody looks at rows any more that will be others'
-        self._files.clear()
-        self._asked.clear()
-        return True
+        self._files.clear()  # first: nobody looks at rows any more that will be others'
+        self._files.update(_KEY.pack(*NO_FILE_KEY), _NOTHING)
+        self._known.clear()
+        self._values.clear()
+        self._told.clear()
 
-    def _entries(self, mapped: "Mapped") -> "list[tuple[Mapping, bytes]]":
-        """Each mapping as the programs read it; those without room are left out."""
-        found = []
-        for mapping, file in mapped:
-            placed = None
-            if file is not None:
-                try:
-                    placed = self._placed(file)
-                except _NoRoom:
-                    self.full.add("unwind tables")
-                    continue
-            bias = first = blocks = 0
-            if placed is not None:
-                address = placed.elf.address_of(0 if mapping.path == _VDSO else mapping.offset)
-                if address is not None:
-                    bias = mapping.start - address + placed.base
-                    first, blocks = placed.first, placed.blocks
-            entry = _MAPPING.pack(mapping.start, mapping.end, bias & (1 << 64) - 1, first, blocks)
-            found.append((mapping, entry))
-        return found
-
-    def _placed(self, file: "MappedFile") -> _Placed | None:
-        """The table of what is mapped; None for code that no file describes."""
-        if file not in self._files:
+    def _value(self, file: "MappedFile") -> bytes:
+        """What programs are told of a file, after its table has been placed. _NoRoom: it does not fit any more."""
+        value = self._values.get(file)
+        if value is None:
             try:
-                self._files[file] = self._place(file)
+                value = self._place(file)
             except (OSError, ElfError):
-                self._files[file] = None
-        return self._files[file]
+                value = _NOTHING
+            self._values[file] = value
+        return value
 
-    def _place(self, file: "MappedFile") -> _Placed | None:
+    def _place(self, file: "MappedFile") -> bytes:
         elf = file.elf
         if elf is None:
-            return None
+            return _NOTHING
         base, blocks, words = _table(elf, lambda: self._closed)
         count = len(words) // 8
         if not blocks or self._closed:
-            return None
+            return _NOTHING
         if count > MOST_WORDS:
             self.full.add("the unwind table of a file")
-            return None
+            return _NOTHING
         if self._used + count > MOST_WORDS:
             raise _NoRoom
         first, self._used = self._used, self._used + count
         self._rows[8 * first : 8 * self._used] = words
-        return _Placed(elf, base, first, blocks)
+        return _PLACE.pack(first, blocks) + _segments(elf, base)
+
+
+def _segments(elf: ElfFile, base: int) -> bytes:
+    """Of the parts of a file that hold code: where each ends, and its addresses in the table less its offsets."""
+    parts = sorted((s.offset + s.size, s.address - s.offset - base) for s in elf.segments if s.executable)
+    parts = parts[:MOST_SEGMENTS]
+    parts += parts[-1:] * (MOST_SEGMENTS - len(parts)) or [(0, -base)] * MOST_SEGMENTS
+    return b"".join([_SEGMENT.pack(end & _WORD, shift & _WORD) for end, shift in parts])
 
 
 class _NoRoom(Exception):
     """The rows of other files take all the room."""
-
-
-def _covered(mapped: "Sequence[tuple[Mapping, object]]", page: int) -> bool:
-    """Whether a page that a program has asked for is in one of them: 32 bits of page numbers, 44 of addresses."""
-    mask = (1 << 44) - 1
-    return any((m.start & mask) >> 12 <= page < (m.end & mask) >> 12 for m, _ in mapped)
 
 
 def _table(elf: ElfFile, stop: "Callable[[], bool]") -> "tuple[int, int, bytes | memoryview]":

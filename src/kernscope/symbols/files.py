@@ -155,12 +155,22 @@ class MappedFiles:
             content = open_mapped_file(pid, mapping)
         except (OSError, ValueError, OverflowError):
             return None
+        return self._keep(content, mapping.path, pid)
+
+    def open(self, path: str) -> MappedFile | None:
+        """A file that may be mapped soon; None if it cannot be read."""
+        try:
+            return self._keep(FileContent(path), path)
+        except (OSError, ValueError):
+            return None
+
+    def _keep(self, content: FileContent, path: str, pid: int = 0) -> MappedFile:
         key = content.identity
         file = self._files.get(key)
         if file is None:
             if len(self._files) >= MOST_FILES:
                 self._forget(next(iter(self._files)))
-            file = self._files[key] = MappedFile(content, mapping.path, root_of(pid))
+            file = self._files[key] = MappedFile(content, path, root_of(pid) if pid else "")
             self._open[key] = file
             if len(self._open) > MOST_OPEN:
                 self._park()

@@ -14,22 +14,31 @@ from kernscope.kernel.mappings import Mapping, read_mappings, start_time
 from kernscope.symbols.files import MappedFile, MappedFiles
 from kernscope.symbols.perf_map import PerfMap
 
-__all__ = ["Process"]
+__all__ = ["Generation", "Process"]
 
 MOST_GENERATIONS = 8
 MOST_MAPPINGS = 16384
 """Executable mappings of one process that are looked at."""
 
 
-class _Generation:
+class Generation:
     """What was mapped at one time."""
 
-    __slots__ = ("files", "mappings", "perf_map", "started", "starts")
+    __slots__ = ("files", "known_perf_map", "mappings", "pid", "started", "starts")
 
-    def __init__(self, started: str, mappings: list[Mapping], perf_map: PerfMap) -> None:
-        self.started, self.mappings, self.perf_map = started, mappings, perf_map
+    def __init__(
+        self, pid: int, started: str, mappings: list[Mapping], perf_map: PerfMap | None = None
+    ) -> None:
+        self.pid, self.started, self.mappings, self.known_perf_map = pid, started, mappings, perf_map
         self.starts = [mapping.start for mapping in mappings]
         self.files: list[MappedFile | None] = [None] * len(mappings)
+
+    @property
+    def perf_map(self) -> PerfMap:
+        """Found when it is first asked for: few processes have one."""
+        if self.known_perf_map is None:
+            self.known_perf_map = PerfMap(self.pid)
+        return self.known_perf_map
 
     def find(self, address: int) -> tuple[Mapping, MappedFile | None] | None:
         at = bisect_right(self.starts, address) - 1
@@ -49,7 +58,7 @@ class Process:
 
     def __init__(self, files: MappedFiles) -> None:
         self._files = files
-        self.generations: list[_Generation] = []
+        self.generations: list[Generation] = []
         """The newest first."""
 
     @property
@@ -72,7 +81,7 @@ class Process:
         if last is not None and same and _places(last.mappings) == _places(mappings):
             return False
         perf_map = last.perf_map if last is not None and same else PerfMap(pid)
-        new = _Generation(started, mappings, perf_map)
+        new = Generation(pid, started, mappings, perf_map)
         known = dict(zip(map(_place, last.mappings), last.files, strict=True)) if last and same else {}
         for i, mapping in enumerate(mappings):
             place = _place(mapping)
@@ -83,7 +92,31 @@ class Process:
             self.generations = [new, *self.generations[: MOST_GENERATIONS - 1]]
         return True
 
-    def find(self, address: int) -> tuple[_Generation, Mapping, MappedFile | None] | None:
+    def add(self, pid: int, started: str, mapping: Mapping, file: MappedFile) -> None:
+        """One mapping was met in the process that began at this time; it may have ended meanwhile."""
+        last = self.generations[0] if self.generations else None
+        if last is None or last.started != started:
+            kept: list[tuple[Mapping, MappedFile | None]] = []
+        else:
+            at = bisect_right(last.starts, mapping.start) - 1
+            if at >= 0 and last.mappings[at].end == mapping.end and last.files[at] is file:
+                return
+            kept = [
+                (other, its)
+                for other, its in zip(last.mappings, last.files, strict=True)
+                if other.end <= mapping.start or mapping.end <= other.start
+            ]
+        whole = sorted([*kept, (mapping, file)], key=lambda one: one[0].start)
+        new = Generation(
+            pid, started, [one for one, _ in whole], last.known_perf_map if kept and last else None
+        )
+        new.files = [its for _, its in whole]
+        if last is not None and last.started == started and len(kept) == len(last.mappings):
+            self.generations[0] = new
+        else:
+            self.generations = [new, *self.generations[: MOST_GENERATIONS - 1]]
+
+    def find(self, address: int) -> tuple[Generation, Mapping, MappedFile | None] | None:
         """The newest mapping that an address is in."""
         for generation in self.generations:
             found = generation.find(address)

@@ -3,6 +3,7 @@
 Memory of a process is read, and nothing in it is trusted: sizes are bounded, and what makes no sense is not known.
 """
 
+import os
 from bisect import bisect_right
 from struct import Struct, error, unpack_from
 
@@ -161,6 +162,18 @@ class PythonProcesses:
                 return found
         return self._runtimes.get(pid)
 
+    def met(self, pid: int, mapping: Mapping, file: "MappedFile") -> PythonRuntime | None:
+        """The same, where only one mapping is known: None if it is not the one that has CPython in it."""
+        try:
+            if file not in self._files and not _may_have_python(pid, mapping):
+                self._files[file] = None
+            found = self._runtime_in(pid, mapping, file)
+        except (OSError, OverflowError, ElfError, error):
+            return None
+        if found is not None:
+            self._runtimes[pid] = found
+        return found
+
     def learn(self, pid: int, number: int, address: int, sent: bytes) -> None:
         """Read a code object while its process lives. Stacks have its `number`.
 
@@ -212,6 +225,13 @@ class PythonProcesses:
             if version in LAYOUTS:
                 return PythonRuntime(at, version, LAYOUTS[version], loops)
         return None
+
+
+def _may_have_python(pid: int, mapping: Mapping) -> bool:
+    """Whether it is worth while to look: by the name of a library, or because it is the executable."""
+    if "python" in mapping.path.rpartition("/")[2].lower():
+        return True
+    return os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)") == mapping.path
 
 
 def _published(pid: int, runtime: int) -> tuple[tuple[int, int], Layout] | None:

@@ -4,10 +4,9 @@ A process is read when its first address is looked up, and again when an address
 What is known of it stays when it ends, becomes another program, or its number goes to another process.
 """
 
-from kernscope.kernel.mappings import Mapping, start_time
+from kernscope.kernel.mappings import Mapping, mapping_at, start_time
 from kernscope.symbols.files import VDSO, MappedFile, MappedFiles
-from kernscope.symbols.perf_map import PerfMap
-from kernscope.symbols.processes import Process
+from kernscope.symbols.processes import Generation, Process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ class UserSymbols:
             symbol = None
             if found is not None:
                 generation, mapping, file = found
-                symbol = self._in_mapping(mapping, file, generation.perf_map, address)
+                symbol = self._in_mapping(mapping, file, generation, address)
                 if symbol is not None and not symbol.path:
                     return symbol  # it may be named yet
             _forget_half(self._known, MOST_ADDRESSES)
@@ -80,6 +79,19 @@ class UserSymbols:
     def remember(self, pid: int) -> None:
         """Read what a process has mapped now."""
         self._process(pid).read(pid)
+
+    def learn(self, pid: int, started: str, mapping: Mapping, file: MappedFile) -> None:
+        """What a process that began at this time has mapped somewhere, or had: it may have ended."""
+        process = self._processes.get(pid)
+        if process is None:
+            _forget_half(self._processes, MOST_PROCESSES)
+            process = self._processes[pid] = Process(self.files)
+        process.add(pid, started, mapping, file)
+
+    def open_mapped(self, pid: int, start: int, end: int, offset: int) -> MappedFile | None:
+        """The file that a process has mapped there; None if it is gone."""
+        mapping = mapping_at(pid, start, end, offset)
+        return None if mapping is None else self.files.get(pid, mapping)
 
     def mapped(self, pid: int) -> "list[tuple[Mapping, MappedFile | None]]":
         """What a process has mapped now, or had when it was last looked at, with the files behind."""
@@ -113,10 +125,17 @@ class UserSymbols:
                 frame.name = demangle(frame.name)
         return frames, problem
 
+    def release_source(self) -> None:
+        """Give back the memory that reading debug information takes; what it said is kept."""
+        from kernscope.symbols.lines import close_debug_information
+
+        close_debug_information()
+
     def _in_mapping(
-        self, mapping: Mapping, file: MappedFile | None, perf_map: PerfMap, address: int
+        self, mapping: Mapping, file: MappedFile | None, generation: Generation, address: int
     ) -> UserSymbol | None:
         if not mapping.path or file is None or file.elf is None:
+            perf_map = generation.perf_map
             named = perf_map.lookup(address)
             if named is not None:
                 return UserSymbol(*named, perf_map.path, address)

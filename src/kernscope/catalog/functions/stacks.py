@@ -86,7 +86,7 @@ class _Kind:
 
 def _has_tables(lo: LowerContext) -> bool:
     """Whether stacks of processes are walked by unwind tables; else frame pointers must do."""
-    needs = ("bpf_loop", "task_btf")
+    needs = ("bpf_loop", "task_btf", "mapping_tree")
     return lo.config.get("unwind") == "tables" and all(lo.kernel.has_feature(name) for name in needs)
 
 
