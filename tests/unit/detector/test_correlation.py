@@ -163,6 +163,18 @@ def test_by(by: str, events: list[Event], expected: list[int]) -> None:
     assert places(text, [at(number) | event for number, event in enumerate(events)]) == expected
 
 
+def test_what_the_key_was_is_told() -> None:
+    def by(key: str, event: Event) -> object:
+        ((_, alert),) = feed(ready(rule(more=f"count: 2\nwithin: 10s\nby: {key}")), [event, event])
+        return alert.fields["rule.by"]
+
+    event = at(0, proc_pid=5, user_uid=0, fd_name="/x") | {"proc.pid.ts": 77}
+    assert by("process", event) == "5"
+    assert by("process tree", event) == "5"
+    assert by("[process, user]", event) == "5 0"
+    assert by("fd.name", event) == "/x"
+
+
 def test_events_without_the_key_are_counted_as_such() -> None:
     checked = ready(rule(more="count: 2\nwithin: 10s\nby: process"))
     assert feed(checked, [at(0), at(1)]) == []

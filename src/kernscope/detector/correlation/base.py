@@ -10,6 +10,7 @@ from kernscope.detector.evaluate import Event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from kernscope.detector.correlation.by import Key
     from kernscope.detector.correlation.form import CorrelationForm
     from kernscope.detector.correlation.table import Memory
 
@@ -42,8 +43,10 @@ class Correlation:
         """Count an event that the rule's condition is true for; what an alert is to show, or None where none is due."""
         raise NotImplementedError
 
-    def evidence(self, key: object, count: int, duration_ns: int) -> Evidence:
+    def evidence(self, key: object, count: int, duration_ns: int, *, by: list[Key] | None = None) -> Evidence:
+        """What is shown. `by` is what the key is made of, where it is not the rule's own."""
         found: Evidence = {"rule.count": count, "rule.duration": duration_ns}
-        if self.form.by:
-            found["rule.by"] = key_text(key)
+        by = self.form.by if by is None else by
+        if by:
+            found["rule.by"] = key_text(by, key)
         return found

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from kernscope.detector.conditions import Operand
 
-__all__ = ["KEYS", "Key", "field_key", "key_getter", "key_text"]
+__all__ = ["KEYS", "Key", "field_key", "identity", "key_getter", "key_text", "value_text"]
 
 _MOST_CHARACTERS = 256
 """Of a text that is kept as it is; longer ones are kept as their digest."""
@@ -25,14 +25,22 @@ class Key:
         name: as written in a rule.
         fields: what events must have for it, so that they can be asked for.
         get: the value for an event, something hashable; None where the event has none.
+        is_process: whether the value is a process's number and start.
     """
 
-    __slots__ = ("doc", "fields", "get", "name")
+    __slots__ = ("doc", "fields", "get", "is_process", "name")
 
     def __init__(
-        self, name: str, fields: tuple[str, ...], get: Callable[[Event], object], doc: str = ""
+        self,
+        name: str,
+        fields: tuple[str, ...],
+        get: Callable[[Event], object],
+        doc: str = "",
+        *,
+        is_process: bool = False,
     ) -> None:
         self.name, self.fields, self.get, self.doc = name, fields, get, doc
+        self.is_process = is_process
 
 
 def _process(event: Event) -> object:
@@ -68,12 +76,13 @@ _ANCESTRY = ("proc.pid", "proc.ppid", "proc.pname", "proc.apid", "proc.aname")
 KEYS: dict[str, Key] = {
     key.name: key
     for key in (
-        Key("process", ("proc.pid", "proc.pid.ts"), _process, "the process, by its number and start"),
+        Key("process", ("proc.pid", "proc.pid.ts"), _process, "the process", is_process=True),
         Key(
             "process tree",
             _ANCESTRY,
             _tree,
             "the process and its relatives: all below one login, job or service",
+            is_process=True,
         ),
         Key(
             "executable",
@@ -128,8 +137,18 @@ def identity(value: object) -> object:
     return value
 
 
-def key_text(key: object) -> str:
-    """For people; a digest stands for a long text."""
-    if isinstance(key, tuple):
-        return " ".join(key_text(part) for part in key if part is not None)
-    return key.hex() if isinstance(key, bytes) else str(key)
+def key_text(keys: list[Key], value: object) -> str:
+    """What `key_getter` gave, for people: of processes the number."""
+    values = [value] if len(keys) == 1 else list(value) if isinstance(value, tuple) else []
+    texts = [
+        str(one[0]) if key.is_process and isinstance(one, tuple) else value_text(one)
+        for key, one in zip(keys, values)
+    ]
+    return " ".join(texts)
+
+
+def value_text(value: object) -> str:
+    """An identity for people; a digest stands for a long text."""
+    if isinstance(value, tuple):
+        return ",".join(map(value_text, value))
+    return value.hex() if isinstance(value, bytes) else str(value)

@@ -6,7 +6,7 @@ Only the n values that were seen last are kept: that is all it takes to know whe
 from __future__ import annotations
 
 from kernscope.detector.correlation.base import Correlation, Evidence
-from kernscope.detector.correlation.by import identity, key_text
+from kernscope.detector.correlation.by import identity, value_text
 from kernscope.detector.correlation.table import KeyState, KeyTable, Memory
 from kernscope.detector.evaluate import Event, operand_value
 
@@ -55,7 +55,7 @@ class DistinctCorrelation(Correlation):
         if not due:
             return None
         found = self.evidence(key, state.total, now_ns - state.begin_ns)
-        found["rule.distinct"] = [key_text(value) for value in [*state.seen][-_MOST_SHOWN:]]
+        found["rule.distinct"] = [value_text(value) for value in [*state.seen][-_MOST_SHOWN:]]
         return found
 
     def _see(self, state: _Values, value: object, now_ns: int) -> bool:

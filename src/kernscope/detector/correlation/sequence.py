@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kernscope.detector.correlation.by import Key
     from kernscope.detector.correlation.form import CorrelationForm, StepForm
     from kernscope.detector.evaluate import Predicate
 
@@ -58,12 +59,11 @@ class _Attempts(KeyState):
 class _Step:
     """Places `first` to `last` of the steps written out."""
 
-    __slots__ = ("first", "key_of", "last", "predicate")
+    __slots__ = ("by", "first", "key_of", "last", "predicate")
 
-    def __init__(
-        self, predicate: Predicate, key_of: Callable[[Event], object], first: int, last: int
-    ) -> None:
-        self.predicate, self.key_of, self.first, self.last = predicate, key_of, first, last
+    def __init__(self, predicate: Predicate, by: list[Key], first: int, last: int) -> None:
+        self.predicate, self.by, self.first, self.last = predicate, by, first, last
+        self.key_of: Callable[[Event], object] = key_getter(by)
 
 
 class SequenceCorrelation(Correlation):
@@ -81,8 +81,8 @@ class SequenceCorrelation(Correlation):
 
     def _step(self, step: StepForm, first: int) -> _Step:
         assert step.predicate is not None
-        key_of = self.key_of if step.by is None else key_getter(step.by)
-        return _Step(step.predicate, key_of, first, first + step.count - 1)
+        by = self.form.by if step.by is None else step.by
+        return _Step(step.predicate, by, first, first + step.count - 1)
 
     @property
     def evicted(self) -> int:
@@ -116,7 +116,7 @@ class SequenceCorrelation(Correlation):
                     continue
                 attempt = _Attempt(before, before.start_ns, text)
             if place == self.last:
-                evidence = self._complete(state, key, attempt, now_ns)
+                evidence = self._complete(state, step, key, attempt, now_ns)
                 break
             known = done.get(place)
             if known is None or attempt.start_ns > known.start_ns:
@@ -124,7 +124,9 @@ class SequenceCorrelation(Correlation):
         self.table.holds(state, _UNITS * len(done))
         return evidence
 
-    def _complete(self, state: _Attempts, key: object, attempt: _Attempt, now_ns: int) -> Evidence | None:
+    def _complete(
+        self, state: _Attempts, step: _Step, key: object, attempt: _Attempt, now_ns: int
+    ) -> Evidence | None:
         state.done.clear()
         if now_ns >= state.quiet_until_ns + self.within_ns:
             state.total = 0
@@ -132,7 +134,7 @@ class SequenceCorrelation(Correlation):
         if now_ns < state.quiet_until_ns:
             return None
         state.quiet_until_ns = now_ns + self.within_ns
-        found = self.evidence(key, state.total, now_ns - attempt.start_ns)
+        found = self.evidence(key, state.total, now_ns - attempt.start_ns, by=step.by)
         found["rule.steps"] = attempt.texts()
         return found
 
