@@ -15,6 +15,7 @@ __all__ = [
     "boot_offset_ns",
     "children_of_all",
     "link",
+    "parent_of",
     "pids",
     "read_file",
     "read_process",
@@ -108,6 +109,12 @@ def start_of(pid: int) -> int | None:
     """When it started, in nanoseconds since boot."""
     fields = _stat(pid)
     return int(fields[19]) * _TICK_NS if fields is not None and len(fields) > 19 else None
+
+
+def parent_of(pid: int) -> int | None:
+    """Its parent now."""
+    fields = _stat(pid)
+    return int(fields[1]) if fields is not None and len(fields) > 1 else None
 
 
 def status_of(pid: int) -> dict[str, str]:

@@ -61,6 +61,18 @@ class MapView(Mapping["Any", "Any"]):
             return taken
         return dict(self.shape.items(self._storage.take()))
 
+    def assign(self, key: "int | bytes", value: int) -> None:
+        """What `@map[key] = value` does, where keys are numbers or arrays of bytes and values numbers.
+
+        Raises: TypeError for other maps; KernelError (E2BIG) where the map is full.
+        """
+        if self._storage is not None:
+            self._storage.assign(key, value)
+
+    def remove(self, key: "int | bytes") -> bool:
+        """What `delete(@map, key)` does: whether it was there."""
+        return self._storage is not None and self._storage.remove(key)
+
     def clear(self) -> None:
         """What `clear(@map)` does."""
         if self._storage is not None:

@@ -4,7 +4,7 @@ from kernscope.bundle import UserMap
 from kernscope.catalog.aggregations import Aggregation, aggregation_of
 from kernscope.output.decode import stored_decoder
 from kernscope.output.symbolic import SymbolFacts
-from kernscope.types import Aggregate, align_up
+from kernscope.types import Aggregate, Array, Integer, align_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,8 +12,18 @@ if TYPE_CHECKING:
     from typing import Any
 
     from kernscope.kernel.map import Map
+    from kernscope.types import Type
 
 __all__ = ["STORAGES", "Storage"]
+
+
+def encoded(type: "Type", value: object) -> bytes:
+    """A number, or bytes for an array of them, as maps store it. Raises TypeError for others, OverflowError."""
+    if isinstance(type, Integer) and isinstance(value, int):
+        return value.to_bytes(type.size, "little", signed=type.signed)
+    if isinstance(type, Array) and isinstance(value, bytes) and len(value) == type.size:
+        return value
+    raise TypeError(f"{value!r} is no {type} that can be written from here")
 
 
 class Storage:
@@ -62,6 +72,14 @@ class Storage:
         """Keep the keys, zero their values."""
         raise NotImplementedError
 
+    def assign(self, key: object, value: object) -> None:
+        """What `@map[key] = value` does. Raises TypeError where maps like this one are not written from here."""
+        raise TypeError(f"`{self.user_map.name}` is no hash of keys and plain values")
+
+    def remove(self, key: object) -> bool:
+        """What `delete(@map, key)` does: whether it was there. Raises TypeError like `assign`."""
+        raise TypeError(f"`{self.user_map.name}` is no hash of keys and plain values")
+
     def _merged(self, cells: "list[Any]") -> object | None:
         assert self.aggregation is not None and isinstance(self.user_map.value, Aggregate)
         return self.aggregation.merge(self.user_map.value, cells)
@@ -102,6 +120,16 @@ class HashStorage(Storage):
         step = align_up(size, 8)
         merged = self._merged([raw[at : at + size] for at in range(0, len(raw), step)])
         return self._empty() if merged is None else merged
+
+    def assign(self, key: object, value: object) -> None:
+        key_type = self.user_map.key
+        if key_type is None or self.aggregation is not None:
+            return super().assign(key, value)
+        return self.map.update(encoded(key_type, key), encoded(self.user_map.value, value))
+
+    def remove(self, key: object) -> bool:
+        key_type = self.user_map.key
+        return super().remove(key) if key_type is None else self.map.delete(encoded(key_type, key))
 
     def clear(self) -> None:
         self.map.clear()
