@@ -48,7 +48,7 @@ def bounded(value: object, *, lossless: bool = False, depth: int = 4) -> object:
     if isinstance(value, str):
         value = cut(value)
         if not lossless and not value.isascii():
-            value = value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+            value = _decodable(value)
         return value
     if value is None or isinstance(value, bool | int | float):
         return value
@@ -61,6 +61,13 @@ def bounded(value: object, *, lossless: bool = False, depth: int = 4) -> object:
         items = [bounded(one, lossless=lossless, depth=depth - 1) for one in list(value)[:MOST_ITEMS]]
         return [*items, f"… {len(value) - MOST_ITEMS} more"] if len(value) > MOST_ITEMS else items
     return bounded(str(value), lossless=lossless)
+
+
+def _decodable(text: str) -> str:
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # a surrogate that stands for no byte
+        return text.encode("utf-8", "backslashreplace").decode()
 
 
 def cut(text: str, most: int = MOST_CHARACTERS) -> str:
