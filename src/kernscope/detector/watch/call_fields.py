@@ -69,6 +69,9 @@ _ALIASES = {
     "signal": ("sig",),
     "dev": ("dev_name",),
     "dir": ("dir_name",),
+    "domain": ("family",),
+    "flags": ("unshare_flags", "clone_flags"),
+    "nstype": ("flags",),
 }
 """Falco's names of arguments → those of the kernel."""
 
@@ -188,11 +191,15 @@ def _argument_text(event: LiveEvent, name: str) -> object:
     if name == "flags" and "flags" in event.raw:
         return number_text("open_flags", _flags(event) or 0)
     if call is None:
-        return None
-    wanted = (name, *_ALIASES.get(name, ()))
-    for place, argument in enumerate(call.arguments[: len(event.arguments)]):
-        if argument.name in wanted or (name.isdigit() and int(name) == place):
-            return _text_of(event, place)
+        texts = event.raw.get("texts")
+        return texts.get(name) if isinstance(texts, dict) else None
+    if name.isdigit():
+        return _text_of(event, int(name)) if int(name) < len(call.arguments) else None
+    # The kernel's own name first: setxattr has a `pathname` and a `name`.
+    for wanted in (name, *_ALIASES.get(name, ())):
+        for place, argument in enumerate(call.arguments[: len(event.arguments)]):
+            if argument.name == wanted:
+                return _text_of(event, place)
     return None
 
 
@@ -209,6 +216,8 @@ def _text_of(event: LiveEvent, place: int) -> object:
         return texts.get(argument.name) if isinstance(texts, dict) else None
     if argument.length or argument.in_memory:
         return hex(value)
+    if argument.kind == "select":  # depends on another argument
+        return str(value)
     return _mode_text(value) if argument.kind in ("mode", "file_mode") else number_text(argument.kind, value)
 
 

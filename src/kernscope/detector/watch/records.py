@@ -20,6 +20,8 @@ __all__ = ["Records"]
 
 _HEADER = 18
 """Values of a call's record before its parts."""
+_DELETED = " (deleted)"
+"""As /proc/PID/exe shows a file that no name leads to any more."""
 
 
 class Records:
@@ -114,7 +116,8 @@ class Records:
             return None
         event = self.event("procexit", process, now)
         event.tid = process.pid
-        event.raw["texts"] = {"status": code}
+        # As wait(2) has it: the low seven bits are the signal, the second byte what exit(2) was given.
+        event.raw["texts"] = {"status": code, "ret": code >> 8 & 0xFF, "sig": code & 0x7F}
         return event
 
     def _exec(self, record: Record) -> LiveEvent | None:
@@ -131,6 +134,8 @@ class Records:
         process.stdin, process.stdout, process.stderr = stdin, stdout, stderr
         process.exe_mode, process.exe_owner, process.exe_links = mode, owner, links
         process.exe_inode = inode
+        if links == 0 and not process.exe.endswith(_DELETED):
+            process.exe += _DELETED
         if isinstance(size, int) and size > ARGUMENT_BYTES - 1:
             process.arguments.append("…")
         by_descriptor = isinstance(filename, str) and filename.startswith("/dev/fd/")
