@@ -24,6 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from http.client import HTTPConnection
+    from socket import socket
 
     from kernscope.detector.alert import Alert
 
@@ -36,6 +37,7 @@ MOST_IN_MEMORY = 1000
 """Lines that found no place in the spool."""
 _REFUSED_FOR_GOOD = (400, 413, 415, 422)
 _MOST_ANSWER = 64 << 10
+_LATE = "it does not answer in time"
 
 
 class _TryAgain(Exception):
@@ -132,6 +134,7 @@ class WebhookSink(Sink):
             if self._spool.waiting:
                 self.tell(f"{self._spool.waiting} alerts for {self.name} wait in its spool for the next run")
             if not self._thread.is_alive():
+                self._hang_up()
                 self._spool.close()
 
     # ── the thread ──
@@ -215,11 +218,11 @@ class WebhookSink(Sink):
     def _answer(self, line: bytes) -> None:
         from http.client import HTTPException
 
-        timer = None
+        timer, late = None, threading.Event()
         try:
             connection = self._connected()
             assert connection.sock is not None
-            timer = threading.Timer(3 * self._timeout_s, _shut, [connection.sock])
+            timer = threading.Timer(3 * self._timeout_s, _shut, [connection.sock, late])
             timer.daemon = True
             timer.start()
             target = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
@@ -230,10 +233,12 @@ class WebhookSink(Sink):
             if len(rest) == _MOST_ANSWER or answer.will_close:
                 self._hang_up()
         except (OSError, HTTPException, ValueError) as problem:
-            raise _TryAgain(_words(problem)) from None
+            raise _TryAgain(_LATE if late.is_set() else _words(problem)) from None
         finally:
             if timer is not None:
                 timer.cancel()
+        if late.is_set():  # what came by then may be half an answer
+            raise _TryAgain(_LATE)
         if 200 <= status < 300:
             return
         if status in _REFUSED_FOR_GOOD:
@@ -264,13 +269,13 @@ class WebhookSink(Sink):
             self._connection = None
 
 
-def _shut(sock: object) -> None:
+def _shut(sock: socket, late: threading.Event) -> None:
     """End a request that takes too long."""
-    import socket
+    from socket import SHUT_RDWR
 
-    assert isinstance(sock, socket.socket)
+    late.set()
     try:  # noqa: SIM105
-        sock.shutdown(socket.SHUT_RDWR)
+        sock.shutdown(SHUT_RDWR)
     except OSError:
         pass
 
@@ -278,7 +283,7 @@ def _shut(sock: object) -> None:
 def _words(problem: Exception) -> str:
     """Without what the server said: it may be anything."""
     if isinstance(problem, TimeoutError):
-        return "it does not answer in time"
+        return _LATE
     if isinstance(problem, OSError) and problem.strerror:
         return problem.strerror
     return f"its answer is no HTTP ({type(problem).__name__})"
