@@ -32,6 +32,8 @@ _NUMBERS = frozenset((
 
 _U16, _U32 = Struct("<H"), Struct("<I")
 _MOST_ATTRIBUTES = 512
+_LETTERS = {0: "", 1: "B", 2: "H", 4: "I", 8: "Q"}
+"""How `struct` names numbers of so many bytes."""
 
 
 class Format:
@@ -61,11 +63,23 @@ class Abbreviation:
     """One shape. `attributes` has (attribute, form, its value if the form is IMPLICIT_CONST) in order.
 
     `size` is the bytes of all attributes together, or -1 where it depends on the content. `has_code`: an entry may tell
-    where its code lies. `sibling_at` is where DW_AT_sibling is among the bytes, if it is a REF4 at a fixed place,
-    else -1.
+    where its code lies. Where all sizes are fixed, `layout` reads the values of the attributes `read`, pairs of
+    attribute and form, at once; `constants` has those that take no bytes. `sibling_at` is where DW_AT_sibling is
+    among the bytes, if it is a REF4 at a fixed place, else -1.
     """
 
-    __slots__ = ("attributes", "has_children", "has_code", "names_sibling", "sibling_at", "size", "tag")
+    __slots__ = (
+        "attributes",
+        "constants",
+        "has_children",
+        "has_code",
+        "layout",
+        "names_sibling",
+        "read",
+        "sibling_at",
+        "size",
+        "tag",
+    )
 
     def __init__(
         self, tag: int, has_children: bool, attributes: list[tuple[int, int, int]], format: Format
@@ -73,6 +87,9 @@ class Abbreviation:
         self.tag, self.has_children, self.attributes = tag, has_children, attributes
         sizes = [format.fixed_size(form) for _, form, _ in attributes]
         self.size = -1 if -1 in sizes else sum(sizes)
+        self.constants: dict[int, tuple[int, int]] = {}
+        self.read: list[tuple[int, int]] = []
+        self.layout = self._layout(sizes)
         names = {attribute for attribute, _, _ in attributes}
         self.names_sibling = Attribute.SIBLING in names
         self.sibling_at = -1
@@ -84,6 +101,18 @@ class Abbreviation:
                 break
             at += size
         self.has_code = Attribute.LOW_PC in names or Attribute.RANGES in names
+
+    def _layout(self, sizes: list[int]) -> Struct | None:
+        letters = ["<"]
+        for size, (attribute, form, constant) in zip(sizes, self.attributes, strict=True):
+            if size not in _LETTERS:
+                return None
+            if size:
+                letters.append(_LETTERS[size])
+                self.read.append((attribute, form))
+            else:
+                self.constants[attribute] = form, 1 if form == Form.FLAG_PRESENT else constant
+        return Struct("".join(letters))
 
 
 def read_abbreviations(section: memoryview, offset: int, format: Format) -> dict[int, Abbreviation]:

@@ -62,10 +62,21 @@ class Die:
 
     def _read(self) -> "dict[int, tuple[int, Value]]":
         if self._values is None:
+            shape = self.abbreviation
             values: dict[int, tuple[int, Value]] = {}
             at = self.first
+            if shape.layout is not None:
+                try:
+                    found = shape.layout.unpack_from(self.unit.data, at)
+                except StructError:
+                    raise DwarfError(f"the entry at {self.offset:#x} is cut off") from None
+                values.update(shape.constants)
+                for (attribute, form), value in zip(shape.read, found, strict=True):
+                    values[attribute] = form, value
+                self._values = values
+                return values
             try:
-                for attribute, form, constant in self.abbreviation.attributes:
+                for attribute, form, constant in shape.attributes:
                     form, value, at = self._value(form, constant, at)
                     values[attribute] = form, value
             except (StructError, IndexError, OverflowError):
@@ -141,8 +152,10 @@ class Die:
         return ""
 
     def address(self, attribute: int) -> int | None:
-        form, value = self.form(attribute), self.number(attribute)
-        return self.unit.indexed_address(value) if value is not None and form in _ADDRESS_INDEXES else value
+        found = self._read().get(attribute)
+        if found is None or not isinstance(found[1], int):
+            return None
+        return self.unit.indexed_address(found[1]) if found[0] in _ADDRESS_INDEXES else found[1]
 
     def form(self, attribute: int) -> int:
         """The form of an attribute; 0 where it has none."""
@@ -153,6 +166,16 @@ class Die:
         """An attribute that is a block or an expression."""
         found = self._read().get(attribute)
         return found[1] if found is not None and isinstance(found[1], memoryview) else None
+
+    def place(self, attribute: int) -> int:
+        """Where in the section the entry is that an attribute leads to; -1 where it has none, or leads elsewhere."""
+        found = self._read().get(attribute)
+        if found is None or not isinstance(found[1], int):
+            return -1
+        form, value = found[0], found[1]
+        if form in _UNIT_REFERENCES:
+            return self.unit.start + value
+        return value if form == Form.REF_ADDR and not self.unit.section else -1
 
     def reference(self, attribute: int) -> "Die | None":
         """The entry that an attribute leads to; None where it has none, or one of a file that is not read."""

@@ -7,6 +7,7 @@ ranges become pieces that do not overlap, each with its innermost scope.
 
 from array import array
 
+from kernscope.dwarf.abbreviations import Abbreviation
 from kernscope.dwarf.die import Die
 from kernscope.dwarf.errors import DwarfError
 from kernscope.dwarf.numbers import uleb128
@@ -59,6 +60,13 @@ def read_scopes(unit: "Unit", code: tuple[int, int]) -> Scopes:
     return reader.flat()
 
 
+def _long_code(data: memoryview, at: int) -> tuple[int, int]:
+    try:
+        return uleb128(data, at)
+    except (IndexError, OverflowError):
+        raise DwarfError("an entry is cut off") from None
+
+
 class _Reader:
     """Walks a unit's entries one after the other, as they lie."""
 
@@ -67,7 +75,8 @@ class _Reader:
         self.scopes = Scopes()
         self.ranges: list[tuple[int, int, int, int]] = []
         """(first, -end, depth, scope): sorted, a scope comes behind what it lies in."""
-        self.names: dict[tuple[int, int], str] = {}
+        self.names: dict[int, str] = {}
+        """By where the entries of functions are that are compiled in several places."""
         self.left = _MOST_TEXT
 
     def walk(self) -> None:
@@ -75,17 +84,18 @@ class _Reader:
         if not root.abbreviation.has_children:
             return
         at, data, end = root.end, unit.data, unit.end
+        shapes: dict[int, Abbreviation] = {}
         inside = [(NO_SCOPE, 0, False)]  # scope, how deep, whether in a function
         while inside and at < end:
             offset = at
-            try:
-                code, at = uleb128(data, at)
-            except (IndexError, OverflowError):
-                raise DwarfError("an entry is cut off") from None
+            code, at = data[at], at + 1
             if not code:
                 inside.pop()
                 continue
-            shape = unit.shape(code)
+            if code > 0x7F:
+                code, at = _long_code(data, offset)
+            shape = shapes.get(code) or unit.shape(code)
+            shapes[code] = shape
             scope, depth, local = inside[-1]
             if shape.tag in _FUNCTIONS:
                 local = True
@@ -131,10 +141,12 @@ class _Reader:
 
     def _name(self, die: Die) -> str:
         """As in symbol tables, where it has such a name; else with the names of what it lies in."""
-        named = die.reference(Attribute.ABSTRACT_ORIGIN) or die
-        found = self.names.get(named.key)
+        place = die.place(Attribute.ABSTRACT_ORIGIN)
+        found = self.names.get(place) if place >= 0 else None
         if found is None:
-            found = self.names[named.key] = _name_of(named)[:_MOST_NAME]
+            found = _name_of(die.reference(Attribute.ABSTRACT_ORIGIN) or die)[:_MOST_NAME]
+            if place >= 0:
+                self.names[place] = found
             self.left -= len(found)
             if self.left < 0:
                 raise DwarfError("a unit's functions have longer names than can be")
