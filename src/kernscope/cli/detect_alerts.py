@@ -157,26 +157,23 @@ def _follow(arguments: Arguments, change: int, header_shown: bool) -> int:
                 header = False
             # What other filters leave out need not be looked at again.
             change = max([change, *(alert.change for alert in found)])
-            store = _reopened(store, arguments)
             time.sleep(_FOLLOW_S)
+            if store.replaced() and (new := _reopened(arguments)) is not None:
+                store.close()
+                store, change = new, 0
+                counts.clear()
     except KeyboardInterrupt:
         return 0
     finally:
         store.close()
 
 
-def _reopened(
-    store: "kernscope.detector.StoredAlerts", arguments: Arguments
-) -> "kernscope.detector.StoredAlerts":
-    """The same, or the new one where the detector began one."""
-    if not store.replaced():
-        return store
+def _reopened(arguments: Arguments) -> "kernscope.detector.StoredAlerts | None":
+    """The store that the detector began anew; None while it is not there yet."""
     try:
-        new = kernscope.detector.StoredAlerts(arguments.text("store"))
+        return kernscope.detector.StoredAlerts(arguments.text("store"))
     except kernscope.detector.StoreError:
-        return store
-    store.close()
-    return new
+        return None
 
 
 def _show(store: "kernscope.detector.StoredAlerts", arguments: Arguments, words: list[str]) -> int:
