@@ -57,7 +57,8 @@ class Delivery:
         placed: Callable[[Alert, Placed], None] | None = None,
         most_waiting: int = MOST_WAITING,
     ) -> None:
-        self._store, self._sinks, self._tell, self._placed = store, list(sinks), tell, placed
+        self._store, self._sinks, self._placed = store, list(sinks), placed
+        self._said, self._defects = tell, set[str]()
         self._most = most_waiting
         self.metrics = Metrics()
         self.dropped = 0
@@ -69,7 +70,7 @@ class Delivery:
             self._incidents.restore(store.known_incidents())
         for sink in self._sinks:
             if isinstance(sink, Sink):
-                sink.tell = tell
+                sink.tell = self._tell
                 sink.attach(self.metrics)
         self._queue: deque[Alert] = deque()
         self._changed = threading.Condition()
@@ -138,15 +139,15 @@ class Delivery:
             placed = self._incidents.add(alert)
             self.metrics.match(alert.rule)
             if self._store is not None:
-                self._store.add(alert, placed)
+                self._guard("the store", self._store.add, alert, placed)
             if self._placed is not None:
-                self._placed(alert, placed)
+                self._guard("what reacts to alerts", self._placed, alert, placed)
             if placed.shown:
                 shown.append((alert, placed))
             else:
                 self.metrics.repeated += 1
         if self._store is not None:
-            self._store.commit()
+            self._guard("the store", self._store.commit)
         now_ns = time.time_ns()
         for alert in batch:
             if alert.time_ns:
@@ -156,12 +157,28 @@ class Delivery:
     def _show(self, shown: list[tuple[Alert, Placed]]) -> None:
         for alert, placed in shown:
             self.metrics.alerts[alert.priority] = self.metrics.alerts.get(alert.priority, 0) + 1
+            number = placed.number if self._store is not None else 0
             for sink in self._sinks:
-                sink.take(
-                    alert, placed.incident, placed.count, placed.number if self._store is not None else 0
-                )
+                self._guard("a sink", sink.take, alert, placed.incident, placed.count, number)
         for sink in self._sinks:
-            sink.flush()
+            self._guard("a sink", sink.flush)
+
+    def _guard(self, what: str, action: Callable[..., object], *arguments: object) -> None:
+        """A defect in one place must not keep alerts from the others."""
+        try:
+            action(*arguments)
+        except Exception as error:
+            self.metrics.lost["defect"] = self.metrics.lost.get("defect", 0) + 1
+            text = f"{what} failed by a defect of Kernscope: {type(error).__name__}: {error}"
+            if text not in self._defects and len(self._defects) < 20:
+                self._defects.add(text)
+                self._tell(text)
+
+    def _tell(self, text: str) -> None:
+        try:
+            self._said(text)
+        except Exception:
+            self.metrics.lost["messages"] = self.metrics.lost.get("messages", 0) + 1
 
     def _tick(self) -> None:
         self._show(self._incidents.ended())
@@ -172,8 +189,11 @@ class Delivery:
             if self._store is not None:
                 self._store.lose(new, "more came than could be delivered")
         if self._store is not None:
-            self._store.tick()
+            self._guard("the store", self._store.tick)
         lost = {sink.name: sink.failed for sink in self._sinks if isinstance(sink, Sink) and sink.failed}
         lost |= {"queue": self.dropped} if self.dropped else {}
         lost |= {"store": self._store.lost} if self._store is not None and self._store.lost else {}
+        for place in ("defect", "messages"):
+            if place in self.metrics.lost:
+                lost[place] = self.metrics.lost[place]
         self.metrics.lost = lost

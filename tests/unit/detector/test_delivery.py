@@ -109,6 +109,27 @@ def test_what_finds_no_room_is_counted(path: Path) -> None:
     assert delivery.metrics.lost == {"queue": 489, "store": 489}
 
 
+def test_a_defect_in_one_sink_keeps_nothing_from_the_others(path: Path) -> None:
+    class Defect(Memory):
+        def flush(self) -> None:
+            raise RuntimeError("bug")
+
+    told: list[str] = []
+
+    def tell(text: str) -> None:
+        told.append(text)
+        raise BrokenPipeError
+
+    sink = Memory()
+    delivery = Delivery(Store(str(path)), [Defect(), sink], tell=tell)
+    for one in different(20):
+        delivery.take(one)
+    delivery.close()
+    assert len(sink.got) == 20
+    assert told == ["a sink failed by a defect of Kernscope: RuntimeError: bug"]
+    assert delivery.metrics.lost["defect"] >= 1 and delivery.metrics.lost["messages"] == 1
+
+
 def test_incidents_go_on_after_a_restart(path: Path) -> None:
     for number, rule in enumerate("ab", 1):
         sink = Memory()

@@ -9,7 +9,7 @@ import json
 import time
 
 from kernscope.detector.incidents import grows
-from kernscope.detector.sinks.record import iso_time
+from kernscope.detector.sinks.record import cut, iso_time
 from kernscope.detector.sinks.stdout import colored
 from kernscope.detector.store.reader import AlertQuery
 from kernscope.output.escape import escape_text
@@ -37,6 +37,7 @@ __all__ = [
 MOST_IN_TIMELINE = 50
 _SHORT = {"informational": "info"}
 _MOST_VALUE = 2000
+_MOST_COMMAND = 300
 
 
 def is_news(alert: StoredAlert, before: int) -> bool:
@@ -175,7 +176,9 @@ def _ancestry(process: Sequence[dict[str, object]], width: int) -> list[str]:
         notes = [str(one[key]) for key in ("user", "exe") if one.get(key)]
         if one.get("user") is None and one.get("uid") is not None:
             notes.insert(0, f"uid {one['uid']}")
-        shown = escape_text(text[:_MOST_VALUE]) + (f"  [{escape_text(', '.join(notes))}]" if notes else "")
+        shown = escape_text(cut(text, _MOST_COMMAND)) + (
+            f"  [{escape_text(', '.join(notes))}]" if notes else ""
+        )
         lines.append(_fitted("  " + " " * min(depth, 20) + shown, width))
     return lines
 
