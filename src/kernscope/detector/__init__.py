@@ -19,7 +19,11 @@ store/              alerts on disk
 sinks/              where else they go
 metrics.py          counters, for Prometheus
 tuning.py           exceptions proposed from stored alerts
+correlation/        rules that count
+anomaly/            what executables usually do, and what is not usual
 sigma/              Sigma rules as rules of ours
+reactions/          what is done about alerts
+service/            configuration, reload, privileges, systemd
 """
 
 from __future__ import annotations
@@ -35,8 +39,23 @@ from kernscope.diagnostics import Source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from kernscope.detector.anomaly import (
+        Baseline,
+        BaselineError,
+        baseline_path,
+        baseline_summary,
+        baseline_text,
+    )
     from kernscope.detector.delivery import Delivery
+    from kernscope.detector.private_files import UnsafePath
     from kernscope.detector.rules import PRIORITIES
+    from kernscope.detector.service import (
+        Service,
+        ServiceError,
+        default_text,
+        load_configuration,
+        unit_text,
+    )
     from kernscope.detector.sinks import SinkError
     from kernscope.detector.sinks import make as make_sink
     from kernscope.detector.sinks.stdout import StdoutSink
@@ -66,10 +85,14 @@ __all__ = [
     "STATES",
     "Alert",
     "AlertQuery",
+    "Baseline",
+    "BaselineError",
     "CheckedRule",
     "CheckedRules",
     "Delivery",
     "Proposals",
+    "Service",
+    "ServiceError",
     "SinkError",
     "Source",
     "StdoutSink",
@@ -78,6 +101,7 @@ __all__ = [
     "StoredAlert",
     "StoredAlerts",
     "StoredIncident",
+    "UnsafePath",
     "Watcher",
     "YamlMissing",
     "alert_csv",
@@ -86,24 +110,33 @@ __all__ = [
     "alert_page",
     "alert_page_json",
     "alerts",
+    "baseline_path",
+    "baseline_summary",
+    "baseline_text",
     "check_rules",
     "decode",
     "default_rule_files",
+    "default_text",
     "incident_csv",
     "incident_json",
     "incident_lines",
     "is_news",
+    "load_configuration",
     "make_sink",
     "propose",
     "read_events",
     "rule_files",
     "states_json",
     "states_text",
+    "unit_text",
 ]
 
 _LATER = {
+    "anomaly": "Baseline BaselineError baseline_path baseline_summary baseline_text",
     "delivery": "Delivery",
+    "private_files": "UnsafePath",
     "rules": "PRIORITIES",
+    "service": "Service ServiceError default_text load_configuration unit_text",
     "sinks": "SinkError make_sink",
     "sinks.stdout": "StdoutSink",
     "store": "AlertQuery Store StoreError StoredAlert StoredAlerts StoredIncident",

@@ -88,6 +88,7 @@ class Baseline:
         models = {
             exe: {
                 "windows": model.windows,
+                "periods": model.periods,
                 "day": model.day,
                 "stats": {name: [round(v, 6) for v in stat] for name, stat in model.stats.items()},
                 "shares": {str(number): round(share, 6) for number, share in model.shares.items()},
@@ -159,7 +160,7 @@ def _by_day(grams: dict[int, int]) -> dict[str, list[int]]:
 
 def _model(entry: dict[str, object]) -> Model:
     model = Model()
-    model.windows, model.day = _int(entry["windows"]), _int(entry["day"])
+    model.windows, model.periods, model.day = (_int(entry[name]) for name in ("windows", "periods", "day"))
     for name, stat in _dict(entry["stats"]).items():
         mean, variance = (float(value) for value in stat)  # type: ignore[attr-defined]
         if not abs(mean) < 1e12 or not 0 <= variance < 1e12:

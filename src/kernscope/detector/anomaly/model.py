@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST_GRAMS", "WARM_UP", "Model"]
 
 WARM_UP = 40
-"""Windows of an executable that must have been seen before anything of it is scored."""
+"""Periods of five seconds in which an executable must have been seen before anything of it is scored."""
 _FOLLOW = 0.01
 _MOST_SHARES = 128
 _MOST_CALLS = 512
@@ -57,7 +57,7 @@ class Model:
     """One executable.
 
     Attributes:
-        windows: how many were seen.
+        windows, periods: how many were seen; processes that run at the same time have windows in the same period.
         stats: name of a value → its mean and variance.
         shares: system call → its usual share of all calls.
         calls: system calls that it is known to make → the day when it last did, since 1970.
@@ -65,10 +65,11 @@ class Model:
         day: when it was last seen.
     """
 
-    __slots__ = ("calls", "day", "grams", "shares", "stats", "windows")
+    __slots__ = ("calls", "day", "grams", "latest", "periods", "shares", "stats", "windows")
 
     def __init__(self) -> None:
-        self.windows = self.day = 0
+        self.windows = self.periods = self.day = 0
+        self.latest: object = None
         self.stats: dict[str, list[float]] = {}
         self.shares: dict[int, float] = {}
         self.calls: dict[int, int] = {}
@@ -76,17 +77,19 @@ class Model:
 
     @property
     def ready(self) -> bool:
-        return self.windows >= WARM_UP
+        return self.periods >= WARM_UP
 
-    def learn(self, window: Window, day: int) -> None:
-        """Let a window count as usual."""
+    def learn(self, window: Window, day: int, period: object = None) -> None:
+        """Let a window count as usual. `period` tells apart windows that are not of the same time."""
         values = _values(window)
         distance = self._distance(window)
         if distance is not None:
             values["mix"] = distance
             self._learn_shares(window)
         self.windows += 1
-        self.day = day
+        if period is None or period != self.latest:
+            self.periods += 1
+        self.latest, self.day = period, day
         follow = max(1.0 / self.windows, _FOLLOW)
         for name, value in values.items():
             stat = self.stats.setdefault(name, [value, 0.0])

@@ -83,24 +83,24 @@ class Scorer:
         day = now_ns // _DAY_NS
         found = []
         for window in self.windows.close(duration_ns):
-            judged = self.judge(window, day)
+            judged = self.judge(window, day, now_ns)
             if judged.score:
                 self._remember(judged, now_ns)
             if keep(judged):
                 found.append(judged)
         return found
 
-    def judge(self, window: Window, day: int) -> Judged:
+    def judge(self, window: Window, day: int, period: object = None) -> Judged:
         """Score a window, and learn from it where it may be learned from."""
         self.judged += 1
         if self.learning:
-            self.baseline.of(window.exe).learn(window, day)
+            self.baseline.of(window.exe).learn(window, day, period)
             return Judged(window, *_NOTHING)
         model = self.baseline.get(window.exe)
         parts = [] if model is None else model.parts(window, self.names)
         score = round(min(sum(points for points, _ in parts), 100.0), 1)
         if model is not None and not parts:
-            model.learn(window, day)
+            model.learn(window, day, period)
         return Judged(window, score, "; ".join(reason for _, reason in parts))
 
     def score(self, event: Event, now_ns: int = 0) -> tuple[float, str]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import time
 
-from kernscope.detector.anomaly import WINDOW_NS, Baseline, Judged, Scorer
+from kernscope.detector.anomaly import WINDOW_NS, Baseline, BaselineError, Judged, Scorer, baseline_path
+from kernscope.detector.private_files import UnsafePath
 from kernscope.detector.watch.behaviour_program import GRAM_KIND, MAP_NAME, behaviour_text
 from kernscope.tables.syscalls import names
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from kernscope.detector.watch.processes import Process
     from kernscope.detector.watch.records import Records
 
-__all__ = ["EXACT", "SAMPLED", "Behaviour", "wanted_behaviour"]
+__all__ = ["EXACT", "SAMPLED", "Behaviour", "usual_baseline", "wanted_behaviour"]
 
 SAMPLED, EXACT = "sampled", "exact"
 REMEMBERED_NS = 60 * 10**9
@@ -43,6 +44,21 @@ def wanted_behaviour(rules: Iterable[CheckedRule]) -> str:
         if windows or any(name.startswith("window.") for name in rule.fields):
             wanted = SAMPLED
     return wanted
+
+
+def usual_baseline(notes: list[str]) -> Baseline:
+    """The baseline of this host; an empty one, and a note that says why, where it cannot be used."""
+    path = baseline_path()
+    try:
+        return Baseline.load(path)
+    except FileNotFoundError:
+        why = "no baseline yet"
+    except (BaselineError, UnsafePath) as problem:
+        why = f"`{path}`: {problem}"
+    except OSError as problem:
+        why = f"cannot read `{path}`: {problem.strerror}"
+    notes.append(f"{why}: `anomaly.score` is 0 until `kernscope detect learn` has learned what is usual")
+    return Baseline()
 
 
 class Behaviour:

@@ -8,7 +8,7 @@ import time
 from kernscope.detector.alert import Alert
 from kernscope.detector.check import CheckedRules
 from kernscope.detector.engine import Engine
-from kernscope.detector.watch.behaviour import EXACT, Behaviour, wanted_behaviour
+from kernscope.detector.watch.behaviour import EXACT, Behaviour, usual_baseline, wanted_behaviour
 from kernscope.detector.watch.live_event import LiveEvent
 from kernscope.detector.watch.processes import ProcessTree
 from kernscope.detector.watch.program import plan_of, program_text
@@ -50,12 +50,13 @@ class Watcher:
         on_alert: called with each alert, in the thread that drains the session.
         on_event: called with each event, before the rules see it.
         uring: whether this kernel tells what io_uring does (it has `struct io_open`).
-        baseline: what executables usually do, where rules ask for scores.
-        learning: learn what is usual into `baseline`, whatever the rules.
+        baseline: what executables usually do, where rules ask for scores; None for the one of this host.
+        learning: learn what is usual into `baseline`; rules only say which events are looked at, and give no alerts.
 
     Attributes:
         behaviour: what counts for windows and scores; None where no rule asks.
         events, alerts, lost: how many there were so far.
+        notes: what is to be told before watching begins.
         warnings: what else went wrong, in words.
     """
 
@@ -74,13 +75,18 @@ class Watcher:
         self.plan = plan_of(self.engine.rules)
         self.behaviour: Behaviour | None = None
         way = EXACT if learning else wanted_behaviour(self.engine.rules)
+        self.notes: list[str] = []
         if way:
+            if way == EXACT and baseline is None:
+                baseline = usual_baseline(self.notes)
             self.behaviour = Behaviour(
                 way, self.feed, self_pid=os.getpid(), baseline=baseline, learning=learning
             )
             self.plan.fragments.append(self.behaviour.text)
         self.text = program_text(self.plan, self_pid=os.getpid(), uring=uring)
         self.tree = ProcessTree(read_process)
+        if learning:
+            self.engine.rules = []
         self.records = Records(self.plan, self.tree, boot_offset_ns=boot_offset_ns(), began_ns=time.time_ns())
         if self.behaviour is not None:
             self.behaviour.join(self.records)
