@@ -14,6 +14,8 @@ from kernscope.catalog.builtins import BUILTINS
 from kernscope.catalog.functions import FUNCTIONS
 from kernscope.cli import all_command_names, command_named
 from kernscope.detector.fields import FIELDS
+from kernscope.detector.sinks import KINDS as SINK_KINDS
+from kernscope.detector.sinks import kind_named
 from kernscope.diagnostics.codes import code_names, explain, title
 from kernscope.kernel.feature_table import FEATURES
 from kernscope.probes import KINDS
@@ -171,6 +173,23 @@ def fields_of_events() -> str:
     return table(("field", "type", "argument", "known", "meaning"), rows)
 
 
+def sinks() -> str:
+    """One row per setting, under its kind."""
+    rows: list[tuple[str, str, str]] = []
+    for kind in map(kind_named, SINK_KINDS):
+        rows.append((f"**`{kind.name}`**", "", kind.doc))
+        for setting in kind.settings:
+            default = (
+                "needed"
+                if setting.needed
+                else ""
+                if setting.default in (None, {})
+                else f"`{setting.default}`"
+            )
+            rows.append((code(setting.name), default, setting.doc))
+    return table(("key", "default", "meaning"), rows)
+
+
 def command_help(name: str) -> str:
     return f"```text\n{command_named(name).help()}```\n"
 
@@ -183,6 +202,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "errors": errors,
     "fields of events": fields_of_events,
+    "sinks": sinks,
     "conformance": conformance,
     "kernels": kernels,
     "kernel features": kernel_features,
