@@ -20,7 +20,7 @@ from compiled import code_size, compile_time
 from events import event_costs
 from result import Row, as_json, markdown
 from rows import Setup, burst, count_all, per_call, start_up
-from symbols import symbols
+from symbols import source_lines, symbols
 from tools import Tool, bpftrace, build_workloads, hand_written_c, kernscope
 
 __all__ = ["main"]
@@ -35,6 +35,7 @@ ROWS: dict[str, Callable[[Setup], list[Row]]] = {
     "attach": attach_times,
     "count-all": count_all,
     "symbols": symbols,
+    "lines": source_lines,
 }
 
 

@@ -74,6 +74,7 @@ class Abbreviation:
         "has_children",
         "has_code",
         "layout",
+        "names",
         "names_sibling",
         "read",
         "sibling_at",
@@ -90,7 +91,7 @@ class Abbreviation:
         self.constants: dict[int, tuple[int, int]] = {}
         self.read: list[tuple[int, int]] = []
         self.layout = self._layout(sizes)
-        names = {attribute for attribute, _, _ in attributes}
+        self.names = names = frozenset([attribute for attribute, _, _ in attributes])
         self.names_sibling = Attribute.SIBLING in names
         self.sibling_at = -1
         at = 0

@@ -119,7 +119,7 @@ class Die:
         return form, uleb128(data, at)[0], end
 
     def has(self, attribute: int) -> bool:
-        return any(name == attribute for name, _, _ in self.abbreviation.attributes)
+        return attribute in self.abbreviation.names
 
     def number(self, attribute: int) -> int | None:
         """An attribute that is a number; None where it has none, or an expression."""

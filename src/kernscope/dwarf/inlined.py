@@ -75,9 +75,7 @@ class _Reader:
         self.scopes = Scopes()
         self.ranges: list[tuple[int, int, int, int]] = []
         """(first, -end, depth, scope): sorted, a scope comes behind what it lies in."""
-        self.names: dict[int, str] = {}
-        """By where the entries of functions are that are compiled in several places."""
-        self.left = _MOST_TEXT
+        self.names = _Names()
 
     def walk(self) -> None:
         unit, root = self.unit, self.unit.root
@@ -129,7 +127,7 @@ class _Reader:
             raise DwarfError("a unit has more functions than can be")
         inlined = die.tag == Tag.INLINED_SUBROUTINE
         scopes.parents.append(parent if inlined else NO_SCOPE)
-        scopes.names.append(self._name(die))
+        scopes.names.append(self.names.of(die))
         scopes.call_files.append((die.number(Attribute.CALL_FILE) or 0) & 0xFFFFFFFF if inlined else 0)
         scopes.call_lines.append((die.number(Attribute.CALL_LINE) or 0) & 0xFFFFFFFF if inlined else 0)
         self.ranges += [(first, -end, depth, number) for first, end in ranges]
@@ -138,19 +136,6 @@ class _Reader:
     def _has_code(self, span: tuple[int, int]) -> bool:
         """Whether a range is in the file's code: what a linker threw away lies elsewhere."""
         return self.code[0] <= span[0] < span[1] <= self.code[1]
-
-    def _name(self, die: Die) -> str:
-        """As in symbol tables, where it has such a name; else with the names of what it lies in."""
-        place = die.place(Attribute.ABSTRACT_ORIGIN)
-        found = self.names.get(place) if place >= 0 else None
-        if found is None:
-            found = _name_of(die.reference(Attribute.ABSTRACT_ORIGIN) or die)[:_MOST_NAME]
-            if place >= 0:
-                self.names[place] = found
-            self.left -= len(found)
-            if self.left < 0:
-                raise DwarfError("a unit's functions have longer names than can be")
-        return found
 
     def flat(self) -> Scopes:
         """The scopes, with pieces that do not overlap."""
@@ -179,25 +164,70 @@ class _Reader:
         return scopes
 
 
-def _name_of(die: Die) -> str:
-    for attribute in (Attribute.LINKAGE_NAME, Attribute.MIPS_LINKAGE_NAME):
-        linkage = die.origin(attribute).text(attribute)
-        if linkage:
-            return linkage
-    return _qualified(die, 0)
+class _Names:
+    """Names of functions of one unit, each found once."""
+
+    def __init__(self) -> None:
+        self._of: dict[int, str] = {}
+        """By where the entries of functions are that are compiled in several places."""
+        self._around: dict[tuple[int, int], str] = {}
+        """What stands before the names of what lies in an entry, by that entry."""
+        self._left = _MOST_TEXT
+
+    def of(self, die: Die) -> str:
+        """As in symbol tables, where it has such a name; else with the names of what it lies in."""
+        place = die.place(Attribute.ABSTRACT_ORIGIN)
+        found = self._of.get(place) if place >= 0 else None
+        if found is None:
+            named = die.reference(Attribute.ABSTRACT_ORIGIN) or die
+            found = (_linkage_name(named) or self._qualified(named, 0))[:_MOST_NAME]
+            if place >= 0:
+                self._of[place] = found
+            self._count(found)
+        return found
+
+    def _count(self, text: str) -> None:
+        self._left -= len(text)
+        if self._left < 0:
+            raise DwarfError("a unit's functions have longer names than can be")
+
+    def _qualified(self, die: Die, depth: int) -> str:
+        """A name with those of the namespaces, classes and functions that it lies in."""
+        holder = die.origin(Attribute.NAME)
+        name = holder.text(Attribute.NAME)
+        if not name or depth > _MOST_FUNCTIONS:
+            return name
+        path = holder.unit.path_to(holder.offset)
+        if not path:
+            return name
+        key = (holder.unit.section, path[-1])
+        around = self._around.get(key)
+        if around is None:
+            around = self._around[key] = self._prefix(holder.unit, path, depth)[:_MOST_NAME]
+            self._count(around)
+        return around + name
+
+    def _prefix(self, unit: "Unit", path: list[int], depth: int) -> str:
+        parts: list[str] = []
+        for outer in map(unit.die_at, path):
+            if outer is None:
+                continue
+            if outer.tag == Tag.SUBPROGRAM:  # it may stand outside of what it belongs to
+                parts = [self._qualified(outer, depth + 1) or "(function)"]
+            elif outer.tag in _NAMED:
+                nameless = "(anonymous namespace)" if outer.tag == Tag.NAMESPACE else "(anonymous class)"
+                parts.append(outer.text(Attribute.NAME) or nameless)
+        return "".join([f"{part}::" for part in parts])
 
 
-def _qualified(die: Die, depth: int) -> str:
-    """A name with those of the namespaces, classes and functions that it lies in."""
-    holder = die.origin(Attribute.NAME)
-    name = holder.text(Attribute.NAME)
-    if not name or depth > _MOST_FUNCTIONS:
-        return name
-    parts: list[str] = []
-    for outer in holder.unit.path_to(holder.offset):
-        if outer.tag == Tag.SUBPROGRAM:  # it may stand outside of what it belongs to
-            parts = [_qualified(outer, depth + 1) or "(function)"]
-        elif outer.tag in _NAMED:
-            nameless = "(anonymous namespace)" if outer.tag == Tag.NAMESPACE else "(anonymous class)"
-            parts.append(outer.text(Attribute.NAME) or nameless)
-    return "::".join([*parts, name])
+def _linkage_name(die: Die) -> str:
+    """The name in symbol tables of an entry, or of what it is a copy or a definition of."""
+    for _ in range(_MOST_FUNCTIONS):
+        for attribute in (Attribute.LINKAGE_NAME, Attribute.MIPS_LINKAGE_NAME):
+            if die.has(attribute):
+                return die.text(attribute)
+        further = die.reference(Attribute.ABSTRACT_ORIGIN) or die.reference(Attribute.SPECIFICATION)
+        if further is None:
+            break
+        die = further
+    return ""

@@ -147,22 +147,21 @@ class Unit:
         except StructError:
             raise DwarfError("an address is outside of its section") from None
 
-    def path_to(self, offset: int) -> list[Die]:
-        """The entries that the one at an offset lies in, the outermost first, without the unit's own."""
-        found: list[Die] = []
-        die = self.root
+    def path_to(self, offset: int) -> list[int]:
+        """Where the entries begin that the one at an offset lies in, the outermost first, without the unit's own."""
+        found: list[int] = []
+        at = self.first
         while len(found) < _MOST_DEPTH:
-            places = self._places.get(die.offset)
+            places = self._places.get(at)
             if places is None:
-                places = self._places[die.offset] = [child.offset for child in die.children()]
-            at = bisect_right(places, offset) - 1
-            if at < 0 or places[at] == offset:
+                die = self.die_at(at)
+                places = [] if die is None else [child.offset for child in die.children()]
+                self._places[at] = places
+            index = bisect_right(places, offset) - 1
+            if index < 0 or places[index] == offset:
                 break
-            inner = self.die_at(places[at])
-            if inner is None:
-                break
-            die = inner
-            found.append(die)
+            at = places[index]
+            found.append(at)
         return found
 
     # --- what it has ---------------------------------------------------------------------------------------
