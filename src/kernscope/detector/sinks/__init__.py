@@ -55,13 +55,15 @@ def make(settings: Mapping[str, object]) -> AlertSink:
             raise SinkError(f"a sink of kind `{kind.name}` has no setting `{key}`; {hint}", str(key))
     values: dict[str, object] = {}
     for name, setting in known.items():
-        if settings.get(name) is None:
-            if setting.needed:
-                raise SinkError(f"a sink of kind `{kind.name}` needs `{name}`: {setting.doc}", name)
-            values[name] = setting.default
+        given = settings.get(name)
+        if given is None and setting.needed:
+            raise SinkError(f"a sink of kind `{kind.name}` needs `{name}`: {setting.doc}", name)
+        given = setting.default if given is None else given
+        if given is None:
+            values[name] = None
             continue
         try:
-            values[name] = setting.read(settings[name])
+            values[name] = setting.read(given)
         except ValueError as problem:
             raise SinkError(f"`{name}` {problem}", name) from None
     return kind.make(values)

@@ -73,7 +73,8 @@ class Setting:
     Args:
         name, doc: the key, and one line.
         read: makes the value from what a YAML file has; raises ValueError with a message for people.
-        default: where it is not given; a setting without one must be given.
+        default: what is read where it is not given; None for nothing.
+        needed: it must be given.
     """
 
     __slots__ = ("default", "doc", "name", "needed", "read")

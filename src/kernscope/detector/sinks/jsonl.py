@@ -129,7 +129,7 @@ KIND = SinkKind(
     "JSON objects in a file, one a line",
     [
         Setting("path", "the file", file_path, needed=True),
-        Setting("max_size", "when it is this large, a new one is begun", size_bytes, 16 << 20),
+        Setting("max_size", "when it is this large, a new one is begun", size_bytes, "16M"),
         Setting("keep", "how many older files are kept: `path.1`, `path.2`, …", number(0, 100), 5),
     ],
     _make,

@@ -335,9 +335,9 @@ KIND = SinkKind(
         Setting(
             "headers", "more headers, such as Authorization; their values are shown nowhere", headers, {}
         ),
-        Setting("timeout", "how long the server may take for each step", duration_s, 10.0),
+        Setting("timeout", "how long the server may take for each step", duration_s, "10s"),
         Setting("spool", "folder for what is not delivered; by default beside the store", file_path),
-        Setting("spool_size", "how large it may grow; what finds no room is counted", size_bytes, 16 << 20),
+        Setting("spool_size", "how large it may grow; what finds no room is counted", size_bytes, "16M"),
         Setting("ca_file", "certificates of the authorities to trust instead of the system's", file_path),
     ],
     _make,
