@@ -5,16 +5,19 @@ The same engine judges what is watched and what was recorded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from kernscope.detector.alert import Alert, make_alert
 from kernscope.detector.check import CheckedRule, CheckedRules
+from kernscope.detector.compiled import compile_rules
 from kernscope.detector.evaluate import Event, operand_value
 from kernscope.detector.event_time import event_time_ns
 
 __all__ = ["Engine"]
 
 _NOTHING: dict[str, object] = {}
+_MOST_TYPES = 1000
+"""A recording may hold any names as types."""
 
 
 class Engine:
@@ -24,23 +27,26 @@ class Engine:
 
     def __init__(self, rules: CheckedRules) -> None:
         self.rules = [rule for rule in rules.rules if rule.predicate is not None and rule.state != "disabled"]
-        self._by_type: dict[object, list[CheckedRule]] = {}
+        self._by_type: dict[object, Callable[[Event], list[CheckedRule]]] = {}
 
     def rules_about(self, event_type: object) -> list[CheckedRule]:
         """Those that an event of this type can match, in their order."""
-        found = self._by_type.get(event_type)
-        if found is None:
-            found = [r for r in self.rules if r.event_types is None or event_type in r.event_types]
-            self._by_type[event_type] = found
-        return found
+        return [r for r in self.rules if r.event_types is None or event_type in r.event_types]
+
+    def matching(self, event: Event) -> list[CheckedRule]:
+        """The rules whose conditions are true, in their order."""
+        event_type = event.get("evt.type")
+        match = self._by_type.get(event_type)
+        if match is None:
+            if len(self._by_type) >= _MOST_TYPES:
+                self._by_type.clear()
+            match = self._by_type[event_type] = compile_rules(self.rules_about(event_type), event_type)
+        return match(event)
 
     def feed(self, event: Event) -> list[Alert]:
         """The alerts for one event."""
         alerts = []
-        for rule in self.rules_about(event.get("evt.type") or event.get("syscall.type")):
-            assert rule.predicate is not None
-            if not rule.predicate(event):
-                continue
+        for rule in self.matching(event):
             if rule.correlation is None:
                 alerts.append(self._alert(rule, event, _NOTHING))
                 continue

@@ -122,4 +122,4 @@ class TestCommand:
 
     def test_alone_it_says_what_there_is(self, capfd: pytest.CaptureFixture[str]) -> None:
         assert main(["detect"]) == 0
-        assert "test   the alerts that rules give" in capfd.readouterr().out
+        assert "  the alerts that rules give for events" in capfd.readouterr().out

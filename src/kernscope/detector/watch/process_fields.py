@@ -61,6 +61,21 @@ def _ancestor(what: Of) -> Callable[[LiveEvent, str], object]:
     return get
 
 
+def _ancestors(what: Of) -> Callable[[LiveEvent], object]:
+    """Of all of them, from the parent upwards, up to the first of which it is not known."""
+
+    def get(event: LiveEvent) -> object:
+        found = []
+        for ancestor in event.process.ancestors() if event.process is not None else ():
+            value = what(ancestor)
+            if value is None:
+                break
+            found.append(value)
+        return found or None
+
+    return get
+
+
 def _of_pid(which: str, what: Of) -> Callable[[LiveEvent], object]:
     """Of the leader of the process's session or group."""
 
@@ -251,6 +266,11 @@ def _login_name(event: LiveEvent) -> object:
 
 PROCESS_FIELDS: dict[str, Callable[[LiveEvent], object]] = {
     "proc.exe": _own(_exe_word),
+    "proc.aexe": _ancestors(_exe_word),
+    "proc.aexepath": _ancestors(lambda process: process.exe or None),
+    "proc.aname": _ancestors(lambda process: process.comm or None),
+    "proc.acmdline": _ancestors(lambda process: process.command_line),
+    "proc.apid": _ancestors(lambda process: process.pid),
     "proc.pexe": _parent(_exe_word),
     "proc.exepath": _own(lambda process: process.exe or None),
     "proc.pexepath": _parent(lambda process: process.exe or None),
