@@ -1,5 +1,7 @@
 """`kernscope detect learn`: what executables usually do on this host."""
 
+import time
+
 import kernscope
 from kernscope.cli.command import Command
 from kernscope.cli.detect_rules import read_rules, show_problems
@@ -34,7 +36,7 @@ def _load(path: str) -> "kernscope.detector.Baseline":
 def _save(baseline: "kernscope.detector.Baseline", path: str) -> str:
     """What went wrong, or ""."""
     try:
-        baseline.save(path)
+        baseline.save(path, today=int(time.time() // 86_400))
     except kernscope.detector.UnsafePath as problem:
         return f"not saved: {problem}; {problem.help}"
     except OSError as problem:

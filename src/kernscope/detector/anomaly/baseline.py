@@ -124,8 +124,13 @@ class Baseline:
         baseline._shrink()
         return baseline
 
-    def save(self, path: str) -> None:
-        """Write the file, whole or not at all, mode 0600. Raises UnsafePath, OSError."""
+    def save(self, path: str, *, today: int = 0) -> None:
+        """Write the file, whole or not at all, mode 0600; without what did not come for long before the day `today`.
+
+        Raises UnsafePath, OSError.
+        """
+        if today:
+            self.forget(today)
         private_folder(os.path.dirname(path))
         new = f"{path}.new"
         with suppress(FileNotFoundError):
