@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
         facts: SymbolFacts
         bundle: Bundle
+        rest_s: float
+        stopped_ns: int
 
         @property
         def maps(self) -> Mapping[str, Mapping[object, object]]: ...
@@ -42,6 +44,11 @@ _FRAME_POINTERS = (
     "this kernel cannot walk unwind tables (Linux 6.1 and newer can): stacks of processes go by frame pointers, and "
     "lack callers where code keeps none"
 )
+
+REST_S = 0.1
+"""What comes is handled so often at most: nobody waits for it, and waking up costs most."""
+LOOK_SHARE = 0.02
+"""Of a processor's time that looking at what there is may take; where there is much, it is done more seldom."""
 
 INCOMPLETE_SHARE = 0.01
 """From this share of incomplete stacks on a note tells of them."""
@@ -90,17 +97,24 @@ class Collector:
         tick: Callable[[float], None] | None = None,
         interval_s: float = 1.0,
     ) -> Profile:
-        """Run the session to its end. Every `interval_s` seconds `look` is given what there is, or `tick`, which costs
-        next to nothing, the seconds that have gone by.
+        """Run the session to its end. Every `interval_s` seconds `look` is given what there is (less often where
+        that is much), or `tick` the seconds that have gone by.
         """
-        session.start()
-        self._start_ns, self._began = time.time_ns(), time.monotonic_ns()
-        while not session.wait(interval_s if look or tick else None):
+        self._begin(session)
+        rest_s = interval_s
+        while not session.wait(rest_s if look or tick else None):
             if look is not None:
+                began_s = time.process_time()
                 look(self.profile(session))
+                rest_s = max(interval_s, (time.process_time() - began_s) / LOOK_SHARE)
             elif tick is not None:
                 tick((time.monotonic_ns() - self._began) / 1e9)
         return self.profile(session)
+
+    def _begin(self, session: Session) -> None:
+        session.start()
+        session.rest_s = REST_S
+        self._start_ns, self._began = time.time_ns(), time.monotonic_ns()
 
     def profile(self, session: Session) -> Profile:
         """What has been collected so far."""
@@ -109,7 +123,7 @@ class Collector:
         period_ns = round(1e9 / self.options.frequency) if self.mode.unit == "samples" else 0
         profile = Profile(self.mode.name, self.mode.unit, period_ns=period_ns, command=self.what)
         profile.start_ns = self._start_ns
-        profile.duration_ns = time.monotonic_ns() - self._began
+        profile.duration_ns = (session.stopped_ns or time.monotonic_ns()) - self._began
         profile.lost, profile.lines = self._complaints.lost, self.options.lines
         if self.options.timeline:
             # Records may still come in: what is there now is what counts.

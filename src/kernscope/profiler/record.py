@@ -90,8 +90,7 @@ class Recorder(Collector):
 
         `look` is called about every `look_s` seconds.
         """
-        session.start()
-        self._start_ns, self._began = time.time_ns(), time.monotonic_ns()
+        self._begin(session)
         following = time.monotonic() + every_s
         ended = False
         while not ended:

@@ -73,6 +73,8 @@ class Session:
         maps: the program's maps by name (``"@x"``), as `MapView`.
         exit_code: what `exit()` was given, else 0.
         problem: why the session ended early: an OSError of a sink, or None.
+        rest_s: how long the loop rests after a round that found some records. Longer costs less and shows them later.
+        stopped_ns: when the programs stopped (CLOCK_MONOTONIC); what comes after takes its time. 0 before.
     """
 
     def __init__(
@@ -95,6 +97,8 @@ class Session:
         self._errors: dict[object, ErrorEvent] = {}
         self._repeated: dict[object, ErrorEvent] = {}
         self.problem: OSError | None = None
+        self.rest_s = REST_SECONDS
+        self.stopped_ns = 0
         self.facts = SymbolFacts(
             bundle.probes, bundle.strings, kernel.user_name, lambda: kernel.boot_offset_ns
         )
@@ -414,7 +418,7 @@ class Session:
         if handled == 0 and ready:
             handled = self._round()
         if 0 < handled < BATCH_RECORDS // 4 and limit != 0.0 and not self._stopping and not iterating:
-            _sleep(min(REST_SECONDS, self._patience(limit)))
+            _sleep(min(self.rest_s, self._patience(limit)))
         now = _monotonic()
         if now >= self._next_report:
             self._next_report = now + REPORT_SECONDS
@@ -505,6 +509,7 @@ class Session:
         try:
             # All programs stop at once, however long detaching takes.
             self._live.set_exit_flag()
+            self.stopped_ns = round(_monotonic() * 1e9)
             for text in self._live.unseen():
                 self.emit(ErrorEvent(text))
             self._live.detach()

@@ -135,6 +135,7 @@ class Maps:
         self.facts = SymbolFacts()
         self.facts.cgroup_path = lambda id, pattern: ""
         self.bundle = SimpleNamespace(maps=[SimpleNamespace(name=ROWS_MAP)])
+        self.rest_s, self.stopped_ns = 0.0, 0
         self.content: dict[object, int] = {}
         self.maps = {"@samples": self}
         self.stacks_taken = 0

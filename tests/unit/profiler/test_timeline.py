@@ -18,6 +18,7 @@ class FinishedSession:
         self.facts.cgroup_path = lambda id, pattern: {7: "unified:/a.slice/b"}.get(id, "")
         self.maps: dict[str, dict[object, object]] = {}
         self.bundle = SimpleNamespace(maps=[SimpleNamespace(name=ROWS_MAP)])
+        self.rest_s, self.stopped_ns = 0.0, 0
 
 
 def collector(**options: bool) -> Collector:
