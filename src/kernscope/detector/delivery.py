@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["Delivery"]
 
 MOST_WAITING = 10_000
+MOST_WAITING_BYTES = 16 << 20
+"""Of alerts that wait for the thread."""
 MOST_TOGETHER = 500
 """Alerts of one commit."""
 TICK_S = 1.0
@@ -73,6 +75,7 @@ class Delivery:
                 sink.tell = self._tell
                 sink.attach(self.metrics)
         self._queue: deque[Alert] = deque()
+        self._queue_bytes = 0
         self._changed = threading.Condition()
         self._stop = self._busy = False
         self._thread = threading.Thread(target=self._run, name="alerts", daemon=True)
@@ -80,11 +83,13 @@ class Delivery:
 
     def take(self, alert: Alert) -> None:
         """Never waits."""
+        size = _bytes(alert)
         with self._changed:
-            if len(self._queue) >= self._most:
+            if len(self._queue) >= self._most or self._queue_bytes + size > MOST_WAITING_BYTES:
                 self.dropped += 1
                 return
             self._queue.append(alert)
+            self._queue_bytes += size
             self._changed.notify()
 
     def wait(self, seconds: float = CLOSE_S) -> bool:
@@ -121,6 +126,7 @@ class Delivery:
                 if not self._queue and not self._stop:
                     self._changed.wait(TICK_S)
                 batch = [self._queue.popleft() for _ in range(min(len(self._queue), MOST_TOGETHER))]
+                self._queue_bytes -= sum(map(_bytes, batch))
                 stopping = self._stop and not self._queue
                 self._busy = True
             self._deliver(batch)
@@ -197,3 +203,9 @@ class Delivery:
             if place in self.metrics.lost:
                 lost[place] = self.metrics.lost[place]
         self.metrics.lost = lost
+
+
+def _bytes(alert: Alert) -> int:
+    """About what it takes in memory. Ancestors' texts belong to the process tree."""
+    texts = sum([len(value) for value in alert.fields.values() if isinstance(value, str | list)])
+    return 1000 + 500 * len(alert.process) + len(alert.output) + texts

@@ -49,6 +49,8 @@ SESSION_STARTERS = frozenset(
 )
 """Names of executables. The kernel's own names have at most 15 characters."""
 _CUT = frozenset(name[:15] for name in SESSION_STARTERS)
+Key = tuple[int, str, int | None]
+
 SAME_START_NS = 50_000_000
 """Less than any reuse of a pid takes."""
 
@@ -111,7 +113,7 @@ class Incidents:
         self._incident, self._alert = first_incident, first_alert
         self._quiet_ns, self._repeat_ns, self._most = quiet_ns, repeat_ns, most
         self._members: OrderedDict[object, tuple[object, _Tree]] = OrderedDict()  # pid → start and incident
-        self._kept: OrderedDict[tuple[object, ...], _Kept] = OrderedDict()
+        self._kept: OrderedDict[Key, _Kept] = OrderedDict()
         self._ended: list[_Kept] = []
 
     def restore(self, known: Iterable[tuple[int, object, object, int]]) -> None:
@@ -123,7 +125,8 @@ class Incidents:
         """Where it belongs."""
         self._expire(alert.time_ns)
         tree = self._tree(alert)
-        key = (tree.incident, alert.rule, *_values(alert))
+        # Values may be long, and the interpreter's hash of them is one that nobody can foresee.
+        key: Key = (tree.incident, alert.rule, hash(tuple(_values(alert))))
         kept = self._kept.get(key)
         if kept is None and tree.rules.get(alert.rule, 0) >= MOST_KEPT:
             key = (tree.incident, alert.rule, None)
@@ -154,7 +157,7 @@ class Incidents:
         self._kept.clear()
         return self.ended()
 
-    def _repeat(self, kept: _Kept, key: tuple[object, ...], alert: Alert) -> Placed:
+    def _repeat(self, kept: _Kept, key: Key, alert: Alert) -> Placed:
         kept.count += 1
         kept.last_ns = max(kept.last_ns, alert.time_ns)
         self._kept.move_to_end(key)

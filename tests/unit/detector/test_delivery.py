@@ -109,6 +109,21 @@ def test_what_finds_no_room_is_counted(path: Path) -> None:
     assert delivery.metrics.lost == {"queue": 489, "store": 489}
 
 
+def test_what_waits_is_bounded_in_bytes_too() -> None:
+    sink = Memory()
+    sink.go.clear()
+    delivery = Delivery(None, [sink])
+    delivery.take(alert())
+    while delivery._queue:
+        time.sleep(0.001)
+    for number in range(100):
+        delivery.take(alert(f"r{number}", fd_name="x" * (1 << 20)))
+    assert delivery.dropped == 85
+    sink.go.set()
+    delivery.close()
+    assert len(sink.got) == 16 and delivery._queue_bytes == 0
+
+
 def test_a_defect_in_one_sink_keeps_nothing_from_the_others(path: Path) -> None:
     class Defect(Memory):
         def flush(self) -> None:

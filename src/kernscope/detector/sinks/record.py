@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from math import isfinite
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,8 +51,10 @@ def bounded(value: object, *, lossless: bool = False, depth: int = 4) -> object:
         if not lossless and not value.isascii():
             value = _decodable(value)
         return value
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | int):
         return value
+    if isinstance(value, float):
+        return value if isfinite(value) else str(value)  # JSON has no infinity
     if depth == 0:
         return bounded(str(value), lossless=lossless)
     if isinstance(value, dict):
