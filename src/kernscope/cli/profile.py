@@ -66,11 +66,11 @@ def _timeline(mode: "kernscope.profiler.Mode", arguments: Arguments, files: list
     """Whether samples are wanted with their times: by request, or by a format that shows them."""
     if arguments.flag("timeline"):
         if not mode.has_timeline:
-            raise UsageError(f"`profile {mode.name}` adds up what it sees: `--timeline` is for `profile cpu`")
+            raise UsageError(f"`profile {mode.name}` tells what is there at its end: it has no `--timeline`")
         return True
     formats = [format for _, format in files] or [arguments.text("format") or ""]
     known = kernscope.profiler.FORMATS
-    return mode.has_timeline and any(format in known and known[format].timed for format in formats)
+    return mode.timeline_is_cheap and any(format in known and known[format].timed for format in formats)
 
 
 def _record(arguments: Arguments, words: list[str]) -> int:
@@ -191,7 +191,7 @@ COMMAND = Command(
             Option("--min-us", "N", "the same in microseconds", convert=positive),
             Option("--malloc", "", "alloc: what is asked of the C library (with -p or a command; slows it down)"),
             Option("--lines", "", "files and lines of programs, not only functions, and what was inlined there"),
-            Option("--timeline", "", "cpu: keep each sample's time; formats that show time do so by themselves"),
+            Option("--timeline", "", "keep when each sample, wait, call … was, which takes more memory; not for alloc"),
         ],
         "whose events count": [
             Option("-p --pid", "PID", "only this process", convert=positive),

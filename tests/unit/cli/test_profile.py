@@ -35,7 +35,7 @@ def said(capfd: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["cpu", "--minimum", "1ms"], "measures no durations"),
         (["offcpu", "--minimum", "1x"], "not a number of seconds, nor a time such as"),
         (["offcpu", "-F", "50"], "is for `profile cpu`"),
-        (["offcpu", "--timeline"], "`--timeline` is for `profile cpu`"),
+        (["alloc", "--timeline"], "tells what is there at its end: it has no `--timeline`"),
         (["cpu", "--malloc"], "is for `profile alloc`"),
         (["alloc", "--malloc"], "name one process with `-p`, or a command"),
         (["cpu", "--to", "x"], "`--to` is for"),

@@ -49,7 +49,7 @@ def _frame(frame: Frame) -> dict[str, object]:
 def _thread(profile: Profile, samples: list[Sample]) -> dict[str, object]:
     samples = sorted(samples, key=lambda sample: sample.time_ns)
     head: dict[str, object] = {"type": "sampled", "name": as_utf8(thread_label(samples[0]))}
-    if samples[0].time_ns and profile.period_ns:
+    if samples[0].time_ns and (profile.period_ns or profile.unit == "nanoseconds"):
         return head | _timed(profile, samples)
     return head | {
         "unit": _UNITS.get(profile.unit, "none"),
@@ -61,7 +61,9 @@ def _thread(profile: Profile, samples: list[Sample]) -> dict[str, object]:
 
 
 def _timed(profile: Profile, samples: list[Sample]) -> dict[str, object]:
-    """Each sample stands for one period; where more time went by before it, an empty stack does."""
+    """Each sample stands for one period, a wait or a call for as long as it took; where more time went by before it, an
+    empty stack does.
+    """
     stacks: list[tuple[int, ...]] = []
     weights: list[int] = []
     at = 0
@@ -72,6 +74,6 @@ def _timed(profile: Profile, samples: list[Sample]) -> dict[str, object]:
             weights.append(gap)
             at += gap
         stacks.append(profile.stacks[sample.stack])
-        weights.append(profile.period_ns * sample.count)
+        weights.append(profile.period_ns * sample.count or sample.value)
         at += weights[-1]
     return {"unit": "nanoseconds", "startValue": 0, "endValue": at, "samples": stacks, "weights": weights}

@@ -79,6 +79,8 @@ class Mode:
     """Whether what it counts in one part of a recording means something without the other parts."""
     has_timeline = False
     """Whether it can give each sample with its time."""
+    timeline_is_cheap = False
+    """Whether formats that show time get it without being asked for: events may come by the million."""
 
     def warning(self, options: Options) -> str:
         """What a user has to know before it runs, such as how much it slows down what it looks at; or nothing."""
@@ -110,11 +112,13 @@ def add(
     value: int,
     count: int = 1,
     labels: dict[str, str] | None = None,
+    *,
+    time_ns: int = 0,
 ) -> None:
     """Add a sample whose map key begins with pid, tid and name."""
     pid, tid, comm = key[:3]
     assert isinstance(pid, int) and isinstance(tid, int)
-    profile.add(Sample(stack, pid, tid, str(comm), value, count, labels=labels))
+    profile.add(Sample(stack, pid, tid, str(comm), value, count, time_ns, labels))
 
 
 def histogram_tables(

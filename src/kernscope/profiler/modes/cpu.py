@@ -18,7 +18,7 @@ __all__ = ["MODE"]
 
 class _Cpu(Mode):
     name = "cpu"
-    has_timeline = True
+    has_timeline = timeline_is_cheap = True
 
     def why_nothing(self, options: Options) -> str:
         if options.filter.everything:

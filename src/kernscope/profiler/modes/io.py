@@ -12,6 +12,8 @@ from kernscope.selection import slashed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kernscope.profiler.modes.base import Maps
     from kernscope.profiler.stacks import Stacks
 
@@ -24,6 +26,7 @@ _MINOR_BITS = 20
 class _Io(Mode):
     name = "io"
     unit = "nanoseconds"
+    has_timeline = True
     nothing = "no disk was asked for anything: what files hold is often in memory already"
 
     def program(self, options: Options) -> str:
@@ -37,9 +40,7 @@ class _Io(Mode):
             "tracepoint:block:block_rq_complete /@issued[args.dev, args.sector] != 0/ {\n"
             "    $ns = nsecs - @issued[args.dev, args.sector];\n"
             f"    if ($ns >= {options.minimum_ns}) {{\n"
-            "        @time[@who[args.dev, args.sector], args.dev, args.rwbs] = stats($ns);\n"
-            "        @durations[args.dev, args.rwbs] = hist($ns);\n"
-            "        @sizes[args.dev, args.rwbs] = hist(@bytes[args.dev, args.sector]);\n"
+            f"        {_RECORD if options.timeline else _COUNT}\n"
             "    }\n"
             "    delete(@issued, (args.dev, args.sector));\n"
             "    delete(@who, (args.dev, args.sector));\n"
@@ -51,10 +52,33 @@ class _Io(Mode):
         for key, stats in maps["@time"].items():
             assert isinstance(key, tuple)
             who, device, kind = key
-            frames = [*stacks.frames(who[0], str(who[3]), str(who[4])), Frame(_place(device, kind), "mark")]
-            add(profile, profile.stack(frames), who, stats.total, stats.count)  # type: ignore[attr-defined]
+            add(profile, _stack(profile, stacks, who, device, kind), who, stats.total, stats.count)  # type: ignore[attr-defined]
         for name, unit in (("@durations", "nanoseconds"), ("@sizes", "bytes")):
             profile.tables += histogram_tables(maps[name], lambda key: _place(*key), unit)  # type: ignore[misc]
+
+    def collect_records(
+        self, records: Sequence[tuple[object, ...]], stacks: Stacks, profile: Profile
+    ) -> None:
+        for who, device, kind, began_ns, ns in records:
+            assert isinstance(who, tuple) and isinstance(device, int)
+            assert isinstance(began_ns, int) and isinstance(ns, int)
+            stack = _stack(profile, stacks, who, device, str(kind))
+            add(profile, stack, who, ns, time_ns=stacks.realtime_ns(began_ns))
+
+
+_REQUEST = "@who[args.dev, args.sector], args.dev, args.rwbs"
+_COUNT = (
+    f"@time[{_REQUEST}] = stats($ns); @durations[args.dev, args.rwbs] = hist($ns); "
+    "@sizes[args.dev, args.rwbs] = hist(@bytes[args.dev, args.sector]);"
+)
+_RECORD = f"print(({_REQUEST}, nsecs(boot) - $ns, $ns));"
+
+
+def _stack(profile: Profile, stacks: Stacks, who: tuple[object, ...], device: int, kind: str) -> int:
+    """The number of the stack of a request."""
+    pid, _, _, kernel, user = who
+    assert isinstance(pid, int)
+    return profile.stack([*stacks.frames(pid, str(kernel), str(user)), Frame(_place(device, kind), "mark")])
 
 
 def _place(device: int, kind: str) -> str:

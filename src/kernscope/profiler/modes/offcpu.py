@@ -16,6 +16,8 @@ from kernscope.selection import slashed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kernscope.profiler.modes.base import Maps
     from kernscope.profiler.stacks import Stacks
 
@@ -118,6 +120,7 @@ _WAKING = frozenset("try_to_wake_up default_wake_function wake_up_process wake_u
 class _OffCpu(Mode):
     name = "offcpu"
     unit = "nanoseconds"
+    has_timeline = True
     nothing = (
         "no thread that counts began to wait meanwhile: it runs all the time (`kernscope profile cpu`), or has been "
         "waiting since before the start"
@@ -128,18 +131,17 @@ class _OffCpu(Mode):
         alive = f"(args.prev_state & {_TASK_DEAD}) == 0"
         conditions = slashed("tid != 0", alive, chosen.predicate())
         longer = f"$blocked + $queued >= {options.minimum_ns}"
-        blocked, waker = "@stopped[$next]", ""
+        key, waker = "@stopped[$next]", ""
         if options.wakers:
             # what came before is of the waiting before: a waker that was not seen must not be an old one
-            blocked += ", @waker[$next]"
+            key += ", @waker[$next]"
             waker = " @waker[$woken] = (pid, comm, kstack(raw), ustack(raw));"
         return (
             CONFIG + chosen.clauses() + f"rawtracepoint:sched_switch {conditions}{{\n"
             # its coming back was not seen, which happens: it had been woken by then at the latest
             "    $missed = @since[tid];\n"
             "    if ($missed != 0 && @ready[tid] > $missed) {\n"
-            f"        @blocked[{blocked.replace('$next', 'tid')}] = sum(@ready[tid] - $missed);\n"
-            f"        @waits[{blocked.replace('$next', 'tid')}] = count();\n"
+            f"        {_blocked(options, key.replace('$next', 'tid'), '@ready[tid] - $missed', '$missed')}\n"
             "    }\n"
             "    @stopped[tid] = (pid, tid, comm, kstack(raw), ustack(raw));\n"
             # preempted: it could go on at once, if it had a processor
@@ -161,11 +163,8 @@ class _OffCpu(Mode):
             "        $queued = $ready != 0 ? nsecs - $ready : (uint64)0;\n"
             "        $blocked = nsecs - $since - $queued;\n"
             f"        if ({longer}) {{\n"
-            "            if ($blocked > 0) {\n"
-            f"                @blocked[{blocked}] = sum($blocked);\n"
-            f"                @waits[{blocked}] = count();\n"
-            "            }\n"
-            "            if ($queued > 0) { @queued[@stopped[$next]] = sum($queued); }\n"
+            f"            if ($blocked > 0) {{ {_blocked(options, key, '$blocked', '$since')} }}\n"
+            f"            if ($queued > 0) {{ {_queued(options)} }}\n"
             "        }\n"
             "        delete(@since, $next);\n"
             "        delete(@ready, $next);\n"
@@ -180,16 +179,49 @@ class _OffCpu(Mode):
         for key, ns in maps["@blocked"].items():
             assert isinstance(key, tuple) and isinstance(ns, int)
             count = waits.get(key, 1)
-            woken_by: list[Frame] = []
-            if isinstance(key[0], tuple):  # (the waiting one, its waker)
-                key, waker = key
-                woken_by = wakers_frames(stacks, waker)
-            frames = _with_cause(_waiting(stacks, key))
-            add(profile, profile.stack(frames + woken_by), key, ns, count if isinstance(count, int) else 1)
+            who, *waker = key if isinstance(key[0], tuple) else (key,)
+            frames = _blocked_frames(stacks, who, *waker)
+            add(profile, profile.stack(frames), who, ns, count if isinstance(count, int) else 1)
         for key, ns in maps["@queued"].items():
             assert isinstance(key, tuple) and isinstance(ns, int)
             add(profile, profile.stack([*_waiting(stacks, key), _QUEUED]), key, ns)
         _collect_unfinished(maps, stacks, profile)
+
+    def collect_records(
+        self, records: Sequence[tuple[object, ...]], stacks: Stacks, profile: Profile
+    ) -> None:
+        known: dict[object, int] = {}  # the same stacks come again and again
+        for began_ns, ns, what, who, *waker in records:
+            assert isinstance(began_ns, int) and isinstance(ns, int) and isinstance(who, tuple)
+            key = (what, who, *waker)
+            if key not in known:
+                queued = [*_waiting(stacks, who), _QUEUED]
+                known[key] = profile.stack(
+                    _blocked_frames(stacks, who, *waker) if what == _WAITED else queued
+                )
+            add(profile, known[key], who, ns, time_ns=stacks.realtime_ns(began_ns))
+
+
+def _blocked_frames(stacks: Stacks, who: tuple[object, ...], waker: object = None) -> list[Frame]:
+    """The stack of one that waited, and above it its waker's, where that is known."""
+    woken_by = wakers_frames(stacks, waker) if isinstance(waker, tuple) else []
+    return _with_cause(_waiting(stacks, who)) + woken_by
+
+
+_WAITED, _STOOD = 0, 1
+"""What a record is about: blocking, or the run queue."""
+
+
+def _blocked(options: Options, key: str, ns: str, since: str) -> str:
+    if options.timeline:
+        return f"print((nsecs(boot) - (nsecs - {since}), {ns}, {_WAITED}, {key}));"
+    return f"@blocked[{key}] = sum({ns}); @waits[{key}] = count();"
+
+
+def _queued(options: Options) -> str:
+    if options.timeline:
+        return f"print((nsecs(boot) - $queued, $queued, {_STOOD}, @stopped[$next]));"
+    return "@queued[@stopped[$next]] = sum($queued);"
 
 
 def _collect_unfinished(maps: Maps, stacks: Stacks, profile: Profile) -> None:

@@ -13,7 +13,7 @@ from kernscope.tables.syscalls import names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from kernscope.profiler.modes.base import Maps
     from kernscope.profiler.stacks import Stacks
@@ -28,6 +28,7 @@ def _call(known: Mapping[int, str], id: object) -> str:
 class _Syscalls(Mode):
     name = "syscalls"
     unit = "nanoseconds"
+    has_timeline = True
     nothing = "no system call was made that has ended"
 
     def program(self, options: Options) -> str:
@@ -41,22 +42,46 @@ class _Syscalls(Mode):
             "    $ns = nsecs - @start[tid];\n"
             "    delete(@start, tid);\n"
             f"    if ($ns >= {options.minimum_ns}) {{\n"
-            "        @time[pid, tid, comm, ustack(raw), args.id] = stats($ns);\n"
-            "        @durations[args.id] = hist($ns);\n"
+            f"        {_RECORD if options.timeline else _COUNT}\n"
             "    }\n"
             "}\n"
         )
 
     def collect(self, maps: Maps, stacks: Stacks, profile: Profile) -> None:
-        import os
-
-        known = names(os.uname().machine)
+        known = _names()
         for key, stats in maps["@time"].items():
             assert isinstance(key, tuple)
-            call = _call(known, key[4])
-            frames = [*stacks.frames(key[0], "", str(key[3])), Frame(call, "kernel")]
-            add(profile, profile.stack(frames), key, stats.total, stats.count)  # type: ignore[attr-defined]
+            add(profile, _stack(profile, stacks, known, key), key, stats.total, stats.count)  # type: ignore[attr-defined]
         profile.tables += histogram_tables(maps["@durations"], lambda id: _call(known, id))
+
+    def collect_records(
+        self, records: Sequence[tuple[object, ...]], stacks: Stacks, profile: Profile
+    ) -> None:
+        known, seen = _names(), dict[object, int]()
+        for pid, tid, comm, user, call, began_ns, ns in records:
+            assert isinstance(began_ns, int) and isinstance(ns, int)
+            key = pid, tid, comm, user, call
+            if (pid, user, call) not in seen:
+                seen[pid, user, call] = _stack(profile, stacks, known, key)
+            add(profile, seen[pid, user, call], key, ns, time_ns=stacks.realtime_ns(began_ns))
+
+
+_KEY = "pid, tid, comm, ustack(raw), args.id"
+_COUNT = f"@time[{_KEY}] = stats($ns); @durations[args.id] = hist($ns);"
+_RECORD = f"print(({_KEY}, nsecs(boot) - $ns, $ns));"
+
+
+def _names() -> Mapping[int, str]:
+    import os
+
+    return names(os.uname().machine)
+
+
+def _stack(profile: Profile, stacks: Stacks, known: Mapping[int, str], key: tuple[object, ...]) -> int:
+    """The number of the stack of a call."""
+    pid, _, _, user, call = key
+    assert isinstance(pid, int)
+    return profile.stack([*stacks.frames(pid, "", str(user)), Frame(_call(known, call), "kernel")])
 
 
 MODE = _Syscalls()
