@@ -316,7 +316,8 @@ class TestJournal:
 class TestStdout:
     def test_lines(self) -> None:
         reading, writing = os.pipe()
-        sink = StdoutSink(writing)
+        gone: list[bool] = []
+        sink = StdoutSink(writing, on_gone=lambda: gone.append(True))
         sink.take(alert("a", output="what"), 3, 1, 7)
         sink.take(alert("a", output="what"), 3, 1000, 7)
         sink.take(hostile(), 0)
@@ -328,7 +329,9 @@ class TestStdout:
         os.close(reading)
         sink.take(alert(), 1)
         sink.flush()
-        assert sink.gone and sink.failed == 1
+        sink.take(alert(), 1)
+        sink.flush()
+        assert sink.gone and gone == [True] and sink.failed == 2
         os.close(writing)
 
     def test_colours_are_those_of_priorities(self) -> None:

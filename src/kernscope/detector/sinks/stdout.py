@@ -11,7 +11,7 @@ from kernscope.output.escape import escape_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from kernscope.detector.alert import Alert
 
@@ -46,10 +46,18 @@ def alert_line(alert: Alert, incident: int, count: int = 1, number: int = 0, *, 
 
 
 class StdoutSink(Sink):
-    """`json`: objects instead of lines. A reader that goes away is told by `gone`."""
+    """`json`: objects instead of lines. `on_gone` is called when whoever read them went away."""
 
-    def __init__(self, fd: int = 1, *, json: bool = False, color: bool = False) -> None:
+    def __init__(
+        self,
+        fd: int = 1,
+        *,
+        json: bool = False,
+        color: bool = False,
+        on_gone: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__("standard output")
+        self._on_gone = on_gone
         self._fd, self._json, self._color = fd, json, color
         self._lines: list[bytes] = []
         self.gone = False
@@ -71,7 +79,9 @@ class StdoutSink(Sink):
             while data:
                 data = data[os.write(self._fd, data) :]
         except OSError as problem:
-            self.gone = self.gone or isinstance(problem, BrokenPipeError)
+            if isinstance(problem, BrokenPipeError) and not self.gone:
+                self.gone = True
+                self._on_gone()
             self._fails(len(lines), problem.strerror or str(problem))
             return
         self._works(len(lines))
