@@ -266,13 +266,18 @@ class _Walk(StackEmitter):
         b.jump(ways.goon)
 
     def _follow_pointers(self, ways: _Ways) -> None:
-        """Code that nothing describes, as a JIT compiler makes it: rbp points to the caller's rbp and the way back."""
+        """Code that nothing describes, as a JIT compiler makes it: rbp points to the caller's rbp and the way back.
+
+        At a process's start rbp is 0, which marks the outermost frame (System V ABI for x86-64, section 3.4.1). Where
+        code was generated it may as well be a register like any other.
+        """
         b = self.lo.b
-        bp = self._get(_BP)
+        bp, blocks = self._get(_BP), self.mapping.blocks
         sensible, bad = b.block("sensible"), b.block("senseless", likely=False)
         b.branch_cmp(Cond.UGE, bp, self._get(_SP), sensible, bad)
         self._go(bad)
-        self._set(_STATUS, Reason.NO_RULE)
+        outermost = b.and_(b.cmp(Cond.EQ, bp, 0), b.cmp(Cond.NE, blocks, 0))
+        self._set(_STATUS, b.select(outermost, _COMPLETE, Reason.NO_RULE))
         b.jump(ways.stop)
         self._go(sensible)
         back = self._user_word(b.add(bp, 8), ways.unreadable)

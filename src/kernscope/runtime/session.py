@@ -143,7 +143,7 @@ class Session:
             if not self._live.exit_flag:
                 if not self._dry_run:
                     self._live.enforce(self._ttl)
-                self._resolving.prepare(self._watched.pids)
+                self._resolving.prepare(self._watched.pids, self._watched.programs)
                 self._live.attach()
                 self._tell_missing()
                 self._signal_watch.watch(self._live.signal_numbers())

@@ -36,6 +36,15 @@ class Watched:
         command = () if self._command is None else (self._command.pid,)
         return command if self._pid is None else (*command, self._pid)
 
+    @property
+    def programs(self) -> "list[str]":
+        """The file that the command is going to execute, where that can be told."""
+        if self._command is None:
+            return []
+        name = self._command.arguments[0]
+        paths = [name] if "/" in name else [os.path.join(folder, name) for folder in os.get_exec_path()]
+        return [path for path in paths if os.access(path, os.X_OK)][:1]
+
     def start(self, kernel: "KernelAccess", waiter: "Waiter") -> None:
         """Start the command (it waits for `resume`), open the process; their end will wake `waiter`."""
         if isinstance(self._arguments, list | tuple):
