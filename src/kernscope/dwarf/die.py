@@ -35,8 +35,10 @@ _STRING_INDEXES = frozenset((Form.STRX, Form.STRX1, Form.STRX2, Form.STRX3, Form
 _ADDRESS_INDEXES = frozenset(
     (Form.ADDRX, Form.ADDRX1, Form.ADDRX2, Form.ADDRX3, Form.ADDRX4, Form.GNU_ADDR_INDEX)
 )
-_ELSEWHERE = frozenset((Form.STRP_SUP, Form.REF_SUP4, Form.REF_SUP8, Form.GNU_REF_ALT, Form.GNU_STRP_ALT))
-"""Forms that lead into another file, which is not read."""
+_OTHER_STRINGS = frozenset((Form.STRP_SUP, Form.GNU_STRP_ALT))
+_OTHER_ENTRIES = frozenset((Form.REF_SUP4, Form.REF_SUP8, Form.GNU_REF_ALT))
+"""Forms that lead into the supplementary file."""
+_ELSEWHERE = 1 << 64
 
 
 class Die:
@@ -137,10 +139,12 @@ class Die:
         form, value = found
         if isinstance(value, str):
             return value
-        if not isinstance(value, int) or form in _ELSEWHERE:
+        if not isinstance(value, int):
             return ""
         sections = self.unit.sections
         try:
+            if form in _OTHER_STRINGS:
+                return text_at(sections.other_strings, value) if sections.other_strings else ""
             if form == Form.STRP:
                 return text_at(sections.strings, value)
             if form == Form.LINE_STRP:
@@ -168,13 +172,17 @@ class Die:
         return found[1] if found is not None and isinstance(found[1], memoryview) else None
 
     def place(self, attribute: int) -> int:
-        """Where in the section the entry is that an attribute leads to; -1 where it has none, or leads elsewhere."""
+        """A number of its own for each entry that attributes of this file lead to: where it lies, as far as it is in
+        `.debug_info`; -1 where there is none.
+        """
         found = self._read().get(attribute)
         if found is None or not isinstance(found[1], int):
             return -1
         form, value = found[0], found[1]
         if form in _UNIT_REFERENCES:
             return self.unit.start + value
+        if form in _OTHER_ENTRIES:
+            return value + _ELSEWHERE
         return value if form == Form.REF_ADDR and not self.unit.section else -1
 
     def reference(self, attribute: int) -> "Die | None":
@@ -188,6 +196,9 @@ class Die:
             return self.unit.file.die_at(value)
         if form == Form.REF_SIG8:
             return self.unit.file.type_of_signature(value)
+        other = self.unit.file.supplementary
+        if form in _OTHER_ENTRIES and other is not None:
+            return other.die_at(value)
         return None
 
     def origin(self, attribute: int) -> "Die":

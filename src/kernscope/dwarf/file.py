@@ -29,6 +29,7 @@ class Sections:
         "info",
         "line_strings",
         "lines",
+        "other_strings",
         "range_lists",
         "ranges",
         "string_offsets",
@@ -43,6 +44,8 @@ class Sections:
         self.strings = content(".debug_str")
         self.line_strings = content(".debug_line_str")
         self.lines = content(".debug_line")
+        self.other_strings = memoryview(b"")
+        """`.debug_str` of the supplementary file."""
         self.string_offsets = content(".debug_str_offsets")
         self.addresses = content(".debug_addr")
         self.ranges = content(".debug_ranges")
@@ -55,13 +58,17 @@ class Dwarf:
 
     Args:
         content: gives the bytes of a section by its name (`ElfFile.content`).
+        supplementary: what several files share and refer to (`dwz -m`); without it, names in it are not known.
 
     Raises:
         DwarfError: from everything that reads.
     """
 
-    def __init__(self, content: "Callable[[str], memoryview]") -> None:
+    def __init__(self, content: "Callable[[str], memoryview]", supplementary: "Dwarf | None" = None) -> None:
         self.sections = Sections(content)
+        self.supplementary = supplementary
+        if supplementary is not None:
+            self.sections.other_strings = supplementary.sections.strings
         self.units = read_units(self, self.sections.info, 0)
         self._starts = [unit.start for unit in self.units]
         self._shapes: dict[object, dict[int, Abbreviation]] = {}

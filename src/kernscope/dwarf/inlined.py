@@ -170,8 +170,8 @@ class _Names:
     def __init__(self) -> None:
         self._of: dict[int, str] = {}
         """By where the entries of functions are that are compiled in several places."""
-        self._around: dict[tuple[int, int], str] = {}
-        """What stands before the names of what lies in an entry, by that entry."""
+        self._around: dict[tuple[Unit, int], str] = {}
+        """What stands before the names of what lies in an entry, by the entry's place."""
         self._left = _MOST_TEXT
 
     def of(self, die: Die) -> str:
@@ -200,7 +200,7 @@ class _Names:
         path = holder.unit.path_to(holder.offset)
         if not path:
             return name
-        key = (holder.unit.section, path[-1])
+        key = (holder.unit, path[-1])
         around = self._around.get(key)
         if around is None:
             around = self._around[key] = self._prefix(holder.unit, path, depth)[:_MOST_NAME]

@@ -126,14 +126,15 @@ class LineFiles:
         form, at = place
         if at < 0:
             return ""
-        if form in _SUPPLEMENTARY:
+        if form in _SUPPLEMENTARY and not self._sections.other_strings:
             raise DwarfError(
-                "the names of its files lie in a supplementary file (DW_FORM_strp_sup), which is not read"
+                "the names of its files lie in a supplementary file (DW_FORM_strp_sup), which is not here"
             )
         section = {
             Form.STRING: self._lines,
             Form.STRP: self._sections.strings,
             Form.LINE_STRP: self._sections.line_strings,
+            **dict.fromkeys(_SUPPLEMENTARY, self._sections.other_strings),
         }.get(form)
         if section is None:
             raise DwarfError(f"the names of its files are written in the form {form:#x}, which is not read")

@@ -15,15 +15,25 @@ if TYPE_CHECKING:
 
     OpenFile = Callable[[str], Buffer | Content]
 
-__all__ = ["debug_file", "packed_symbols", "separate_symbols"]
+__all__ = ["debug_file", "debug_file_and_path", "packed_symbols", "separate_symbols", "supplementary_file"]
 
 _FOLDER = "/usr/lib/debug"
 _MOST_BYTES = 1 << 26
 """A packed table larger than that is not unpacked."""
+_MOST_LINK = 4096
+"""Bytes of the name of another file."""
 
 
 def debug_file(elf: ElfFile, path: str, open_file: "OpenFile", root: str = "") -> ElfFile | None:
-    """The file with the debug information of `elf`, which lies at `path`; None if it is not on this machine.
+    """The file with the debug information of `elf`, which lies at `path`; None if it is not on this machine."""
+    found = debug_file_and_path(elf, path, open_file, root)
+    return None if found is None else found[0]
+
+
+def debug_file_and_path(
+    elf: ElfFile, path: str, open_file: "OpenFile", root: str = ""
+) -> tuple[ElfFile, str] | None:
+    """The same, and where it lies.
 
     Args:
         open_file: gives the content of a file, or raises OSError.
@@ -40,7 +50,27 @@ def debug_file(elf: ElfFile, path: str, open_file: "OpenFile", root: str = "") -
         except (OSError, ElfError):
             continue
         if same:
-            return found
+            return found, candidate
+    return None
+
+
+def supplementary_file(elf: ElfFile, path: str, open_file: "OpenFile", root: str = "") -> ElfFile | None:
+    """What `dwz -m` has put into one file for several: the one that `.gnu_debugaltlink` of `elf` at `path` names."""
+    link = elf.content(".gnu_debugaltlink")
+    name, _, build_id = bytes(link[:_MOST_LINK]).partition(b"\0")
+    if not name or not build_id:
+        return None
+    text = name.decode("utf-8", "surrogateescape")
+    beside = text if text.startswith("/") else f"{path.rpartition('/')[0]}/{text}"
+    wanted = build_id.hex()
+    found = [beside, f"{_FOLDER}/.build-id/{wanted[:2]}/{wanted[2:]}.debug"]
+    for candidate in [root + one for one in found] + found if root else found:
+        try:
+            other = ElfFile(open_file(candidate))
+            if other.build_id() == wanted:
+                return other
+        except (OSError, ElfError, ValueError):
+            continue
     return None
 
 

@@ -9,7 +9,7 @@ from kernscope.dwarf import Dwarf, DwarfError, SourceFrame, SourceTable, UnitInd
 from kernscope.elf import ElfError, ElfFile
 from kernscope.kernel.cache_log import CacheLog
 from kernscope.kernel.mappings import FileContent
-from kernscope.symbols.debug_files import debug_file
+from kernscope.symbols.debug_files import debug_file_and_path, supplementary_file
 
 __all__ = ["NO_DEBUG_INFORMATION", "SourceLines", "close_debug_information"]
 
@@ -144,12 +144,14 @@ class SourceLines:
         """The debug information, the file's own or in another file."""
         found = _kept.open.get(self._number)
         if found is None:
-            elf: ElfFile | None = self._elf
-            if not _has_debug_information(self._elf):
-                elf = debug_file(self._elf, self._path, FileContent, self._root)
-            if elf is None:
-                raise DwarfError(NO_DEBUG_INFORMATION)
-            found = Dwarf(_Bounded(elf).content)
+            elf, path = self._elf, self._path
+            if not _has_debug_information(elf):
+                other = debug_file_and_path(elf, path, FileContent, self._root)
+                if other is None:
+                    raise DwarfError(NO_DEBUG_INFORMATION)
+                elf, path = other
+            shared = supplementary_file(elf, path, FileContent, self._root)
+            found = Dwarf(_Bounded(elf).content, None if shared is None else Dwarf(_Bounded(shared).content))
             _kept.opened(self._number, found)
         return found
 

@@ -440,3 +440,32 @@ def test_what_is_said_to_reach_beyond_what_it_lies_in_ends_with_it() -> None:
     scopes = read_scopes(unit, (0x1000, 0x9000))
     assert scopes.names == ["f", "f::g", "f::h"] and list(scopes.parents) == [NO_SCOPE, 0, 1]
     assert _pieces(scopes) == [(0x1000, 0), (0x1010, 1), (0x1018, 2), (0x101C, 1), (0x1020, -1)]
+
+
+def test_names_in_a_supplementary_file() -> None:
+    """As `dwz -m` leaves them: an inlined function whose entry, and a name whose bytes, lie in another file."""
+    other_unit = struct.pack("<HIB", 4, 0, 8) + b"\x01\x02" + struct.pack("<I", 4) + b"\0"
+    other = {
+        ".debug_info": struct.pack("<I", len(other_unit)) + other_unit,
+        ".debug_abbrev": b"\x01\x3c\x01\0\0" + b"\x02\x2e\0\x03\x0e\0\0\0",
+        ".debug_str": b"xyz\0shared\0other\0",
+    }
+    entry = 12  # behind the head of the unit, and the entry of the unit itself
+    abbreviations = (
+        b"\x01\x11\x01\0\0"
+        + b"\x02\x2e\x01\x03\xa1\x3e\x11\x01\x12\x07\0\0"  # name: DW_FORM_GNU_strp_alt
+        + b"\x03\x1d\0\x31\xa0\x3e\x11\x01\x12\x07\0\0\0"  # origin: DW_FORM_GNU_ref_alt
+    )
+    content = (
+        b"\x01\x02" + struct.pack("<IQQ", 11, 0x1000, 0x20)
+        + b"\x03" + struct.pack("<IQQ", entry, 0x1008, 8) + b"\0\0"
+    )  # fmt: skip
+    body = struct.pack("<HIB", 4, 0, 8) + content
+    sections = {".debug_info": struct.pack("<I", len(body)) + body, ".debug_abbrev": abbreviations}
+
+    def names(supplementary: Dwarf | None) -> list[str]:
+        dwarf = Dwarf(lambda name: memoryview(sections.get(name, b"")), supplementary)
+        return read_scopes(dwarf.units[0], (0x1000, 0x9000)).names
+
+    assert names(Dwarf(lambda name: memoryview(other.get(name, b"")))) == ["other", "shared"]
+    assert names(None) == ["", ""]

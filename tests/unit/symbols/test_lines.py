@@ -12,6 +12,7 @@ import pytest
 from kernscope.elf import ElfFile
 from kernscope.kernel.mappings import FileContent
 from kernscope.symbols import UserSymbols, lines
+from kernscope.symbols.debug_files import supplementary_file
 from kernscope.symbols.files import MappedFile
 from kernscope.symbols.lines import NO_DEBUG_INFORMATION, SourceLines
 
@@ -92,6 +93,25 @@ def test_by_its_build_id_where_the_process_has_its_files(program: Path, tmp_path
     start, _ = ElfFile(program.read_bytes()).symbols().find("work") or (0, 0)
     found = SourceLines(elf, "/app/bare", build_id, root=str(tmp_path))
     assert found.lookup(start)[0].name == "work" and not found.problem
+
+
+def test_what_several_files_share(program: Path, tmp_path: Path) -> None:
+    """The file that `.gnu_debugaltlink` names, beside the one that names it or by its build id, if it is that one."""
+    build_id = bytes.fromhex(ElfFile(program.read_bytes()).build_id())
+    (tmp_path / "link").write_bytes(b"../shared\0" + build_id)
+    add = f"--add-section=.gnu_debugaltlink={tmp_path / 'link'}"
+    (tmp_path / "folder").mkdir()
+    user = tmp_path / "folder" / "user"
+    subprocess.run(["objcopy", add, program, user], check=True)
+    elf = ElfFile(user.read_bytes())
+    assert supplementary_file(elf, str(user), FileContent) is None
+    shutil.copy(program, tmp_path / "shared")
+    found = supplementary_file(elf, str(user), FileContent)
+    assert found is not None and found.build_id() == build_id.hex()
+    assert supplementary_file(elf, "/folder/user", FileContent, str(tmp_path)) is not None
+    (tmp_path / "shared").write_bytes(program.read_bytes().replace(build_id, bytes(len(build_id))))
+    assert supplementary_file(elf, str(user), FileContent) is None
+    assert supplementary_file(ElfFile(program.read_bytes()), str(program), FileContent) is None
 
 
 def test_there_is_none(program: Path, tmp_path: Path) -> None:
