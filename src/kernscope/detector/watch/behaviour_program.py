@@ -20,13 +20,37 @@ MAP_NAME = "@behaviour_calls"
 NUMBER_BITS = 10
 """Of a system call's number within a run; all are below 1,024 (include/uapi/asm-generic/unistd.h and the x86 table)."""
 
+_SHARDS = 8
+"""Countdowns to the next sample, one for each CPU up to so many: a count that all write would lose much in a flood."""
+
+
+def _countdown(first: int, end: int, indent: str) -> str:
+    """Set `$sample` on every call whose turn it is: the next turn is 1 to 2 * SAMPLE - 1 calls away, at random, so that
+    no loop of a process keeps step.
+    """
+    if end - first == 1:
+        skip = f"@behaviour_skip{first}"
+        again = f"{skip} = 1 + (rand % {2 * SAMPLE - 1}); $sample = 1;"
+        return f"{indent}{skip}--; if ({skip} <= 0) {{ {again} }}\n"
+    middle = (first + end) // 2
+    return (
+        f"{indent}if ($shard < {middle}) {{\n{_countdown(first, middle, indent + '  ')}{indent}}} else {{\n"
+        f"{_countdown(middle, end, indent + '  ')}{indent}}}\n"
+    )
+
+
+_TAKE_SAMPLE = f"""\
+  $sample = 0; $shard = cpu & {_SHARDS - 1};
+{_countdown(0, _SHARDS, "  ")}\
+  if ($sample && pid != SELF) {{
+    {MAP_NAME}[pid, (uint64)args.regs->orig_ax, (int64)args.ret < 0] = sum({SAMPLE});
+  }}
+"""
+
 _SAMPLED = f"""\
 let {MAP_NAME} = percpulruhash(16384);
 rawtracepoint:sys_exit {{
-  if ((rand & {SAMPLE - 1}) == 0 && pid != SELF) {{
-    {MAP_NAME}[pid, (uint64)args.regs->orig_ax, (int64)args.ret < 0] = sum({SAMPLE});
-  }}
-}}
+{_TAKE_SAMPLE}}}
 """
 
 # `@behaviour_last[tid]`: the round in which it was written, and the numbers of the last two calls. Calls that were not
@@ -57,9 +81,8 @@ rawtracepoint:sys_exit {{
       }}
     }}
     if (@behaviour_left == 0) {{ @behaviour_dry = 1; }}
-  }} else if ((rand & {SAMPLE - 1}) == 0 && pid != SELF) {{
-    {MAP_NAME}[pid, (uint64)args.regs->orig_ax, (int64)args.ret < 0] = sum({SAMPLE});
-  }}
+  }} else {{
+{_TAKE_SAMPLE}  }}
 }}
 interval:ms:100 {{
   if (@behaviour_dry) {{ @behaviour_round++; @behaviour_dry = 0; }}
