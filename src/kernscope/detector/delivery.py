@@ -43,6 +43,7 @@ class Delivery:
         store: None where there is none, or it cannot be used.
         sinks: closed by `close`.
         tell: takes sentences about what goes wrong, from any thread.
+        unstored: why there is no store; alerts that are shown without one are then counted, and told at the end.
         placed: called in the delivering thread with every alert and where it belongs, before it is shown.
 
     Attributes:
@@ -56,11 +57,13 @@ class Delivery:
         sinks: Sequence[AlertSink] = (),
         *,
         tell: Callable[[str], None] = lambda text: None,
+        unstored: str = "",
         placed: Callable[[Alert, Placed], None] | None = None,
         most_waiting: int = MOST_WAITING,
     ) -> None:
         self._store, self._sinks, self._placed = store, list(sinks), placed
         self._said, self._defects = tell, set[str]()
+        self._unstored, self._without_store = unstored, 0
         self._most = most_waiting
         self.metrics = Metrics()
         self.dropped = 0
@@ -112,9 +115,11 @@ class Delivery:
             self._tell(f"{len(self._queue)} alerts were not delivered: a sink or the store takes too long")
             return
         for sink in self._sinks:
-            sink.close()
+            self._guard("a sink", sink.close)
         if self._store is not None:
-            self._store.close()
+            self._guard("the store", self._store.close)
+        if self._without_store:
+            self._tell(f"{self._without_store:,} alerts were not stored: {self._unstored}")
 
     # ── the thread ──
 
@@ -144,6 +149,8 @@ class Delivery:
         for alert in batch:
             placed = self._incidents.add(alert)
             self.metrics.match(alert.rule)
+            if self._unstored:
+                self._without_store += 1
             if self._store is not None:
                 self._guard("the store", self._store.add, alert, placed)
             if self._placed is not None:
@@ -199,6 +206,7 @@ class Delivery:
         lost = {sink.name: sink.failed for sink in self._sinks if isinstance(sink, Sink) and sink.failed}
         lost |= {"queue": self.dropped} if self.dropped else {}
         lost |= {"store": self._store.lost} if self._store is not None and self._store.lost else {}
+        lost |= {"store": self._without_store} if self._without_store else {}
         for place in ("defect", "messages"):
             if place in self.metrics.lost:
                 lost[place] = self.metrics.lost[place]

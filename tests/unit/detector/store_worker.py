@@ -65,6 +65,30 @@ def full(path: str, limit_bytes: int = 0) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def already_full(path: str) -> None:
+    """A detector was killed, and its disk is full when the next one starts; there is room again later."""
+    if (child := os.fork()) == 0:
+        _ = Store(path)
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    filler = Path(path).with_name("filler")
+    with open(filler, "wb", buffering=0) as file:
+        try:
+            while file.write(bytes(4096)):
+                pass
+        except OSError:
+            pass
+    told: list[str] = []
+    delivery = Delivery(Store(path, tell=told.append), [Shown()], tell=told.append)
+    for number in range(5):
+        delivery.take(different(number))
+    delivery.wait()
+    lost = struct.unpack_from("<Q", Path(path + ".lost").read_bytes(), 8)[0]
+    filler.unlink()
+    delivery.close()
+    print(lost, StoredAlerts(path).count(AlertQuery()), *told, sep="\n")
+
+
 def readonly(path: str) -> None:
     try:
         Store(path)
@@ -74,6 +98,7 @@ def readonly(path: str) -> None:
 
 
 MODES = {"stream": stream, "full": full, "limited": lambda path: full(path, 300_000), "readonly": readonly}
+MODES["already-full"] = already_full
 
 if __name__ == "__main__":
     MODES[sys.argv[1]](sys.argv[2])

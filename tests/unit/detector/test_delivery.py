@@ -86,6 +86,16 @@ def test_without_a_store_alerts_have_no_numbers() -> None:
     delivery.close()
 
 
+def test_why_there_is_no_store_is_said_with_the_number_of_alerts() -> None:
+    told: list[str] = []
+    delivery = Delivery(None, [Memory()], tell=told.append, unstored="the disk is full")
+    for one in [*different(3), alert(), alert()]:
+        delivery.take(one)
+    delivery.close()
+    assert told == ["5 alerts were not stored: the disk is full"]
+    assert delivery.metrics.lost == {"store": 5}
+
+
 def test_what_finds_no_room_is_counted(path: Path) -> None:
     told: list[str] = []
     sink = Memory()

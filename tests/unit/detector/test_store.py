@@ -379,6 +379,20 @@ class TestNoRoom:
         assert (count, why) == (shown - stored, "an earlier run ended before they could be written")
         assert lost_page(path) == 0
 
+    @pytest.mark.skipif(not PRIVATE_MOUNTS, reason="mounting needs root")
+    def test_a_disk_that_is_full_from_the_start(self, path: Path) -> None:
+        path.parent.mkdir(mode=0o700)
+        mount = f"mount -t tmpfs -o size=400k,mode=0700 none {path.parent}"
+        script = f"{mount} && {sys.executable} {HERE}/store_worker.py already-full {path}"
+        done = subprocess.run(
+            ["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, timeout=60
+        )
+        assert done.stderr == ""
+        *shown, lost, stored, fails, works = done.stdout.splitlines()
+        assert (shown, lost, stored) == (["1", "2", "3", "4", "5"], "5", "5")
+        assert "cannot be written" in fails and "disk is full" in fails
+        assert "can be written again: 5 alerts that waited are in it" in works
+
     def test_a_read_only_store(self, path: Path) -> None:
         Writer(path).store.close()
         if not PRIVATE_MOUNTS:

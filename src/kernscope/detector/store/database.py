@@ -141,9 +141,16 @@ def _prepare(database: sqlite3.Connection, path: str) -> None:
         # Damage is found where it matters: what is written to, and the newest rows.
         database.execute("SELECT * FROM alerts ORDER BY id DESC LIMIT 100").fetchall()
         database.execute("SELECT * FROM incidents ORDER BY id DESC LIMIT 100").fetchall()
-    database.execute("BEGIN IMMEDIATE")  # whether it can be written
-    database.execute("REPLACE INTO counters VALUES ('opened', 1)")
-    database.execute("COMMIT")
+    try:
+        database.execute("BEGIN IMMEDIATE")  # whether it can be written
+        database.execute("REPLACE INTO counters VALUES ('opened', 1)")
+        database.execute("COMMIT")
+    except sqlite3.Error as problem:
+        # A disk may have room later; until then alerts wait, or are counted.
+        if _code(problem) not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+            raise
+        if database.in_transaction:
+            database.execute("ROLLBACK")
 
 
 def move_aside(path: str) -> str:
