@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 
-from kernscope.detector.incidents import Incidents
+from kernscope.detector.incidents import Incidents, Placed
 from kernscope.detector.metrics import Metrics
 from kernscope.detector.sinks.base import Sink
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from kernscope.detector.alert import Alert
-    from kernscope.detector.incidents import Placed
     from kernscope.detector.sinks.base import AlertSink
     from kernscope.detector.store import Store
 
@@ -136,7 +135,7 @@ class Delivery:
                 self._busy = True
             self._deliver(batch)
             if time.monotonic() - ticked >= TICK_S or stopping:
-                self._tick()
+                self._guard("delivery", self._tick)
                 ticked = time.monotonic()
             if stopping:
                 self._show(self._incidents.finish())
@@ -147,11 +146,11 @@ class Delivery:
             return
         shown = []
         for alert in batch:
-            placed = self._incidents.add(alert)
+            placed = self._place(alert)
             self.metrics.match(alert.rule)
             if self._unstored:
                 self._without_store += 1
-            if self._store is not None:
+            if self._store is not None and placed.number:
                 self._guard("the store", self._store.add, alert, placed)
             if self._placed is not None:
                 self._guard("what reacts to alerts", self._placed, alert, placed)
@@ -166,6 +165,13 @@ class Delivery:
             if alert.time_ns:
                 self.metrics.latency.add(max(0, now_ns - alert.time_ns) / 1e9)
         self._show(shown)
+
+    def _place(self, alert: Alert) -> Placed:
+        found: list[Placed] = []
+        self._guard("what places alerts", lambda: found.append(self._incidents.add(alert)))
+        if not found and self._store is not None:
+            self._guard("the store", self._store.lose, 1, "it could not be placed in an incident")
+        return found[0] if found else Placed(0, 0, False, 1, True)
 
     def _show(self, shown: list[tuple[Alert, Placed]]) -> None:
         for alert, placed in shown:

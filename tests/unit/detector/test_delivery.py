@@ -155,6 +155,19 @@ def test_a_defect_in_one_sink_keeps_nothing_from_the_others(path: Path) -> None:
     assert delivery.metrics.lost["defect"] >= 1 and delivery.metrics.lost["messages"] == 1
 
 
+def test_an_alert_that_cannot_be_placed_is_shown(path: Path) -> None:
+    sink = Memory()
+    delivery = Delivery(Store(str(path)), [sink])
+    good, bad = alert("good"), alert("bad")
+    bad.process = [5]  # type: ignore[list-item]
+    for one in (bad, good):
+        delivery.take(one)
+    delivery.close()
+    assert sink.got == [("bad", 0, 1, 0), ("good", 1, 1, 1)]
+    [(_, count, why)] = StoredAlerts(str(path)).losses()
+    assert (count, why) == (1, "it could not be placed in an incident")
+
+
 def test_incidents_go_on_after_a_restart(path: Path) -> None:
     for number, rule in enumerate("ab", 1):
         sink = Memory()

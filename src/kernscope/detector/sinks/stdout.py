@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import select
+import time
+from collections import deque
 
 from kernscope.detector.sinks.base import Setting, Sink, SinkKind
 from kernscope.detector.sinks.record import alert_object, cut, json_line
@@ -17,6 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = ["KIND", "StdoutSink", "alert_line", "colored"]
 
+MOST_WAITING_BYTES = 1 << 20
+"""Of lines that nobody reads."""
+PATIENCE_S = 0.5
+CLOSE_S = 2.0
 _COLORS = {
     "emergency": "1;31",
     "alert": "1;31",
@@ -59,7 +66,8 @@ class StdoutSink(Sink):
         super().__init__("standard output")
         self._on_gone = on_gone
         self._fd, self._json, self._color = fd, json, color
-        self._lines: list[bytes] = []
+        self._lines: deque[bytes] = deque()
+        self._bytes = self._begun = 0  # of all lines; of the first one, what is written
         self.gone = False
 
     def take(self, alert: Alert, incident: int, count: int = 1, number: int = 0) -> None:
@@ -68,26 +76,49 @@ class StdoutSink(Sink):
         else:
             text = alert_line(alert, incident, count, number, color=self._color)
             line = text.encode("utf-8", "backslashreplace")
+        if self._bytes > MOST_WAITING_BYTES:
+            self._fails(1, "nobody reads it")
+            return
         self._lines.append(line + b"\n")
+        self._bytes += len(line) + 1
 
     def flush(self) -> None:
-        lines, self._lines = self._lines, []
-        if not lines:
-            return
-        data = memoryview(b"".join(lines))
-        try:
-            while data:
-                data = data[os.write(self._fd, data) :]
-        except OSError as problem:
-            if isinstance(problem, BrokenPipeError) and not self.gone:
-                self.gone = True
-                self._on_gone()
-            self._fails(len(lines), problem.strerror or str(problem))
-            return
-        self._works(len(lines))
+        self._flush(0.0 if self._problem else PATIENCE_S)
 
     def close(self) -> None:
-        self.flush()
+        self._flush(CLOSE_S)
+        if self._lines:
+            self._fails(len(self._lines), "nobody reads it")
+
+    def _flush(self, patience_s: float) -> None:
+        """Write what can be written without waiting for long: a terminal may be stopped, a reader may not read."""
+        poll = select.poll()
+        poll.register(self._fd, select.POLLOUT)
+        until = time.monotonic() + patience_s
+        while self._lines:
+            try:
+                if not poll.poll(max(0.0, until - time.monotonic()) * 1000):
+                    self._fails(0, "nobody reads it")
+                    return
+                # So much can be written without waiting, where anything can (pipe(7)).
+                line = self._lines[0]
+                self._begun += os.write(self._fd, line[self._begun : self._begun + select.PIPE_BUF])
+            except OSError as problem:
+                self._lost(problem)
+                return
+            if self._begun == len(line):
+                self._lines.popleft()
+                self._bytes, self._begun = self._bytes - len(line), 0
+                self._works()
+
+    def _lost(self, problem: OSError) -> None:
+        lost = len(self._lines)
+        self._lines.clear()
+        self._bytes = self._begun = 0
+        if isinstance(problem, BrokenPipeError) and not self.gone:
+            self.gone = True
+            self._on_gone()
+        self._fails(lost, problem.strerror or str(problem))
 
 
 def _make(values: Mapping[str, object]) -> StdoutSink:

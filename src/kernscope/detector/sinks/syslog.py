@@ -47,16 +47,20 @@ class DatagramSink(Sink):
         problem: OSError | None = None
         for _ in range(2):  # the daemon may have been started anew
             try:
-                self._connected().send(message)
+                connected = self._connected()
+                # A daemon that takes nothing is waited for once, and not for each message.
+                connected.settimeout(0.0 if self._problem else SEND_S)
+                connected.send(message)
                 self._works()
+                return
+            except (TimeoutError, BlockingIOError):
+                self._fails(1, "it takes nothing")
                 return
             except OSError as error:
                 problem = error
                 self.close()
         assert problem is not None
-        self._fails(
-            1, "it takes nothing" if isinstance(problem, TimeoutError) else problem.strerror or str(problem)
-        )
+        self._fails(1, problem.strerror or str(problem))
 
     def flush(self) -> None:
         pass
@@ -69,7 +73,6 @@ class DatagramSink(Sink):
     def _connected(self) -> socket.socket:
         if self._socket is None:
             made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-            made.settimeout(SEND_S)
             try:
                 made.connect(self._path)
             except BaseException:
