@@ -11,7 +11,7 @@ import time
 
 from kernscope.detector.anomaly import WINDOW_NS, Baseline, BaselineError, Judged, Scorer, baseline_path
 from kernscope.detector.private_files import UnsafePath
-from kernscope.detector.watch.behaviour_program import GRAM_KIND, MAP_NAME, behaviour_text
+from kernscope.detector.watch.behaviour_program import GRAM_KIND, MAP_NAMES, behaviour_text
 from kernscope.tables.syscalls import names
 
 TYPE_CHECKING = False
@@ -103,7 +103,7 @@ class Behaviour:
 
     def take_map(self, name: str, mapping: Mapping[object, object]) -> None:
         """Counts of the last second."""
-        if name != MAP_NAME or self._records is None:
+        if name not in MAP_NAMES or self._records is None:
             return
         tree, windows = self._records.tree, self.scorer.windows
         known: dict[object, Process | None] = {}

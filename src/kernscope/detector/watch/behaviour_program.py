@@ -9,14 +9,15 @@ sampled. So the cost is bounded whatever processes do, and a flood only makes th
 
 from __future__ import annotations
 
-__all__ = ["GRAM_KIND", "MAP_NAME", "NUMBER_BITS", "SAMPLE", "behaviour_text"]
+__all__ = ["GRAM_KIND", "MAP_NAMES", "NUMBER_BITS", "SAMPLE", "behaviour_text"]
 
 SAMPLE = 64
 """A power of two."""
 EXACT_PER_ROUND = 4000
 GRAM_KIND = 7
 """The first value of records of runs of calls."""
-MAP_NAME = "@behaviour_calls"
+MAP_NAMES = ("@behaviour_even", "@behaviour_odd")
+"""In one the program counts, while the other is read and cleared: so nothing is lost in between."""
 NUMBER_BITS = 10
 """Of a system call's number within a run; all are below 1,024 (include/uapi/asm-generic/unistd.h and the x86 table)."""
 
@@ -25,12 +26,12 @@ _SHARDS = 8
 
 
 def _countdown(first: int, end: int, indent: str) -> str:
-    """Set `$sample` on every call whose turn it is: the next turn is 1 to 2 * SAMPLE - 1 calls away, at random, so that
+    """Set `$weight` on every call whose turn it is: the next turn is 1 to 2 * SAMPLE - 1 calls away, at random, so that
     no loop of a process keeps step.
     """
     if end - first == 1:
         skip = f"@behaviour_skip{first}"
-        again = f"{skip} = 1 + (rand % {2 * SAMPLE - 1}); $sample = 1;"
+        again = f"{skip} = 1 + (rand % {2 * SAMPLE - 1}); $weight = {SAMPLE};"
         return f"{indent}{skip}--; if ({skip} <= 0) {{ {again} }}\n"
     middle = (first + end) // 2
     return (
@@ -39,33 +40,42 @@ def _countdown(first: int, end: int, indent: str) -> str:
     )
 
 
+_HEAD = f"""\
+let {MAP_NAMES[0]} = percpulruhash(16384);
+let {MAP_NAMES[1]} = percpulruhash(16384);
+"""
+
 _TAKE_SAMPLE = f"""\
-  $sample = 0; $shard = cpu & {_SHARDS - 1};
-{_countdown(0, _SHARDS, "  ")}\
-  if ($sample && pid != SELF) {{
-    {MAP_NAME}[pid, (uint64)args.regs->orig_ax, (int64)args.ret < 0] = sum({SAMPLE});
+  $shard = cpu & {_SHARDS - 1};
+{_countdown(0, _SHARDS, "  ")}"""
+
+_COUNT = f"""\
+  if ($weight != 0 && pid != SELF) {{
+    $call = (uint64)args.regs->orig_ax;
+    if (@behaviour_phase == 0) {{ {MAP_NAMES[0]}[pid, $call, (int64)args.ret < 0] = sum($weight); }}
+    else {{ {MAP_NAMES[1]}[pid, $call, (int64)args.ret < 0] = sum($weight); }}
   }}
 """
 
 _SAMPLED = f"""\
-let {MAP_NAME} = percpulruhash(16384);
-rawtracepoint:sys_exit {{
-{_TAKE_SAMPLE}}}
+{_HEAD}rawtracepoint:sys_exit {{
+  $weight = 0;
+{_TAKE_SAMPLE}{_COUNT}}}
 """
 
 # `@behaviour_last[tid]`: the round in which it was written, and the numbers of the last two calls. Calls that were not
 # counted lie between rounds of which one ran dry, so a thread begins anew there, as it does where it executes another
 # program (execve 59, execveat 322). 1023 stands for no call.
 _EXACT = f"""\
-let {MAP_NAME} = percpulruhash(16384);
-let @behaviour_last = lruhash(16384);
+{_HEAD}let @behaviour_last = lruhash(16384);
 let @behaviour_runs = lruhash(65536);
 rawtracepoint:sys_exit {{
+  $weight = 0;
   if (@behaviour_left > 0) {{
     @behaviour_left--;
+    $weight = 1;
     $number = (uint64)args.regs->orig_ax;
     if (pid != SELF && $number < 1023) {{
-      {MAP_NAME}[pid, $number, (int64)args.ret < 0] = sum(1);
       $last = @behaviour_last[tid];
       $round = ((uint64)@behaviour_round) << 20;
       if ((($last >> 20) << 20) != $round || $number == 59 || $number == 322) {{ $last = $round | 0xfffff; }}
@@ -83,14 +93,19 @@ rawtracepoint:sys_exit {{
     if (@behaviour_left == 0) {{ @behaviour_dry = 1; }}
   }} else {{
 {_TAKE_SAMPLE}  }}
-}}
+{_COUNT}}}
 interval:ms:100 {{
   if (@behaviour_dry) {{ @behaviour_round++; @behaviour_dry = 0; }}
   @behaviour_left = {EXACT_PER_ROUND};
 }}
 """
 
-_SEND = f"interval:s:1 {{ print({MAP_NAME}); clear({MAP_NAME}); }}\n"
+_SEND = f"""\
+interval:s:1 {{
+  if (@behaviour_phase == 0) {{ @behaviour_phase = 1; print({MAP_NAMES[0]}); clear({MAP_NAMES[0]}); }}
+  else {{ @behaviour_phase = 0; print({MAP_NAMES[1]}); clear({MAP_NAMES[1]}); }}
+}}
+"""
 
 
 def behaviour_text(*, exact: bool, self_pid: int) -> str:
