@@ -11,6 +11,7 @@ _TESTS = {
     "strequals": lambda text, wanted: text in wanted,
     "strstarts": lambda text, wanted: text.startswith(tuple(wanted)),
     "strends": lambda text, wanted: text.endswith(tuple(wanted)),
+    "strcontains": lambda text, wanted: any(w in text for w in wanted),
 }
 
 

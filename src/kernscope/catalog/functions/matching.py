@@ -7,8 +7,8 @@ constant makes it the whole string. From behind it is the same, with words that 
 """
 
 from kernscope.catalog.base import CheckContext, Function, LowerContext
-from kernscope.catalog.functions.checks import literal_text
-from kernscope.catalog.functions.search import wants_text
+from kernscope.catalog.functions.checks import literal_text, string_limit
+from kernscope.catalog.functions.search import capacity, copy_text, scan, wants_text
 from kernscope.ssa import Cond
 from kernscope.syntax.ast import Call, Expr
 from kernscope.types import BOOL, Array, Pointer, String, Type, align_up
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from kernscope.ssa import Block, Builder, Value
 
-__all__ = ["FUNCTIONS"]
+__all__ = ["FUNCTIONS", "contains_one"]
 
 _WORD = 8
 _FEW = 3
@@ -48,7 +48,7 @@ class _FromStart(_Matching):
     """What stands behind a constant."""
 
     def lower(self, lo: LowerContext, call: Call) -> "Value | None":
-        text = _Text(lo, call.args[0])
+        text = _in_memory(lo, call.args[0])
         wanted = [constant + self.end for constant in self.constants(lo, call)]
         wanted = [constant for constant in wanted if len(constant) <= text.room]
         decided = _Decision(lo)
@@ -75,11 +75,41 @@ class _StrEnds(_Matching):
     doc = "Whether a string ends with one of the constant texts."
 
     def lower(self, lo: LowerContext, call: Call) -> "Value | None":
-        text = _Text(lo, call.args[0])
+        text = _in_memory(lo, call.args[0])
         wanted = [constant for constant in self.constants(lo, call) if len(constant) < text.room]
         decided = _Decision(lo)
         decided.from_end(text, wanted)
         return decided.result()
+
+
+def contains_one(lo: LowerContext, call: Call) -> "Value":
+    """Whether one of several constants is in a string. At each place a table of first bytes tells most often that none
+    begins there.
+    """
+    b = lo.b
+    wanted = _Matching.constants(lo, call)
+    if b"" in wanted:
+        lo.value(call.args[0])  # for what it does besides
+        return b.const(1)
+    size = align_up(capacity(lo.type_of(call.args[0]), string_limit(lo)), _WORD)
+    wanted = [constant for constant in wanted if len(constant) < size]
+    hay = copy_text(lo, call.args[0], max([_WORD, *(align_up(len(constant), _WORD) for constant in wanted)]))
+    firsts = bytearray(256)
+    for constant in wanted:
+        firsts[constant[0]] = 1
+    table = lo.global_address(lo.constant_table(bytes(firsts)))
+
+    def begins_at(i: "Value") -> "Value":
+        start, decided = b.ptr_add(hay.address, i), _Decision(lo)
+        perhaps = b.block("perhaps", likely=False)
+        first = b.load(1, b.ptr_add(table, b.load(1, start)))
+        b.branch_cmp(Cond.NE, first, 0, perhaps, decided.no)
+        b.seal(perhaps)
+        b.position(perhaps)
+        decided.from_start(_Text(start, hay.size), wanted, 0, decided.no)
+        return decided.result()
+
+    return b.cmp(Cond.ULT, scan(lo, hay.length, hay.size + 1, begins_at), hay.size + 1)
 
 
 class _Text:
@@ -87,27 +117,24 @@ class _Text:
 
     __slots__ = ("address", "room")
 
-    def __init__(self, lo: LowerContext, expr: Expr) -> None:
-        t = lo.type_of(expr)
-        if isinstance(t, String) and t.size % _WORD == 0:
-            self.address, self.room = lo.value(expr), t.size
-            return
-        size = t.size if isinstance(t, Array | String) else _limit(lo)
-        self.room = align_up(size + isinstance(t, Array), _WORD)
-        place = lo.scratch(self.room)
-        lo.clear(place, self.room)
-        if isinstance(t, String):
-            lo.into(expr, place, t)
-        else:
-            space = t.space if isinstance(t, Pointer) else "kernel"
-            lo.read_string(lo.value(expr), space, place, size)
-        self.address = place
+    def __init__(self, address: "Value", room: int) -> None:
+        self.address, self.room = address, room
 
 
-def _limit(lo: LowerContext) -> int:
-    limit = lo.config["max_strlen"]
-    assert isinstance(limit, int)
-    return limit
+def _in_memory(lo: LowerContext, expr: Expr) -> _Text:
+    t = lo.type_of(expr)
+    if isinstance(t, String) and t.size % _WORD == 0:
+        return _Text(lo.value(expr), t.size)
+    size = capacity(t, string_limit(lo))
+    room = align_up(size + isinstance(t, Array), _WORD)
+    place = lo.scratch(room)
+    lo.clear(place, room)
+    if isinstance(t, String):
+        lo.into(expr, place, t)
+    else:
+        space = t.space if isinstance(t, Pointer) else "kernel"
+        lo.read_string(lo.value(expr), space, place, size)
+    return _Text(place, room)
 
 
 class _Decision:

@@ -1,7 +1,8 @@
 """Functions on strings that are read already: lengths, comparing, searching."""
 
 from kernscope.catalog.base import CheckContext, Function, LowerContext
-from kernscope.catalog.functions.checks import string_limit, wants_integer
+from kernscope.catalog.functions.checks import literal_text, string_limit, wants_integer
+from kernscope.catalog.functions.matching import contains_one
 from kernscope.catalog.functions.search import SLACK_BYTES, Text, capacity, copy_text, scan, wants_text
 from kernscope.diagnostics import error
 from kernscope.ssa import Cond
@@ -100,7 +101,7 @@ class _Strncmp(Function):
 class _Find(Function):
     """Searching one string in another."""
 
-    arity = (2, 2)
+    arity: tuple[int, int | None] = (2, 2)
 
     def check(self, cx: CheckContext, call: Call) -> Type | None:
         for arg in call.args:
@@ -145,11 +146,22 @@ class _Strstr(_Find):
 
 class _Strcontains(_Find):
     name = "strcontains"
-    usage = ("strcontains(STRING, WANTED)",)
-    doc = "Whether WANTED is in a string."
+    usage = ("strcontains(STRING, WANTED)", "strcontains(STRING, TEXT, ...)")
+    doc = "Whether WANTED is in a string, or one of several constant texts, which are looked for at once."
+    arity = (2, None)
     result = BOOL
 
+    def check(self, cx: CheckContext, call: Call) -> Type | None:
+        if len(call.args) == 2:
+            return super().check(cx, call)
+        wants_text(cx, call, call.args[0])
+        for arg in call.args[1:]:
+            literal_text(cx, call, arg, "a text")
+        return BOOL
+
     def lower(self, lo: LowerContext, call: Call) -> "Value | None":
+        if len(call.args) > 2:
+            return contains_one(lo, call)
         where, nowhere = self.place(lo, call)
         return lo.b.cmp(Cond.ULT, where, nowhere)
 
