@@ -13,6 +13,7 @@ import pytest
 from command_line import eventually, needs_tracing
 from private_network import own_network
 
+import kernscope
 from kernscope.detector.alert import Alert
 from kernscope.detector.reactions import Context, Match, Protection, Reactions, make_ladder
 from kernscope.detector.reactions.kernel_blocks import block_text, deny_text
@@ -31,7 +32,7 @@ class Unprotected(Protection):
 
 
 def reaction(name: str, protection: Protection, **given: object) -> Reactions:
-    context = Context(protection, enforce=True)
+    context = Context(protection, enforce=True, run=kernscope.run)
     reactions = Reactions([make_ladder("l", Match(), [(name, given, 1)], context)], context)
     reactions.prepare()
     return reactions
@@ -181,8 +182,6 @@ def test_a_process_and_its_children_are_denied(tmp_path: Path) -> None:
 
 
 def test_the_programs_compile_for_this_kernel() -> None:
-    import kernscope
-
     for by in ("netfilter", "cgroup"):
         if by == "cgroup" or KERNEL.has_feature("netfilter"):
             kernscope.compile(block_text(by), settings={"enforce": True})

@@ -9,9 +9,13 @@ COMMAND = Group(
     "Intrusion detection by rules in Falco's language.",
     {
         "run": "watch this host by rules, and show alerts",
+        "learn": "what executables usually do here, for scores of what is unusual",
         "alerts": "the alerts that were stored: a list, one with all that is known, incidents",
         "tune": "exceptions proposed from the stored alerts",
+        "config": "the service's configuration: its defaults, or whether a file is right",
+        "unit": "a systemd unit for it",
         "check": "what becomes of each rule on this kind of machine, and every error with its place",
+        "record": "write down the events that rules are about",
         "test": "the alerts that rules give for events that were recorded",
     },
     examples=[

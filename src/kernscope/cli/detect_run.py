@@ -30,6 +30,8 @@ def _delivery(arguments: Arguments) -> "kernscope.detector.Delivery":
 
 
 def _begin(watcher: "kernscope.detector.Watcher") -> None:
+    for note in watcher.notes:
+        _tell(note)
     rules, calls = len(watcher.engine.rules), len(watcher.plan.calls)
     _tell(f"watching by {rules} rules: {calls} system calls, programs that are executed; Ctrl-C ends")
 
@@ -41,6 +43,15 @@ def _end(watcher: "kernscope.detector.Watcher") -> None:
 
 def _run(arguments: Arguments) -> int:
     files = arguments.words + (arguments.rest or [])
+    if arguments.given("config"):
+        from kernscope.cli.detect_service import run_service
+
+        if files:
+            raise UsageError("rules are named in the file that `--config` names")
+        return run_service(arguments)
+    for name in ("enforce", "dry_run"):
+        if arguments.flag(name):
+            raise UsageError("reactions are in a configuration: `--config FILE`")
     rules = read_rules(files or kernscope.detector.default_rule_files())
     show_problems([problem for problem in rules.diagnostics if problem.severity == "error"])
     waiting: list[kernscope.detector.Delivery] = []
@@ -77,10 +88,14 @@ COMMAND = Command(
         FORMAT,
         Option("--store", "FILE", "where alerts are stored; /var/lib/kernscope/alerts.db for root"),
         Option("--no-store", "", "show alerts only"),
+        Option("--config", "FILE", "run as a service by this configuration; SIGHUP reads it again"),
+        Option("--enforce", "", "with `--config`: let reactions stop, kill, deny and block"),
+        Option("--dry-run", "", "with `--config`: reactions only say what they would do"),
     ],
     _run,
     examples=[
         ("", "by the default rules"),
         ("rules.yaml local.yaml", "by these rules"),
+        ("--config /etc/kernscope/detect.yaml", "as a service"),
     ],
 )

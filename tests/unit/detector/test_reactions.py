@@ -202,6 +202,10 @@ def test_protected_paths(tree: list[int]) -> None:
     trusted = os.stat(exe).st_uid == 0 and not os.stat(exe).st_mode & 0o022
     assert protected._by_path(tree[0], exe) == (f"`{exe}` is protected" if trusted else "")
     assert protected._by_path(tree[0], "/usr/sbin/sshd") == ""
+    # The path is protected, and another file lies there, or none.
+    assert Protection(["/bin/sh"])._by_path(tree[0], "/bin/sh") == ""
+    assert Protection(["/no/such"])._by_path(tree[0], "/no/such") == ""
+    assert protected._by_path(tree[0], f"{exe} (deleted)") == ""
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from kernscope.detector.alert import Alert
     from kernscope.detector.reactions.protection import Protection
     from kernscope.detector.sinks.base import Setting
+    from kernscope.runtime import Session
 
 __all__ = ["Context", "Refused", "Step", "StepKind"]
 
@@ -28,6 +29,7 @@ class Context:
         dry_run: only say what would be done, whatever the step.
         tell: takes a sentence about something that was done, or went wrong, later than the alert.
         boot_offset_ns: gives what alerts' times differ from times since boot.
+        run: `kernscope.run`; None where no step may run a program in the kernel.
     """
 
     def __init__(
@@ -38,10 +40,12 @@ class Context:
         dry_run: bool = False,
         tell: Callable[[str], None] = lambda text: None,
         boot_offset_ns: Callable[[], int] | None = None,
+        run: Callable[..., Session] | None = None,
     ) -> None:
         from kernscope.kernel.process_table import boot_offset_ns as read_offset
 
         self.protection, self.enforce, self.dry_run, self.tell = protection, enforce, dry_run, tell
+        self.run = run
         self.boot_offset_ns = boot_offset_ns if boot_offset_ns is not None else read_offset
 
 

@@ -100,10 +100,10 @@ class _Program:
         self.session: Session | None = None
         self._ends: dict[tuple[str, int | bytes], float] = {}
 
-    def start(self, text: str, name: str) -> None:
-        from kernscope.api import run
-
-        session = run(text, name=name, settings={"enforce": True}, print_maps=False)
+    def start(self, context: Context, text: str, name: str) -> None:
+        if context.run is None:
+            raise Refused("programs cannot be run here")
+        session = context.run(text, name=name, settings={"enforce": True}, print_maps=False)
         try:
             session.start()
         except BaseException:
@@ -161,7 +161,7 @@ class _Deny:
         return f"refuse {', '.join(self.hooks)} to {named(alert)} for {self.seconds:g} s"
 
     def prepare(self) -> None:
-        self._program.start(deny_text(self.hooks), "deny")
+        self._program.start(self.context, deny_text(self.hooks), "deny")
 
     def act(self, alert: Alert, incident: int) -> str:
         if self._program.session is None:
@@ -225,7 +225,7 @@ class _Block:
         return f"block {self._peer(alert)} for {self.seconds:g} s"
 
     def prepare(self) -> None:
-        self._program.start(block_text(self.by), "block")
+        self._program.start(self.context, block_text(self.by), "block")
 
     def act(self, alert: Alert, incident: int) -> str:
         peer = self._peer(alert)

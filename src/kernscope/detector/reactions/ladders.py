@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from fnmatch import fnmatchcase
 from functools import cache
@@ -116,7 +117,7 @@ def make_ladder(
 
 
 class Reactions:
-    """All ladders. `take` never raises and never waits for long.
+    """All ladders. `take` never raises and never waits for long; alerts may come from another thread.
 
     Attributes:
         counts: how many steps were done, would have been, were refused, failed, by kind and state.
@@ -127,6 +128,7 @@ class Reactions:
         self.cap = cap if cap is not None else RateCap(10, 60.0)
         self.counts: dict[tuple[str, str], int] = {}
         self._seen: OrderedDict[tuple[str, str, int], int] = OrderedDict()
+        self._lock = threading.Lock()
 
     def prepare(self) -> None:
         """Attach what needs programs in the kernel. Raises ValueError, and what `kernscope.run` raises."""
@@ -135,8 +137,14 @@ class Reactions:
                 if not self.context.dry_run and (self.context.enforce or not rung.kind.enforces):
                     rung.step.prepare()
 
-    def take(self, alert: Alert, incident: int) -> list[Done]:
-        """React to an alert. Alerts about what the detector started itself are left alone."""
+    def take(self, alert: Alert, incident: int, *, repeated: bool = False) -> list[Done]:
+        """React to an alert. Alerts about what the detector started itself are left alone, and of repeated ones
+        (see `incidents`) nobody is told again.
+        """
+        with self._lock:
+            return self._take(alert, incident, repeated)
+
+    def _take(self, alert: Alert, incident: int, repeated: bool) -> list[Done]:
         if any(process.get("pid") == self.context.protection.own_pid for process in alert.process):
             return []
         found: list[Done] = []
@@ -145,7 +153,7 @@ class Reactions:
                 continue
             times = self._count(ladder, alert, incident)
             for rung in ladder.rungs:
-                if times >= rung.after:
+                if times >= rung.after and (rung.kind.enforces or not repeated):
                     done = self._do(rung, alert, incident)
                     key = rung.kind.name, done.state
                     self.counts[key] = self.counts.get(key, 0) + 1
@@ -178,11 +186,13 @@ class Reactions:
 
     def tick(self) -> None:
         """About every second."""
-        self._each("tick")
+        with self._lock:
+            self._each("tick")
 
     def close(self) -> None:
         """Undo what can be undone."""
-        self._each("close")
+        with self._lock:
+            self._each("close")
 
     def _each(self, what: str) -> None:
         for ladder in self.ladders:

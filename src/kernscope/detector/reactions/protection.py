@@ -1,8 +1,8 @@
 """What no reaction touches: processes that the machine or the detector needs, and addresses that must stay reachable.
 
-Always protected: process 1, kernel threads, the detector, its ancestors and its children. By path: those of `paths`, as
-long as they see the same files as the detector (a container's own `/usr/sbin/sshd` is any program), and the file can
-be written by root only. Names are not looked at: any process can have any.
+Always protected: process 1, kernel threads, the detector, its ancestors and its children. By path: those of `paths`, if
+it is the file that the detector sees there (in a container, or with mounts of one's own, `/usr/sbin/sshd` may be any
+program), and only root can write it. Names are not looked at: any process can have any.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ PATHS = (
 ADDRESSES = ("127.0.0.0/8", "::1", "169.254.0.0/16", "fe80::/10")
 """Networks that are never blocked; the machine's own addresses are not either."""
 _KERNEL_THREADS = 2
+_DELETED = " (deleted)"
 
 
 class Protection:
@@ -88,16 +89,18 @@ class Protection:
         return False
 
     def _by_path(self, pid: int, exe: str) -> str:
-        if not exe or not any(fnmatchcase(exe, pattern) for pattern in self.paths):
+        path = exe.removesuffix(_DELETED)
+        if not path or not any(fnmatchcase(path, pattern) for pattern in self.paths):
             return ""
         try:
-            same_files = os.stat(f"/proc/{pid}/ns/mnt").st_ino == os.stat("/proc/self/ns/mnt").st_ino
             file = os.stat(f"/proc/{pid}/exe")
+            # After an update the old program runs on, and its file has no name any more.
+            same = file.st_nlink == 0 if path != exe else os.path.samestat(file, os.stat(path))
         except OSError:
             return ""
-        if not same_files or file.st_uid != 0 or file.st_mode & 0o022:
+        if not same or file.st_uid != 0 or file.st_mode & 0o022:
             return ""
-        return f"`{exe}` is protected"
+        return f"`{path}` is protected"
 
     def of_address(self, text: str) -> str:
         """Why an address must not be blocked; empty where it may be. Raises ValueError where it is none."""
