@@ -59,7 +59,10 @@ def bounded(value: object, *, lossless: bool = False, depth: int = 4) -> object:
         return bounded(str(value), lossless=lossless)
     if isinstance(value, dict):
         pairs = list(value.items())[: 4 * MOST_ITEMS]
-        return {str(k): bounded(v, lossless=lossless, depth=depth - 1) for k, v in pairs}
+        return {
+            str(bounded(str(k), lossless=lossless)): bounded(v, lossless=lossless, depth=depth - 1)
+            for k, v in pairs
+        }
     if isinstance(value, list | tuple | set | frozenset):
         items = [bounded(one, lossless=lossless, depth=depth - 1) for one in list(value)[:MOST_ITEMS]]
         return [*items, f"… {len(value) - MOST_ITEMS} more"] if len(value) > MOST_ITEMS else items
