@@ -88,3 +88,28 @@ def test_a_kill_loses_nothing_that_was_shown(folder: Path, request: pytest.Fixtu
         assert eventually(lambda: "watching by" in tracer.err, 30)
         done = tracer.stop()
     assert "damaged" not in done.err and "not in the store" not in done.err
+
+
+def test_a_reader_that_goes_away_ends_it(folder: Path) -> None:
+    words = [
+        *KERNSCOPE,
+        "detect",
+        "run",
+        str(folder / "rules.yaml"),
+        "--store",
+        str(folder / "state" / "alerts.db"),
+    ]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None and child.stderr is not None
+        watchdog = threading.Timer(60, child.kill)
+        watchdog.start()
+        while "watching by" not in child.stderr.readline():
+            assert child.poll() is None
+        subprocess.run([*opening(f"'{folder}/seen-0'"), "1"], check=True)
+        assert "[#1, incident 1]" in child.stdout.readline()
+        child.stdout.close()
+        subprocess.run([*opening(f"f'{folder}/seen-{{n}}'"), "3"], check=True)
+        err = child.stderr.read()
+        watchdog.cancel()
+    assert child.returncode == 0 and "Traceback" not in err
+    assert len(stored(folder)) >= 2

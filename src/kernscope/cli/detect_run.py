@@ -6,6 +6,10 @@ from kernscope.cli.detect_rules import FORMAT, read_rules, show_problems
 from kernscope.cli.options import Arguments, Option, UsageError, seconds
 from kernscope.cli.terminal import StopOnSignals, complain, is_terminal, use_color
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 __all__ = ["COMMAND"]
 
 
@@ -13,9 +17,10 @@ def _tell(text: str) -> None:
     complain(f"kernscope detect: {text}\n")
 
 
-def _delivery(arguments: Arguments) -> "kernscope.detector.Delivery":
+def _delivery(arguments: Arguments, stop: "Callable[[], None]") -> "kernscope.detector.Delivery":
+    """`stop` is called when whoever reads the alerts goes away."""
     sink = kernscope.detector.StdoutSink(
-        1, json=arguments.text("format") == "json", color=is_terminal() and use_color(1)
+        1, json=arguments.text("format") == "json", color=is_terminal() and use_color(1), on_gone=stop
     )
     if arguments.flag("no_store"):
         return kernscope.detector.Delivery(None, [sink], tell=_tell)
@@ -25,7 +30,7 @@ def _delivery(arguments: Arguments) -> "kernscope.detector.Delivery":
         if arguments.given("store"):
             raise UsageError(f"{problem}" + (f"; {problem.help}" if problem.help else "")) from None
         _tell(f"alerts are shown, and not stored: {problem}")
-        return kernscope.detector.Delivery(None, [sink], tell=_tell)
+        return kernscope.detector.Delivery(None, [sink], tell=_tell, unstored=str(problem))
     return kernscope.detector.Delivery(store, [sink], tell=_tell)
 
 
@@ -65,7 +70,7 @@ def _run(arguments: Arguments) -> int:
     session = kernscope.run(
         bundle, sinks=[watcher.sink], duration=arguments.number("duration"), print_maps=False
     )
-    delivery = _delivery(arguments)
+    delivery = _delivery(arguments, session.stop)
     waiting.append(delivery)
     try:
         with session, StopOnSignals(session.stop):
