@@ -61,7 +61,8 @@ class Recorder(Collector):
         self._start_ns = self._part_start_ns or self._start_ns
         self._began = self._part_began or self._began
         self._part_start_ns, self._part_began = time.time_ns(), time.monotonic_ns()
-        self._stacks = Stacks(session.facts)  # what it knows grows with every process
+        # What it knows grows with every process.
+        self._stacks = Stacks(session.facts, lines=self.options.lines)
         profile = self.profile(session)
         self._complaints = WarningCollector()
         session.take_stacks()
