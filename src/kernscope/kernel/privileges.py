@@ -1,6 +1,6 @@
 """Giving up privileges: capabilities, and new ones by executing (capabilities(7), prctl(2)).
 
-Numbers: include/uapi/linux/capability.h, include/uapi/linux/prctl.h. Capabilities belong to threads: this is done
+Numbers: include/uapi/linux/prctl.h, include/uapi/linux/capability.h. Capabilities belong to threads: this is done
 before others are started, which have what their maker has.
 """
 
@@ -10,28 +10,11 @@ from collections.abc import Collection
 
 from kernscope.kernel.errors import KernelError
 from kernscope.kernel.syscall import Buffer, syscall
+from kernscope.tables.capabilities import CAPABILITIES
 from kernscope.tables.syscalls import names
 
-__all__ = ["CAPABILITIES", "effective_capabilities", "keep_only"]
+__all__ = ["effective_capabilities", "keep_only"]
 
-CAPABILITIES = {
-    "CAP_CHOWN": 0,
-    "CAP_DAC_OVERRIDE": 1,
-    "CAP_DAC_READ_SEARCH": 2,
-    "CAP_FOWNER": 3,
-    "CAP_KILL": 5,
-    "CAP_SETGID": 6,
-    "CAP_SETUID": 7,
-    "CAP_SETPCAP": 8,
-    "CAP_NET_BIND_SERVICE": 10,
-    "CAP_NET_ADMIN": 12,
-    "CAP_SYS_PTRACE": 19,
-    "CAP_SYS_ADMIN": 21,
-    "CAP_SYS_RESOURCE": 24,
-    "CAP_SYSLOG": 34,
-    "CAP_PERFMON": 38,
-    "CAP_BPF": 39,
-}
 _VERSION_3 = 0x20080522
 _PR_CAPBSET_READ, _PR_CAPBSET_DROP = 23, 24
 _PR_SET_NO_NEW_PRIVS = 38
@@ -63,9 +46,9 @@ def keep_only(wanted: Collection[str]) -> None:
     executed; none of those gets more by a set-user-ID bit. Raises KernelError.
     """
     permitted = _sets()[1]
-    bits = sum(1 << CAPABILITIES[name] for name in set(wanted)) & permitted
+    bits = sum(1 << CAPABILITIES.index(name) for name in set(wanted)) & permitted
     prctl = _number("prctl")
-    if permitted >> CAPABILITIES["CAP_SETPCAP"] & 1:
+    if permitted >> CAPABILITIES.index("CAP_SETPCAP") & 1:
         number = 0
         while syscall(prctl, _PR_CAPBSET_READ, number) >= 0:
             if not bits >> number & 1:

@@ -20,8 +20,8 @@ from kernscope.detector.service.keys import SECTIONS, TOP
 from kernscope.detector.service.notify import notify, reloading
 from kernscope.detector.service.privileges import needed_capabilities
 from kernscope.diagnostics import Source
-from kernscope.kernel.privileges import CAPABILITIES
 from kernscope.output.events import Event, ValueEvent
+from kernscope.tables.capabilities import CAPABILITIES
 
 pytest.importorskip("yaml", reason="configurations are YAML")
 
@@ -291,7 +291,7 @@ def test_privileges_are_given_up() -> None:
     )
     first, second, third = done.stdout.splitlines()
     mine = int(re.search(r"CapPrm:\s+(\w+)", Path("/proc/self/status").read_text()).group(1), 16)  # type: ignore[union-attr]
-    wanted = sum(1 << CAPABILITIES[name] for name in needed_capabilities({"kill"})) & mine
+    wanted = sum(1 << CAPABILITIES.index(name) for name in needed_capabilities({"kill"})) & mine
     assert int(first, 16) == wanted
     inheritable, permitted, effective, bounding, ambient, no_new = second.split()
     assert [int(word, 16) for word in (inheritable, ambient)] == [0, 0]

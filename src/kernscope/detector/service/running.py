@@ -25,6 +25,7 @@ from kernscope.detector.service.notify import notify, reloading
 from kernscope.detector.service.privileges import drop_privileges, needed_capabilities
 from kernscope.detector.sinks import SinkError, make
 from kernscope.detector.store import Store, StoreError
+from kernscope.detector.watch.process_fields import events_offset_ns
 from kernscope.detector.watch.watcher import Watcher
 from kernscope.diagnostics import Diagnostic
 
@@ -158,6 +159,7 @@ class Service:
             enforce=self._enforce or configuration.flag("enforce"),
             dry_run=self._dry_run or configuration.flag("dry_run"),
             tell=self._tell,
+            boot_offset_ns=events_offset_ns,
             run=self._tools.run,
         )
         cap = RateCap(int(configuration.number("limit.count")), configuration.number("limit.within"))

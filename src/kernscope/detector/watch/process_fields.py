@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     Of = Callable[[Process], object]
 
-__all__ = ["PROCESS_DOTTED", "PROCESS_FIELDS", "PROCESS_INDEXED"]
+__all__ = ["PROCESS_DOTTED", "PROCESS_FIELDS", "PROCESS_INDEXED", "events_offset_ns"]
 
 _AF_UNIX = 1
-_boot_offset_ns = cache(boot_offset_ns)
+events_offset_ns = cache(boot_offset_ns)
 """Asked once: a process's start must be the same whenever it is told, as processes are told apart by it."""
 
 
@@ -100,7 +100,7 @@ def _exe_line(process: Process) -> str:
 
 
 def _start(process: Process) -> int:
-    return process.start_ns + _boot_offset_ns()
+    return process.start_ns + events_offset_ns()
 
 
 def _name(event: LiveEvent) -> object:
@@ -358,6 +358,13 @@ PROCESS_FIELDS: dict[str, Callable[[LiveEvent], object]] = {
     "container.type": lambda event: "host",
 }
 
+
+def _word(event: LiveEvent, number: str) -> object:
+    """A word of the command line."""
+    words = event.process.arguments if event.process is not None else []
+    return words[int(number)] if number.isdigit() and int(number) < len(words) else None
+
+
 PROCESS_INDEXED: dict[str, Callable[[LiveEvent, str], object]] = {
     "proc.aexe": _ancestor(_exe_word),
     "proc.aexepath": _ancestor(lambda process: process.exe or None),
@@ -366,6 +373,7 @@ PROCESS_INDEXED: dict[str, Callable[[LiveEvent, str], object]] = {
     "proc.apid": _ancestor(lambda process: process.pid),
     "proc.apid.ts": _ancestor(_start),
     "proc.auid": _ancestor(lambda process: process.uid),
+    "proc.argv": _word,
     "proc.env": _variable_of,
     "proc.aenv": _ancestor_environment,
 }
