@@ -57,6 +57,7 @@ def run(
     command: Sequence[str] | None = None,
     pid: int | None = None,
     only_pid: bool = False,
+    own_files: Sequence[str] = (),
     sinks: "Sequence[Sink]" = (),
     duration: float | None = None,
     dry_run: bool = False,
@@ -75,6 +76,8 @@ def run(
         command: arguments of a command to start, trace from its first instruction, and end with.
         pid: a process to end with.
         only_pid: leave out events of other processes than `pid`.
+        own_files: files, and libraries by name, of which the command gets copies, if that is allowed: function probes
+            in them are met by the command and its descendants; without, by the command's own process only.
         sinks: where output goes, besides the events that iterating yields.
         duration: seconds until the end.
         dry_run: only count the verdicts of the program (`deny()`, `drop()`, …).
@@ -91,7 +94,8 @@ def run(
 
     kernel = _kernel()
     access = _altered(kernel, settings or {}, verifier_log)
-    started = kernel.start_command(command) if command is not None else None
+    copies = [file.path for text in own_files for file in kernel.user_files(text)]
+    started = kernel.start_command(command, copies=copies) if command is not None else None
     try:
         if isinstance(program, str):
             # the command's process exists (it waits), so that `cpid` is a constant of the program
@@ -102,7 +106,9 @@ def run(
                 cpid=started.pid if started is not None else 0,
                 pid=(pid or 0) if only_pid else 0,
                 kernel=access,
-                settings={**(settings or {}), **({"dry_run": True} if dry_run else {})},
+                settings=dict(settings or {})
+                | ({"dry_run": True} if dry_run else {})
+                | ({"own_files": True} if started is not None and started.has_copies else {}),
                 dump=dump,
             )
         else:

@@ -179,6 +179,33 @@ def test_allocations_are_exact(allocating: "subprocess.Popen[bytes]") -> None:
         assert {key: (found[key], calls[key]) for key in found} == EXPECTED
 
 
+@needs_gcc
+@needs_tables
+@pytest.mark.skipif(not Kernel().has_feature("uprobe"), reason="this kernel has no uprobes")
+def test_allocations_of_children_are_exact(tmp_path: Path) -> None:
+    """Of all that descends from the command, and of nobody else who uses the same library."""
+    (tmp_path / "a.c").write_text(ALLOCATING)
+    program, file = tmp_path / "allocating", tmp_path / "p.json"
+    subprocess.run(["gcc", "-O1", "-o", program, tmp_path / "a.c"], check=True)
+    other = subprocess.Popen([sys.executable, "-c", "while True: bytearray(1000)"])
+    try:
+        script = f"echo gx | {program}; (echo gx | exec {program}) & wait; exec cat /proc/self/mountinfo"
+        done = kernscope("profile", "alloc", "--malloc", "-o", str(file), "--", "sh", "-c", script)
+    finally:
+        other.kill()
+        other.wait()
+    assert done.returncode == 0, done.stderr
+    if "only the command's own process" in done.stderr:
+        pytest.skip("no mount namespace can be made here")
+    profile = read_profile(file.read_bytes())
+    own = [sample for sample in profile.samples if sample.comm == "allocating"]
+    assert len({sample.pid for sample in own}) == 2
+    assert sum(s.value for s in own) == 2 * sum(size for size, _ in EXPECTED.values())
+    assert sum(s.count for s in own) == 2 * sum(times for _, times in EXPECTED.values())
+    assert other.pid not in {sample.pid for sample in profile.samples}
+    assert "libc" in done.stdout and "libc" not in Path("/proc/self/mountinfo").read_text()
+
+
 def test_malloc_of_a_command_warns(tmp_path: Path) -> None:
     file = tmp_path / "a.json"
     done = kernscope("profile", "alloc", "--malloc", "-n", "3", "-o", str(file), "--", "true")

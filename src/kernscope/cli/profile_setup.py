@@ -4,6 +4,7 @@ import os
 
 import kernscope
 from kernscope.cli.options import Arguments, UsageError
+from kernscope.cli.terminal import complain
 
 __all__ = ["GRACE_S", "prepared", "start"]
 
@@ -54,21 +55,12 @@ def _minimum_ns(arguments: Arguments, name: str) -> int:
 
 
 def _files(arguments: Arguments) -> tuple[str, ...]:
-    """What has the functions of malloc's family: a program that is linked statically has its own."""
+    """What has the functions of malloc's family."""
     if not arguments.rest:
         return ("*",)
     import shutil
 
-    program = shutil.which(arguments.rest[0])
-    return ("libc", os.path.realpath(program)) if program and _is_elf(program) else ("libc",)
-
-
-def _is_elf(path: str) -> bool:
-    try:
-        with open(path, "rb") as file:
-            return file.read(4) == b"\x7fELF"
-    except OSError:
-        return False
+    return kernscope.profiler.allocators_for(shutil.which(arguments.rest[0]) or "")
 
 
 def _filter(arguments: Arguments) -> "kernscope.profiler.Filter":
@@ -121,13 +113,21 @@ def _cgroup_of(container: str) -> str:
 
 def start(collector: "kernscope.profiler.Collector", arguments: Arguments) -> "kernscope.Session":
     """The session of a collector's program, not started yet."""
-    return kernscope.run(
+    malloc_of_command = arguments.flag("malloc") and bool(arguments.rest)
+    session = kernscope.run(
         collector.text,
         name=f"kernscope profile {collector.mode.name}",
         command=arguments.rest or None,
         pid=arguments.integer("pid"),
         only_pid=arguments.flag("malloc"),  # `*` stands for the files that it has mapped
+        own_files=collector.options.files if malloc_of_command else (),
         duration=arguments.number("duration"),
         sinks=[collector.sink],
         print_maps=False,
     )
+    if malloc_of_command and not session.bundle.config.get("own_files"):
+        complain(
+            "warning: only the command's own process is looked at, not what it starts: that needs mounts of its own, "
+            "which are not allowed here"
+        )
+    return session

@@ -57,7 +57,7 @@ def compile_source(
     if pid or cpid:
         from kernscope.compiler.process_filter import for_process, only_process
 
-        for_process(program, pid or cpid)
+        for_process(program, pid or cpid, own_files=bool((settings or {}).get("own_files")))
         if pid:
             only_process(program, pid)
     try:

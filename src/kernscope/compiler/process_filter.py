@@ -11,11 +11,17 @@ from kernscope.syntax.ast import AttachPoint, Binary, Expr, Identifier, IntLiter
 __all__ = ["for_process", "only_process"]
 
 
-def for_process(program: Program, pid: int) -> None:
-    """Tell the targets which process the run is for: some kinds of events exist per process."""
+def for_process(program: Program, pid: int, *, own_files: bool = False) -> None:
+    """Tell the targets which process the run is for: some kinds of events exist per process.
+
+    With `own_files` it and its descendants have files that nobody else has: what is in these is theirs.
+    """
     for probe in program.probes:
         for point in probe.attach_points:
-            point.process = pid
+            if own_files:
+                point.copies_of = pid
+            else:
+                point.process = pid
 
 
 def only_process(program: Program, pid: int) -> None:

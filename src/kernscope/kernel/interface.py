@@ -251,5 +251,5 @@ class KernelAccess(KernelFacts, Protocol):
     def detach(self, links: "Sequence[Link]", *, background: bool = False) -> None:
         """Close links together: their waits for the kernel are shared; see `link.detach_together`."""
 
-    def start_command(self, arguments: "Sequence[str]") -> "Command":
+    def start_command(self, arguments: "Sequence[str]", *, copies: "Sequence[str]" = ()) -> "Command":
         """A child process that waits before its exec until `Command.resume()`."""

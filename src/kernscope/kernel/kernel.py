@@ -332,10 +332,10 @@ class Kernel:
 
         return attach_watchpoint(program, address, length, mode, process=process, target=target)
 
-    def start_command(self, arguments: "Sequence[str]") -> "Command":
+    def start_command(self, arguments: "Sequence[str]", *, copies: "Sequence[str]" = ()) -> "Command":
         from kernscope.kernel.process import start
 
-        return start(arguments)
+        return start(arguments, copies=copies)
 
     def close(self) -> None:
         """Give back what this object itself opened (not maps, programs and links)."""

@@ -21,14 +21,16 @@ class Command:
     Attributes:
         pid: its process id, the same before and after exec.
         returncode: exit status, or the negated signal number; None while it runs.
+        has_copies: whether it has the files of its own that were wanted.
     """
 
-    __slots__ = ("_errors", "_gate", "_pidfd", "arguments", "pid", "returncode")
+    __slots__ = ("_errors", "_gate", "_pidfd", "arguments", "has_copies", "pid", "returncode")
 
     def __init__(self, arguments: "Sequence[str]", pid: int, gate: int, errors: int) -> None:
         self.arguments = list(arguments)
         self.pid = pid
         self.returncode: int | None = None
+        self.has_copies = False
         self._gate = gate
         self._errors = errors
         self._pidfd = -1
@@ -113,8 +115,13 @@ class Command:
         self.close()
 
 
-def start(arguments: "Sequence[str]", environment: "Mapping[str, str] | None" = None) -> Command:
-    """A child that will run `arguments` once resumed.
+def start(
+    arguments: "Sequence[str]",
+    environment: "Mapping[str, str] | None" = None,
+    *,
+    copies: "Sequence[str]" = (),
+) -> Command:
+    """A child that will run `arguments` once resumed, with copies of its own of some files where that is allowed.
 
     Raises:
         KernelError: command ``exec`` with ENOENT or EACCES if the program plainly cannot be run.
@@ -133,20 +140,23 @@ def start(arguments: "Sequence[str]", environment: "Mapping[str, str] | None" = 
     try:
         pid = os.fork()
         if pid == 0:
-            _run_child(path, arguments, environment, gate_read, gate_write, errors_write)
+            _run_child(path, arguments, environment, tuple(copies), gate_read, gate_write, errors_write)
     finally:
         os.close(gate_read)
         os.close(errors_write)
         if pid < 0:
             os.close(gate_write)
             os.close(errors_read)
-    return Command(arguments, pid, gate_write, errors_read)
+    command = Command(arguments, pid, gate_write, errors_read)
+    command.has_copies = bool(copies) and os.read(errors_read, 1) == _HAS_COPIES
+    return command
 
 
 def _run_child(
     path: str,
     arguments: "Sequence[str]",
     environment: "Mapping[str, str] | None",
+    copies: tuple[str, ...],
     gate: int,
     gate_write: int,
     errors: int,
@@ -157,6 +167,8 @@ def _run_child(
         # Python ignores these; a program expects the default.
         for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
+        if copies:
+            os.write(errors, _HAS_COPIES if _takes_copies(copies) else b"-")
         if os.read(gate, 1) == b"!":
             os.execve(path, list(arguments), os.environ if environment is None else environment)
     except OSError as error:
@@ -165,6 +177,19 @@ def _run_child(
         os.write(errors, str(errno.EINVAL).encode())
     finally:
         os._exit(127)
+
+
+_HAS_COPIES = b"+"
+
+
+def _takes_copies(copies: tuple[str, ...]) -> bool:
+    from kernscope.kernel.private_files import take_copies
+
+    try:
+        take_copies(copies)
+    except OSError:
+        return False
+    return True
 
 
 def _find_program(program: str) -> str:

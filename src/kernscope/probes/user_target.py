@@ -86,6 +86,10 @@ def user_files(point: "AttachPoint", text: str, kernel: "KernelFacts", report: R
     if not found:
         report(_not_found(point, text))
         return []
+    if point.copies_of:
+        from kernscope.kernel.user_files import UserPath
+
+        found = [UserPath(where.path, f"/proc/{point.copies_of}/root{where.path}") for where in found]
     several = has_wildcard(text) and not (len(found) == 1 and found[0].path == text)
     files = []
     for where in found:

@@ -27,6 +27,7 @@ __all__ = [
     "Recorder",
     "Sample",
     "Screen",
+    "allocators_for",
     "diff_lines",
     "diff_page",
     "flame_lines",
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from kernscope.profiler.merging import merge
     from kernscope.profiler.modes import MODES, mode_named
     from kernscope.profiler.modes.base import Mode, Options
+    from kernscope.profiler.modes.malloc import allocators_for
     from kernscope.profiler.profile import Frame, Node, Profile, Sample
     from kernscope.profiler.record import Busy, Folder, Recorder, recorded_parts
     from kernscope.profiler.terminal import flame_lines, summary_lines, table_lines
@@ -77,6 +79,7 @@ _HOMES = {
     "Recorder": "kernscope.profiler.record",
     "Sample": "kernscope.profiler.profile",
     "Screen": "kernscope.output.screen",
+    "allocators_for": "kernscope.profiler.modes.malloc",
     "diff_lines": "kernscope.profiler.diff",
     "diff_page": "kernscope.profiler.formats.html",
     "flame_lines": "kernscope.profiler.terminal",

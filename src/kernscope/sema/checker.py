@@ -161,7 +161,7 @@ class Checker(ExpressionChecker):
         args = [value(part) for part in point.args]
         text = ":".join([point.provider, *args])
         copy = AttachPoint(point.provider, args, text, point.label, point.span)
-        copy.process, copy.files_of = point.process, point.files_of
+        copy.process, copy.files_of, copy.copies_of = point.process, point.files_of, point.copies_of
         return copy
 
     def _split(self, probe: Probe, index: int, targets: list[Target]) -> None:

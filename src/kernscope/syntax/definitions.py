@@ -219,11 +219,12 @@ class Macro(Node):
 class AttachPoint(Node):
     """One target. provider as written (`tracepoint`, `t`, `BEGIN`), args the parts after it, unquoted; text
     the target as written; label the name of `name=target`. process is the id of the process that a run is for
-    (`-p`, `-c`), 0 where it is for all; files_of the one whose files its paths mean (`-p`), 0 for our own: no parts
+    (`-p`, `-c`), 0 where it is for all; files_of the one whose files its paths mean (`-p`), 0 for our own; copies_of
+    the one that has copies of these (`kernscope.kernel.private_files`), or 0: no parts
     of the text.
     """
 
-    __slots__ = ("args", "files_of", "label", "process", "provider", "text")
+    __slots__ = ("args", "copies_of", "files_of", "label", "process", "provider", "text")
     __match_args__ = ("provider", "args", "text", "label")
 
     def __init__(
@@ -233,7 +234,7 @@ class AttachPoint(Node):
         self.args = args
         self.text = text
         self.label = label
-        self.process = self.files_of = 0
+        self.process = self.files_of = self.copies_of = 0
         self.span = span
 
 

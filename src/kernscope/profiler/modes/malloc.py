@@ -10,7 +10,7 @@ from kernscope.profiler.modes.base import Options, config
 from kernscope.selection import slashed
 from kernscope.syntax.literals import encode_string
 
-__all__ = ["COST", "program"]
+__all__ = ["COST", "allocators_for", "program"]
 
 COST = "10 to 20 µs"
 """What a pair of malloc and free takes longer, as measured (docs/profiling.md)."""
@@ -32,6 +32,33 @@ _SIZES = {
 
 _RESULTS = {"posix_memalign": ("(int32)retval == 0", "*(uint64 *)@place[tid]")}
 """Whether it worked, and the block, where these are not the result."""
+
+
+_ALLOCATORS = ("libjemalloc", "libtcmalloc", "libtcmalloc_minimal", "libmimalloc")
+"""Libraries that programs use in the place of the C library's functions, under the same names."""
+
+
+def allocators_for(program: str) -> tuple[str, ...]:
+    """The files that have these functions for a command: the C library, its program if it is linked statically, and
+    other allocators that are installed.
+    """
+    import os
+
+    from kernscope.kernel.user_files import find_user_files
+
+    installed = [file.path for name in _ALLOCATORS for file in find_user_files(name)]
+    files = [os.path.realpath(program), *installed] if program else installed
+    return ("libc", *filter(_has_malloc, dict.fromkeys(files)))
+
+
+def _has_malloc(path: str) -> bool:
+    from kernscope.elf import ElfError, ElfFile
+    from kernscope.kernel.user_files import map_file
+
+    try:
+        return bool(ElfFile(map_file(path)).functions().named("malloc"))
+    except (OSError, ElfError):
+        return False
 
 
 def program(options: Options) -> str:
