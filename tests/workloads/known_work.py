@@ -26,6 +26,7 @@ _PROGRAMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "memory": ("memory.c", _PLAIN),
     "disk": ("disk.c", _PLAIN),
     "calls": ("calls.c", _PLAIN),
+    "uring": ("uring.c", _PLAIN),
 }
 """Program → its source, and how it is compiled."""
 

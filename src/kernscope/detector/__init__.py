@@ -79,6 +79,7 @@ if TYPE_CHECKING:
         is_news,
     )
     from kernscope.detector.tuning import Proposals, propose
+    from kernscope.detector.watch.recorder import asked_keys, event_line
 
 __all__ = [
     "PRIORITIES",
@@ -110,6 +111,7 @@ __all__ = [
     "alert_page",
     "alert_page_json",
     "alerts",
+    "asked_keys",
     "baseline_path",
     "baseline_summary",
     "baseline_text",
@@ -117,6 +119,7 @@ __all__ = [
     "decode",
     "default_rule_files",
     "default_text",
+    "event_line",
     "incident_csv",
     "incident_json",
     "incident_lines",
@@ -143,6 +146,7 @@ _LATER = {
     "store.text": "alert_csv alert_json alert_lines alert_page alert_page_json incident_csv incident_json "
     "incident_lines is_news",
     "tuning": "Proposals propose",
+    "watch.recorder": "asked_keys event_line",
 }
 """Modules → names that are imported when they are first used: rules alone need no database."""
 _NAMES_THERE = {"make_sink": "make"}

@@ -89,7 +89,7 @@ class Alert:
                 "priority": self.priority,
                 "tags": self.tags,
                 "output": self.output,
-                "output_fields": self.fields,
+                "fields": self.fields,
                 "process": self.process,
             }
         )

@@ -103,7 +103,7 @@ class TestCommand:
         assert capfd.readouterr() == ("Notice ls\n", "")
         assert main(["detect", "test", "bad.yaml", "--events", "events", "-f", "json"]) == 1
         alert = json.loads(capfd.readouterr().out)
-        assert (alert["rule"], alert["event"], alert["output_fields"]["proc.name"]) == ("other", 1, "ls")
+        assert (alert["rule"], alert["event"], alert["fields"]["proc.name"]) == ("other", 1, "ls")
 
     @pytest.mark.usefixtures("files")
     @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ class File(Part):
             *("$path", "$mode", f"(uint64){file}->f_inode->i_ino", f"(uint64){file}->f_inode->i_sb->s_dev"),
             *(f"(uint64){file}->f_flags", f"(uint64){file}->f_inode->__i_nlink"),
         )
-        self.names = {"path": "$path", "mode": "$mode"}
+        self.names = {"path": "$path", "path_unknown": "0", "mode": "$mode"}
 
     def decode(self, values: Sequence[object], raw: dict[str, object]) -> None:
         raw["path"], raw["mode"], raw["inode"], raw["device"], raw["file_flags"], raw["links"] = values
@@ -71,26 +71,26 @@ class File(Part):
 class Named(Part):
     """A path as the call has it, and the directory that a relative one begins in.
 
-    `directory` is the descriptor's expression, "" for the working directory; `key` is `path`, `source` or `target`.
+    `directory` is the descriptor's expression; `key` is `path`, `source` or `target`.
     """
 
-    def __init__(self, path: str, directory: str = "", key: str = "path") -> None:
+    def __init__(self, path: str, directory: str, key: str = "path") -> None:
         self.key = key
         raw, base, gate = f"$raw_{key}", f"$base_{key}", f"$whole_{key}"
         self.setup = f"""\
       {raw} = str(uptr({path}), {PATH_BYTES}); {gate} = "";
       if (strncmp({raw}, "/", 1) == 0) {{ {gate} = {raw}; }}
 """
-        where = f"{base} = path($task->fs->pwd, {PATH_BYTES});"
-        if directory:
-            where = f"""\
-if ((int32){directory} == {_AT_FDCWD}) {{ {where} }}
-      else if ((uint64){directory} < (uint64)$task->files->fdt->max_fds) {{
-        {base} = path($task->files->fdt->fd[(uint64){directory}]->f_path, {PATH_BYTES});
+        where = f"""\
+if ((int32){directory} == {_AT_FDCWD}) {{ {base} = path($task->fs->pwd, {PATH_BYTES}); }}
+      else if ({directory} < (uint64)$task->files->fdt->max_fds) {{
+        {base} = path($task->files->fdt->fd[{directory}]->f_path, {PATH_BYTES});
       }}"""
         self.before = f'      {base} = ""; if (strncmp({raw}, "/", 1) != 0) {{ {where} }}\n'
         self.values = (base, raw)
-        self.names = {key: gate}
+        # What is relative, or has to be cleaned up, is not known before user space has done that.
+        unclean = f'strends({gate}, "/", "/.", "/..") || strcontains({gate}, "//", "/./", "/../")'
+        self.names = {key: gate, f"{key}_unknown": f'strequals({gate}, "") || {unclean}'}
 
     def decode(self, values: Sequence[object], raw: dict[str, object]) -> None:
         base, path = str(values[0]), str(values[1])
@@ -113,7 +113,8 @@ class Opened(Part):
 """
         self.before = self._named.before.replace("if (strncmp", "if ($ret < 0 && strncmp", 1)
         self.values = (*self._file.values, "$flags", *self._named.values)
-        self.names = {"path": "$path", "mode": "$mode", "flags": "$flags"}
+        unknown = f"$ret < 0 && {self._named.names['path_unknown'].replace('$whole_path', '$path')}"
+        self.names = {"path": "$path", "path_unknown": unknown, "mode": "$mode", "flags": "$flags"}
 
     def decode(self, values: Sequence[object], raw: dict[str, object]) -> None:
         self._file.decode(values[:6], raw)
@@ -203,6 +204,11 @@ class Address(Part):
         self.names = {f"{end}port": "$sa_port", f"{end}ip": "$sa_ip"}
         if not own:
             self.names |= {"sport": "$sa_port", "sip": "$sa_ip"}
+        # Without an address in memory the socket's own is recorded.
+        families = {"ip": (_AF_UNIX, _AF_INET), "port": (_AF_UNIX, _AF_INET, _AF_INET6)}
+        for key in tuple(self.names):
+            of = " && ".join(f"$sa_family != {family}" for family in families[key[1:]])
+            self.names[f"{key}_unknown"] = of
 
     def decode(self, values: Sequence[object], raw: dict[str, object]) -> None:
         data = values[0]

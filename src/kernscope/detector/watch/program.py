@@ -9,10 +9,11 @@ tree of processes.
 from __future__ import annotations
 
 import os
+import re
 
 from kernscope.detector.watch.calls import WatchedCall, watched_call
 from kernscope.detector.watch.gate import NEVER, gate
-from kernscope.detector.watch.parts import PATH_BYTES
+from kernscope.detector.watch.parts import PATH_BYTES, Part
 from kernscope.detector.watch.uring import KIND_URING, uring_text
 from kernscope.tables.syscalls import names as syscall_names
 
@@ -29,21 +30,25 @@ KIND = {"call": 0, "exec": 1, "fork": 2, "exit": 3, "uring": KIND_URING}
 """The first value of a record."""
 ARGUMENT_BYTES = 4096
 """Of a command line and of an environment that a record holds, with the NULs between."""
+RING_PAGES = 2048
+"""8 MiB, which are mapped twice: what waits in a burst of some ten thousand events."""
 
-_COMMON: dict[str, str] = {
+_KNOWN: dict[str, str] = {
     "comm": "$task->group_leader->comm",
     "pcomm": "$task->real_parent->group_leader->comm",
-    "pid": "(uint64)pid",
-    "tid": "(uint64)tid",
     "ppid": "(uint64)$task->real_parent->tgid",
     "uid": "(uint64)uid",
     "gid": "(uint64)gid",
     "loginuid": "(int64)(int32)$task->loginuid.val",
-    "res": "$ret",
     "sid": "(uint64)$task->signal->pids[3]->numbers[0].nr",
     "pgid": "(uint64)$task->signal->pids[2]->numbers[0].nr",
 }
-"""What the gate may ask of every system call. `signal->pids` is indexed by enum pid_type, linux/pid_types.h."""
+"""What is known of who calls: the variable of this name is set where a gate or a record asks for it.
+
+`signal->pids` is indexed by enum pid_type, linux/pid_types.h.
+"""
+_COMMON = {name: f"${name}" for name in _KNOWN} | {"pid": "(uint64)pid", "tid": "(uint64)tid", "res": "$ret"}
+"""What the gate may ask of every system call."""
 
 
 class Watched:
@@ -123,13 +128,16 @@ def program_text(plan: Plan, *, self_pid: int, uring: bool = False) -> str:
     return "\n".join([*parts, *plan.fragments])
 
 
-_HEAD = f"config = {{ max_strlen = {ARGUMENT_BYTES}; missing_probes = warn; print_maps_on_exit = false }}\n"
+_HEAD = (
+    f"config = {{ max_strlen = {ARGUMENT_BYTES}; perf_rb_pages = {RING_PAGES}; missing_probes = warn; "
+    "print_maps_on_exit = false }\n"
+)
 
 _EXEC = """\
 rawtracepoint:sched_process_exec {
   $task = args.p; $mm = $task->mm; $signal = $task->signal; $tty = $signal->tty; $file = args.bprm->file;
   $files = $task->files->fdt->fd;
-  $device = (uint64)0;
+STANDARD  $device = (uint64)0;
   if ((uint64)$tty != 0) {
     $minor = (uint64)$tty->driver->minor_start + (uint64)$tty->index;
     $device = ((uint64)$tty->driver->major << 8) | ($minor & 0xff) | (($minor & 0xfff00) << 12);
@@ -140,11 +148,20 @@ rawtracepoint:sched_process_exec {
     (uint64)($mm->arg_end - $mm->arg_start), buf(uptr($mm->arg_start), (uint64)($mm->arg_end - $mm->arg_start)),
     buf(uptr($mm->env_start), (uint64)($mm->env_end - $mm->env_start)),
     $device, (uint64)$signal->pids[3]->numbers[0].nr, (uint64)$signal->pids[2]->numbers[0].nr,
-    (uint64)$files[0]->f_inode->i_mode, (uint64)$files[1]->f_inode->i_mode, (uint64)$files[2]->f_inode->i_mode,
+    $standard0, $standard1, $standard2,
     (uint64)$file->f_inode->i_mode, (uint64)$file->f_inode->i_uid.val, (uint64)$file->f_inode->__i_nlink,
     (uint64)$file->f_inode->i_ino));
 }
 """
+
+# The mode of descriptors 0 to 2, and above it the family of those that are sockets.
+_STANDARD = """\
+  $standardN = (uint64)$files[N]->f_inode->i_mode;
+  if (($standardN & 0170000) == 0140000) {
+    $standardN |= (uint64)((struct socket *)$files[N]->private_data)->sk->__sk_common.skc_family << 16;
+  }
+"""
+_EXEC = _EXEC.replace("STANDARD", "".join(_STANDARD.replace("N", number) for number in "012"))
 
 _FORK = """\
 rawtracepoint:sched_process_fork {
@@ -162,53 +179,115 @@ rawtracepoint:sched_process_exit {
 }
 """
 
-_CALLS = """\
-rawtracepoint:sys_exit {
-  $nr = (uint64)args.regs->orig_ax;
-BODY}
-"""
+
+class _Group:
+    """Calls of which the same is recorded and asked: they share the gate."""
+
+    __slots__ = ("calls", "gate", "number", "only", "shape")
+
+    def __init__(self, number: int, shape: int, watched: Watched) -> None:
+        self.number, self.shape, self.gate, self.only = number, shape, watched.gate, watched.call.only
+        self.calls: list[Watched] = []
+
+
+def _groups(calls: Iterable[Watched]) -> tuple[list[_Group], list[tuple[Part, ...]]]:
+    """The groups, numbered from 1, and the shapes of their records, numbered in the same way."""
+    groups: dict[object, _Group] = {}
+    shapes: dict[object, tuple[int, tuple[Part, ...]]] = {}
+    for watched in calls:
+        parts = watched.call.parts
+        texts = tuple((part.setup, part.before, part.values) for part in parts)
+        shape, _ = shapes.setdefault(texts, (len(shapes) + 1, parts))
+        key = (shape, watched.gate, watched.call.only)
+        groups.setdefault(key, _Group(len(groups) + 1, shape, watched)).calls.append(watched)
+    return list(groups.values()), [parts for _, parts in shapes.values()]
 
 
 def _calls(calls: Sequence[Watched], self_pid: int) -> str:
-    return _CALLS.replace(
-        "BODY", _dispatch(sorted(calls, key=lambda watched: watched.number), self_pid, "  ")
+    """The number leads to a group and to the shape of its record, and says what the parts work on; then the parts get
+    what the gate asks for, the group's gate is asked, and the record is made.
+    """
+    groups, shapes = _groups(calls)
+    most = max(len(watched.call.parameters) for watched in calls)
+    parameters = " ".join(f"$q{n} = (uint64)0;" for n in range(most))
+    registers = " ".join(f"$a{n} = (uint64)args.regs->{name};" for n, name in enumerate(_ARGUMENTS))
+    leaves = sorted(
+        (watched.number, _chosen(group, watched.call)) for group in groups for watched in group.calls
     )
-
-
-def _dispatch(calls: Sequence[Watched], self_pid: int, indent: str) -> str:
-    """Halves until one call is left."""
-    if len(calls) == 1:
-        watched = calls[0]
-        body = _record(watched, self_pid)
-        return f"{indent}if ($nr == {watched.number}) {{ // {watched.call.name}\n{body}{indent}}}\n"
-    middle = len(calls) // 2
-    return (
-        f"{indent}if ($nr < {calls[middle].number}) {{\n{_dispatch(calls[:middle], self_pid, indent + '  ')}"
-        f"{indent}}} else {{\n{_dispatch(calls[middle:], self_pid, indent + '  ')}{indent}}}\n"
-    )
+    bodies = [
+        (number, _body(parts, [group for group in groups if group.shape == number]))
+        for number, parts in enumerate(shapes, 1)
+    ]
+    return f"""\
+rawtracepoint:sys_exit {{
+  $nr = (uint64)args.regs->orig_ax; $shape = (uint64)0; $group = (uint64)0; $ret = (int64)args.ret;
+  {parameters}
+{_choice("$nr", leaves, "  ")}\
+  if ($shape != 0 && pid != {self_pid}) {{
+    $task = (struct task_struct *)curtask; $pass = (uint64)0;
+    {registers}
+{_choice("$shape", bodies, "    ")}\
+  }}
+}}
+"""
 
 
 _ARGUMENTS = ("di", "si", "dx", "r10", "r8", "r9")
 
 
-def _record(watched: Watched, self_pid: int) -> str:
-    call = watched.call
-    registers = " ".join(f"$a{n} = (uint64)args.regs->{name};" for n, name in enumerate(_ARGUMENTS))
-    gate = " && ".join(
-        text for text in (call.only, "" if watched.gate == "1" else f"({watched.gate})") if text
+def _choice(name: str, cases: Sequence[tuple[int, str]], indent: str) -> str:
+    """The text of the case that a variable is equal to, if any: halves until one is left."""
+    if len(cases) == 1:
+        number, text = cases[0]
+        return f"{indent}if ({name} == {number}) {{\n{text}{indent}}}\n"
+    middle = len(cases) // 2
+    return (
+        f"{indent}if ({name} < {cases[middle][0]}) {{\n{_choice(name, cases[:middle], indent + '  ')}"
+        f"{indent}}} else {{\n{_choice(name, cases[middle:], indent + '  ')}{indent}}}\n"
     )
+
+
+def _chosen(group: _Group, call: WatchedCall) -> str:
+    """What a call's parts work on is said in terms of the registers."""
+    text = " ".join(f"$q{n} = (uint64)({one});" for n, one in enumerate(call.parameters))
+    for n, register in enumerate(_ARGUMENTS):
+        text = text.replace(f"$a{n}", f"(uint64)args.regs->{register}")
+    return f"    $shape = {group.shape}; $group = {group.number}; {text} // {call.name}\n"
+
+
+def _body(parts: Sequence[Part], groups: Sequence[_Group]) -> str:
     values = ", ".join(
         [
-            *("0", "nsecs", str(watched.number), "(uint64)pid", "(uint64)tid"),
-            *("(uint64)$task->group_leader->start_boottime", _COMMON["ppid"], "(uint64)uid", "(uint64)gid"),
-            *(_COMMON["comm"], _COMMON["pcomm"], "$ret", "$a0", "$a1", "$a2", "$a3", "$a4", "$a5"),
-            *(value for part in call.parts for value in part.values),
+            *("0", "nsecs", "$nr", "(uint64)pid", "(uint64)tid"),
+            *(
+                "(uint64)$task->group_leader->start_boottime",
+                "$ppid",
+                "$uid",
+                "$gid",
+                "$comm",
+                "$pcomm",
+                "$ret",
+            ),
+            *("$a0", "$a1", "$a2", "$a3", "$a4", "$a5"),
+            *(value for part in parts for value in part.values),
         ]
     )
-    setup = "".join(part.setup for part in call.parts)
-    before = "".join(part.before for part in call.parts)
-    return (
-        f"    if (pid != {self_pid}) {{\n"
-        f"      $task = (struct task_struct *)curtask; $ret = (int64)args.ret;\n      {registers}\n{setup}"
-        f"      if ({gate or '1'}) {{\n{before}        print(({values}));\n      }}\n    }}\n"
-    )
+    setup = "".join(part.setup for part in parts)
+    before = "".join(part.before for part in parts)
+    recorded = _assigned([name for name in _KNOWN if _mentions(values, name)])
+    gates = _choice("$group", [(group.number, _gate(group)) for group in groups], "      ")
+    return f"{setup}{gates}      if ($pass != 0) {{\n{recorded}{before}        print(({values}));\n      }}\n"
+
+
+def _gate(group: _Group) -> str:
+    gate = " && ".join(text for text in (group.only, "" if group.gate == "1" else f"({group.gate})") if text)
+    asked = _assigned([name for name in _KNOWN if _mentions(gate, name)])
+    return f"{asked}        if ({gate or '1'}) {{ $pass = 1; }}\n"
+
+
+def _assigned(names: Sequence[str]) -> str:
+    return "".join(f"      ${name} = {_KNOWN[name]};\n" for name in names)
+
+
+def _mentions(text: str, name: str) -> bool:
+    return re.search(rf"\${name}\b", text) is not None
