@@ -14,6 +14,10 @@ from kernscope.catalog.builtins import BUILTINS
 from kernscope.catalog.functions import FUNCTIONS
 from kernscope.cli import all_command_names, command_named
 from kernscope.detector.fields import FIELDS
+from kernscope.detector.reactions import kinds as reaction_kinds
+from kernscope.detector.service import default_text as service_defaults
+from kernscope.detector.sigma.mapping import RECORDS as SIGMA_RECORDS
+from kernscope.detector.sigma.mapping import SOURCES as SIGMA_SOURCES
 from kernscope.detector.sinks import KINDS as SINK_KINDS
 from kernscope.detector.sinks import kind_named
 from kernscope.diagnostics.codes import code_names, explain, title
@@ -190,6 +194,40 @@ def sinks() -> str:
     return table(("key", "default", "meaning"), rows)
 
 
+def sigma_fields() -> str:
+    """One row per field of Sigma and what it is here, with the log sources where that is so."""
+    found: dict[tuple[str, str], list[str]] = {}
+    origins = [(code(name), origin.fields) for name, origin in SIGMA_SOURCES.items()]
+    origins += [(f"auditd's {code(name)}", origin.fields) for name, origin in SIGMA_RECORDS.items()]
+    for name, fields in origins:
+        for field, places in fields.items():
+            shown = ", ".join(code(place if isinstance(place, str) else place.field) for place in places)
+            found.setdefault((code(field), shown), []).append(name)
+    rows = [(field, shown, ", ".join(names)) for (field, shown), names in found.items()]
+    return table(("Sigma", "here", "in"), rows)
+
+
+def reactions() -> str:
+    """One row per setting, under its kind."""
+    rows: list[tuple[str, str, str]] = []
+    for kind in reaction_kinds().values():
+        rows.append((f"**`{kind.name}`**{' !' if kind.enforces else ''}", "", kind.doc))
+        for setting in kind.settings:
+            known = "" if setting.default in (None, {}) else f"`{_shown(setting.default)}`"
+            rows.append((code(setting.name), "needed" if setting.needed else known, setting.doc))
+    return table(("key", "default", "meaning"), rows)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return f"{value:g} s" if isinstance(value, float) else f"{value}"
+
+
+def service_configuration() -> str:
+    return f"```yaml\n{service_defaults()}```\n"
+
+
 def command_help(name: str) -> str:
     return f"```text\n{command_named(name).help()}```\n"
 
@@ -203,6 +241,9 @@ PARTS: dict[str, Callable[[], str]] = {
     "errors": errors,
     "fields of events": fields_of_events,
     "sinks": sinks,
+    "sigma fields": sigma_fields,
+    "reactions": reactions,
+    "service configuration": service_configuration,
     "conformance": conformance,
     "kernels": kernels,
     "kernel features": kernel_features,

@@ -33,4 +33,4 @@ def run_service(arguments: Arguments) -> int:
         raise UsageError(str(missing)) from None
     finally:
         signal.signal(signal.SIGHUP, before)
-    return 0
+    return 1 if service.has_errors else 0

@@ -384,6 +384,14 @@ def test_commands_that_cannot_run_are_found_at_once() -> None:
             reactions(("run", dict(given))).prepare()
 
 
+def test_a_command_that_others_may_write_is_not_run(tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text("#!/bin/sh\n")
+    script.chmod(0o775)
+    with pytest.raises(ValueError, match="others may write"):
+        reactions(("run", {"command": [str(script)]})).prepare()
+
+
 def test_every_kind_has_a_text() -> None:
     assert list(kinds()) == ["run", "webhook", "stop", "kill", "deny", "block"]
     assert all(kind.doc and all(setting.doc for setting in kind.settings) for kind in kinds().values())

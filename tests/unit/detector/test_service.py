@@ -165,6 +165,10 @@ def test_the_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     file.write_text("rulez: 1\n")
     assert main(["detect", "config", str(file)]) == 1
     assert "did you mean `rules`?" in capfd.readouterr().err
+    file.write_text(f"rules: [{rules}]\n")
+    file.chmod(0o666)
+    assert main(["detect", "config", str(file)]) == 2
+    assert "others may write" in capfd.readouterr().err
     assert main(["detect", "run", "--enforce"]) == 2
     assert "reactions are in a configuration" in capfd.readouterr().err
 

@@ -93,6 +93,9 @@ class _Run:
         program = self.command[0]
         if not os.access(program, os.X_OK) or os.path.isdir(program):
             raise ValueError(f"`{program}` is no program that can be run")
+        found = os.stat(program)
+        if found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
+            raise ValueError(f"others may write to `{program}`, which would run with the detector's rights")
         if self.user is not None:
             import pwd
 

@@ -15,6 +15,7 @@ from kernscope.detector.reactions.base import Context, Refused, Step, StepKind
 from kernscope.detector.reactions.signals import named, target_tree
 from kernscope.detector.sinks import settings
 from kernscope.detector.sinks.base import Setting
+from kernscope.diagnostics import CompileError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,9 +102,15 @@ class _Program:
         self._ends: dict[tuple[str, int | bytes], float] = {}
 
     def start(self, context: Context, text: str, name: str) -> None:
+        """Raises ValueError where this kernel has no such hooks, and what starting a session raises."""
         if context.run is None:
             raise Refused("programs cannot be run here")
-        session = context.run(text, name=name, settings={"enforce": True}, print_maps=False)
+        try:
+            session = context.run(text, name=name, settings={"enforce": True}, print_maps=False)
+        except CompileError as problem:
+            first = problem.diagnostics[0]
+            why = "; ".join([first.message, *first.notes])
+            raise ValueError(f"`{name}` does not work here: {why}") from None
         try:
             session.start()
         except BaseException:

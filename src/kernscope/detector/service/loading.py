@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from kernscope.detector.check import CheckedRules, check_rules
 from kernscope.detector.rule_files import default_rule_files, rule_files
 from kernscope.detector.service.configuration import Configuration, read_configuration
@@ -38,6 +40,7 @@ class Loaded:
 
 def load_configuration(path: str) -> Loaded:
     """Read a configuration and its rules. Raises ServiceError where a file cannot be read, YamlMissing."""
+    _need_own(path)
     configuration, problems = read_configuration(_source(path))
     if any(problem.severity == "error" for problem in problems):
         return Loaded(configuration, None, problems)
@@ -51,6 +54,16 @@ def load_configuration(path: str) -> Loaded:
             raise ServiceError(str(problem)) from None
     rules = check_rules([_source(name) for name in names])
     return Loaded(configuration, rules, problems + rules.diagnostics)
+
+
+def _need_own(path: str) -> None:
+    """A configuration names commands to run: who can write it has our rights. Raises ServiceError."""
+    try:
+        found = os.stat(path)
+    except OSError as problem:
+        raise ServiceError(f"cannot read `{path}`: {problem.strerror}") from None
+    if found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
+        raise ServiceError(f"others may write to `{path}`: `chown root` it, and `chmod go-w`")
 
 
 def _source(path: str) -> Source:

@@ -78,6 +78,11 @@ class Service:
         tell: takes sentences, from any thread.
         show: takes diagnostics.
         enforce, dry_run: more than the configuration says.
+
+    Attributes:
+        configuration: the one in use.
+        reloads: how often another one was taken.
+        has_errors: whether a rule was wrong at the start; the others are watched.
     """
 
     def __init__(
@@ -94,6 +99,7 @@ class Service:
         self._enforce, self._dry_run = enforce, dry_run
         self.configuration = Configuration()
         self.reloads = 0
+        self.has_errors = False
         self._watch: _Watch | None = None
         self._following: _Watch | None = None
         self._delivery: Delivery | None = None
@@ -120,6 +126,7 @@ class Service:
         """Raises ServiceError, and what `kernscope.run` and starting a session raise."""
         loaded = load_configuration(self.path)
         self._show(loaded.errors)
+        self.has_errors = bool(loaded.errors)
         if loaded.rules is None:
             raise ServiceError(f"`{self.path}` cannot be used", [])
         self.configuration = loaded.configuration
@@ -132,6 +139,8 @@ class Service:
             self._loop()
         finally:
             self._end()
+            if self._delivery is not None:
+                self._summarize()
 
     # --- start -------------------------------------------------------------------------------------------
 
@@ -370,6 +379,8 @@ class Service:
         if self._delivery is not None:
             self._delivery.close()
         self._reactions.close()
+
+    def _summarize(self) -> None:
         events, alerts, lost = self._totals
         text = f"{lost:,} events lost" if lost else "no event lost"
         self._tell(f"{events:,} events reached the rules, {alerts:,} matches, {text}")
