@@ -449,7 +449,7 @@ class TestBounds:
         writer.store.close()
         found = [int(line.split()[0]) for line in read(path)]
         assert found == list(range(found[0], 3001)) and found[0] > 1
-        assert path.stat().st_size < 900_000  # what 500 more need before it is trimmed
+        assert path.stat().st_size < 450_000
         store = StoredAlerts(str(path))
         assert store.trimmed() == writer.store.trimmed == 3000 - len(found)
         assert len(list(store.incidents(AlertQuery()))) == len(found)

@@ -48,9 +48,7 @@ def bounded(value: object, *, lossless: bool = False, depth: int = 4) -> object:
     """As JSON can hold it, long texts and lists cut with a mark of how much is missing."""
     if isinstance(value, str):
         value = cut(value)
-        if not lossless and not value.isascii():
-            value = _decodable(value)
-        return value
+        return value if value.isascii() else _decodable(value, lossless)
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):
@@ -69,11 +67,13 @@ def bounded(value: object, *, lossless: bool = False, depth: int = 4) -> object:
     return bounded(str(value), lossless=lossless)
 
 
-def _decodable(text: str) -> str:
+def _decodable(text: str, lossless: bool) -> str:
+    """Undecodable bytes as `\\xff`, or as they are; surrogates that stand for no byte are always written out."""
     try:
-        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    except UnicodeEncodeError:  # a surrogate that stands for no byte
+        data = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
         return text.encode("utf-8", "backslashreplace").decode()
+    return text if lossless else data.decode("utf-8", "backslashreplace")
 
 
 def cut(text: str, most: int = MOST_CHARACTERS) -> str:

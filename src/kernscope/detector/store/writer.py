@@ -362,7 +362,7 @@ class Store:
         if not gone:
             return
         self.trimmed += gone
-        database.execute("PRAGMA incremental_vacuum").fetchall()
+        database.executescript("PRAGMA incremental_vacuum")  # `execute` would free one page
         database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def _delete(self, database: sqlite3.Connection, where: str, value: int) -> int:
