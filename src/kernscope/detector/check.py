@@ -19,6 +19,7 @@ from kernscope.detector.conditions import (
     parse_condition,
 )
 from kernscope.detector.correlation import (
+    EVIDENCE_FIELDS,
     Correlation,
     CorrelationForm,
     Memory,
@@ -175,11 +176,11 @@ class _Checker:
         checked.output, wrong = parse_output(rule.output)
         for operand in checked.output.operands:
             wrong += _operand_problems(operand, "bad-output", rule.skip_if_unknown)
-        for found in wrong:
-            self.tell(found)
+        wrong += _evidence_problems(condition)
         if rule.priority not in MODEST_PRIORITIES and by_score_alone(condition):
             wrong.append(_score_alone(rule))
-            self.tell(wrong[-1])
+        for found in wrong:
+            self.tell(found)
         wrong = [found for found in problems + wrong if found.severity == "error"]
         if wrong or refused:
             checked.state, checked.reason = "refused", refused or wrong[0].message
@@ -272,6 +273,16 @@ class _Checker:
         elif checked.missing:
             checked.state = "missing-fields"
             checked.reason = f"missing on a plain host: {', '.join(checked.missing)}"
+
+
+def _evidence_problems(condition: Condition) -> list[Diagnostic]:
+    """Fields that are known only when a rule alerts."""
+    return [
+        error("bad-correlation", f"`{field.key}` is known only when the rule alerts", field.span)
+        for check in _checks(condition)
+        for field in _fields(check)
+        if field.name in EVIDENCE_FIELDS
+    ]
 
 
 def _score_alone(rule: Rule) -> Diagnostic:

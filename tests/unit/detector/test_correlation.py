@@ -410,6 +410,12 @@ def test_errors_and_their_places(keys: str, expected: tuple[str, str]) -> None:
     assert checked.rules[0].reason == problem.message
 
 
+def test_conditions_cannot_ask_for_evidence() -> None:
+    checked = check(rule("evt.type = open and rule.count > 3", more="count: 3\nwithin: 3s"))
+    assert found(checked) == [("1:6:25", "bad-correlation")]
+    assert checked.rules[0].reason == "`rule.count` is known only when the rule alerts"
+
+
 def test_a_step_that_can_never_match() -> None:
     text = SEQUENCE.replace("- fetched", "- evt.type = container")
     (checked,) = check(text).rules

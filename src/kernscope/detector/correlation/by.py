@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KEYS", "Key", "field_key", "identity", "key_getter", "key_text", "value_text"]
 
-_MOST_CHARACTERS = 256
+_MOST_CHARACTERS = 128
 """Of a text that is kept as it is; longer ones are kept as their digest."""
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_UNITS", "KeyState", "KeyTable", "Memory"]
 
-MOST_UNITS = 200_000
+MOST_UNITS = 100_000
 """Of all rules together: a time, a value or a step is one unit, of about 100 bytes; a key costs `_KEY_UNITS` more."""
 _KEY_UNITS = 6
 
