@@ -13,17 +13,28 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["CALL_DOTTED", "CALL_FIELDS", "CALL_INDEXED", "type_of_mode"]
+    from kernscope.detector.watch.calls import WatchedCall
 
+__all__ = [
+    "CALL_DOTTED",
+    "CALL_FIELDS",
+    "CALL_INDEXED",
+    "MODE_NAMES",
+    "OPENS",
+    "argument_place",
+    "type_of_mode",
+]
+
+_REGISTERS = 6
 _AF_UNIX, _AF_INET, _AF_INET6 = 1, 2, 10
-_OPENS = ("open", "openat", "openat2", "creat", "open_by_handle_at")
+OPENS = ("open", "openat", "openat2", "creat", "open_by_handle_at")
 _PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmp", 255: "raw"}
 _STREAM, _DATAGRAM, _RAW = 1, 2, 3
 _TYPE_PROTOCOLS = {_STREAM: "tcp", _DATAGRAM: "udp", _RAW: "raw"}
 _SERVER_SIDE = ("accept", "accept4", "bind", "listen")
 _CATEGORIES = {
     "file": (
-        *(*_OPENS, "rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "unlink"),
+        *(*OPENS, "rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "unlink"),
         *(
             "unlinkat",
             "mkdir",
@@ -83,7 +94,7 @@ def _flags(event: LiveEvent) -> int | None:
 
 def _opens(event: LiveEvent, test: Callable[[int], bool]) -> bool:
     flags = _flags(event)
-    return event.type in _OPENS and flags is not None and test(flags)
+    return event.type in OPENS and flags is not None and test(flags)
 
 
 def _created_executable(event: LiveEvent) -> bool:
@@ -119,7 +130,7 @@ def _type(event: LiveEvent, which: int) -> object:
 def _number(event: LiveEvent) -> object:
     if event.call is None:
         return None
-    if event.type in (*_OPENS, "accept", "accept4", "socket", "memfd_create", "dup"):
+    if event.type in (*OPENS, "accept", "accept4", "socket", "memfd_create", "dup"):
         return event.result
     for argument, value in zip(event.call.arguments, event.arguments):
         if argument.kind == "fd":
@@ -128,7 +139,7 @@ def _number(event: LiveEvent) -> object:
 
 
 def _has_file(event: LiveEvent) -> bool:
-    return "mode" in event.raw or event.type in _OPENS
+    return "mode" in event.raw or event.type in OPENS
 
 
 def _name(event: LiveEvent) -> object:
@@ -173,11 +184,11 @@ def _family(event: LiveEvent) -> object:
 
 def _mode_text(value: int) -> str:
     """`S_ISUID|S_IRUSR`, so that rules can look for a bit by name."""
-    names = [name for name in _MODE_NAMES if value & getattr(stat, name)]
+    names = [name for name in MODE_NAMES if value & getattr(stat, name)]
     return "|".join(names) or "0"
 
 
-_MODE_NAMES = (
+MODE_NAMES = (
     *("S_ISUID", "S_ISGID", "S_ISVTX", "S_IRUSR", "S_IWUSR", "S_IXUSR", "S_IRGRP", "S_IWGRP", "S_IXGRP"),
     *("S_IROTH", "S_IWOTH", "S_IXOTH"),
 )
@@ -193,13 +204,20 @@ def _argument_text(event: LiveEvent, name: str) -> object:
     if call is None:
         texts = event.raw.get("texts")
         return texts.get(name) if isinstance(texts, dict) else None
+    place = argument_place(call, name)
+    return _text_of(event, place) if place is not None and place < len(event.arguments) else None
+
+
+def argument_place(call: WatchedCall, name: str) -> int | None:
+    """Which of the six registers an argument is in, by its name, one of Falco's for it, or its number."""
+    arguments = call.arguments[:_REGISTERS]
     if name.isdigit():
-        return _text_of(event, int(name)) if int(name) < len(call.arguments) else None
+        return int(name) if int(name) < len(arguments) else None
     # The kernel's own name first: setxattr has a `pathname` and a `name`.
     for wanted in (name, *_ALIASES.get(name, ())):
-        for place, argument in enumerate(call.arguments[: len(event.arguments)]):
+        for place, argument in enumerate(arguments):
             if argument.name == wanted:
-                return _text_of(event, place)
+                return place
     return None
 
 
@@ -225,10 +243,11 @@ def _raw_argument(event: LiveEvent, name: str) -> object:
     call = event.call
     if call is None:
         return None
-    for argument, value in zip(call.arguments, event.arguments):
-        if argument.name == name or argument.name in _ALIASES.get(name, ()):
-            return value if value < 1 << 63 else value - (1 << 64)
-    return None
+    place = argument_place(call, name)
+    if place is None or place >= len(event.arguments):
+        return None
+    value = event.arguments[place]
+    return value if value < 1 << 63 else value - (1 << 64)
 
 
 def _all_arguments(event: LiveEvent) -> object:

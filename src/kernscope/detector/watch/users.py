@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     _Entry = TypeVar("_Entry")
 
-__all__ = ["UserEntry", "group_name", "user_entry"]
+__all__ = ["UserEntry", "group_name", "root_is_root", "user_entry"]
 
 _FRESH_S = 60.0
 _MOST = 4096
@@ -62,6 +62,16 @@ def _ask_group(gid: int) -> str | None:
 def user_entry(uid: int) -> UserEntry | None:
     """Who has this number; None for nobody."""
     return _kept(_users, uid, _ask_user)
+
+
+def root_is_root() -> bool:
+    """Whether the user 0 is called root, and nobody else is."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(0).pw_name == "root" and pwd.getpwnam("root").pw_uid == 0
+    except KeyError:
+        return False
 
 
 def group_name(gid: int) -> str | None:
