@@ -53,7 +53,8 @@ class SymbolFacts:
     one first and behind it those that were inlined, with why nothing is known of the file where that is so
     (`release_source()` gives back the memory that reading it took),
     `cgroup_path(id, pattern)` a text, `python_code(pid, number)` a code object of CPython,
-    `python_loop(pid, address)` whether a native address is in CPython's loop; without a run nothing is known.
+    `python_loop(pid, address)` whether a native address is in CPython's loop, `python_not_read(pid, address)` whose
+    functions are not read if it is in the loop of such a one; without a run nothing is known.
     """
 
     __slots__ = (
@@ -64,6 +65,7 @@ class SymbolFacts:
         "probes",
         "python_code",
         "python_loop",
+        "python_not_read",
         "release_source",
         "stack",
         "strings",
@@ -93,6 +95,7 @@ class SymbolFacts:
         self.cgroup_path: Callable[[int, str], str] = lambda id, pattern: ""
         self.python_code: Callable[[int, int], PythonCode | None] = lambda pid, number: None
         self.python_loop: Callable[[int, int], bool] = lambda pid, address: False
+        self.python_not_read: Callable[[int, int], str] = lambda pid, address: ""
 
 
 def _probe(facts: SymbolFacts) -> Resolver:

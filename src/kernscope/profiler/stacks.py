@@ -132,4 +132,7 @@ class Stacks:
         name = symbol.name if symbol.path else GENERATED
         if not name and symbol.start:  # a function without a name is told by where it begins
             name = f"{symbol.path.rpartition('/')[2]}+{symbol.start:#x}"
+        not_read = self._symbols.python_not_read(pid, address)
+        if not_read:
+            name = f"{name} [functions of {not_read} are not read]"
         return Frame(name or UNKNOWN, kind, symbol.path, address=symbol.file_address)

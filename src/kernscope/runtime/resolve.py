@@ -166,6 +166,9 @@ class Resolving:
     def python_loop(self, pid: int, address: int) -> bool:
         return self.python.in_loop(pid, address)
 
+    def python_not_read(self, pid: int, address: int) -> str:
+        return self.python.not_read(pid, address)
+
     def cgroup_path(self, id: int, pattern: str) -> str:
         text = self._cgroups.get((id, pattern))
         if text is None:
@@ -214,4 +217,5 @@ def connect(
     facts.cgroup_path = resolving.cgroup_path
     facts.stack = resolving.stack
     facts.python_code, facts.python_loop = resolving.python_code, resolving.python_loop
+    facts.python_not_read = resolving.python_not_read
     return resolving

@@ -39,6 +39,8 @@ MOST_TABLE_BYTES = 1 << 25
 _MOST_SHIFT = 60
 """Of the numbers in a table of lines."""
 MOST_CODES_KNOWN = 1 << 17
+MOST_UNREAD = 1 << 14
+"""Processes of which it is known that their functions are not read."""
 _LOOP = "_PyEval_EvalFrameDefault"
 _LOOP_BYTES = 1 << 16
 """Of the loop's function where its symbol has no size."""
@@ -79,6 +81,10 @@ class PythonRuntime:
     def in_loop(self, address: int) -> bool:
         """Whether a native address is in the interpreter's loop."""
         return any(start <= address < end for start, end in self.loops)
+
+
+class _NotRead(Exception):
+    """The functions of this interpreter are not read; the text says of which kind it is."""
 
 
 class PythonCode:
@@ -138,6 +144,7 @@ class PythonProcesses:
         self._files: dict[MappedFile, _File | None] = {}
         self._runtimes: dict[int, PythonRuntime] = {}
         self._codes: dict[tuple[int, int], PythonCode | None] = {}
+        self._unread: dict[int, tuple[str, list[tuple[int, int]]]] = {}
         self._table_bytes = 0
 
     def find(self, pid: int, mapped: "list[tuple[Mapping, MappedFile | None]]") -> PythonRuntime | None:
@@ -203,6 +210,13 @@ class PythonProcesses:
         runtime = self._runtimes.get(pid)
         return runtime is not None and runtime.in_loop(address)
 
+    def not_read(self, pid: int, address: int) -> str:
+        """Which kind of CPython it is whose functions are not read, where a native address is in the loop of such a
+        one; else nothing.
+        """
+        kind, loops = self._unread.get(pid, ("", []))
+        return kind if any(start <= address < end for start, end in loops) else ""
+
     def _runtime_in(self, pid: int, mapping: Mapping, mapped: "MappedFile") -> PythonRuntime | None:
         if mapped not in self._files:
             self._files[mapped] = None
@@ -216,15 +230,24 @@ class PythonProcesses:
         bias = mapping.start - address
         at = file.runtime[0] + bias
         loops = [(start + bias, end + bias) for start, end in file.loops]
-        published = _published(pid, at)
-        if published is not None:
-            return PythonRuntime(at, published[0], published[1], loops)
-        for variable in file.version:
-            word = _word(pid, variable + bias)
-            version = (word >> 24 & 0xFF, word >> 16 & 0xFF)
-            if version in LAYOUTS:
-                return PythonRuntime(at, version, LAYOUTS[version], loops)
-        return None
+        try:
+            version, layout = _published(pid, at) or _tabled(pid, [place + bias for place in file.version])
+        except _NotRead as kind:
+            if len(self._unread) >= MOST_UNREAD:
+                self._unread.clear()
+            self._unread[pid] = str(kind), loops
+            return None
+        return PythonRuntime(at, version, layout, loops)
+
+
+def _tabled(pid: int, places: list[int]) -> tuple[tuple[int, int], Layout]:
+    """The offsets of a version that does not publish them; `places` are where the variable of its number may be."""
+    for place in places:
+        word = _word(pid, place)
+        version = (word >> 24 & 0xFF, word >> 16 & 0xFF)
+        if version in LAYOUTS:
+            return version, LAYOUTS[version]
+    raise _NotRead("Python before 3.11")
 
 
 def _may_have_python(pid: int, mapping: Mapping) -> bool:
@@ -235,19 +258,22 @@ def _may_have_python(pid: int, mapping: Mapping) -> bool:
 
 
 def _published(pid: int, runtime: int) -> tuple[tuple[int, int], Layout] | None:
-    """The offsets that the interpreter itself publishes (3.13 and newer)."""
+    """The offsets that the interpreter itself publishes (3.13 and newer); _NotRead if they are of no use."""
     longest = max(map(len, DEBUG_OFFSETS.values()))
     data = read_memory(pid, runtime, 8 * longest)
     if data[:8] != COOKIE or len(data) < 8 * longest:
         return None
     hexadecimal = _LONG.unpack_from(data, 8)[0]
     version = (hexadecimal >> 24 & 0xFF, hexadecimal >> 16 & 0xFF)
+    kind = f"Python {version[0]}.{version[1]}"
     names = DEBUG_OFFSETS.get(version)
     if names is None:
-        return None
+        raise _NotRead(kind)
     layout: Layout = dict(zip(names, unpack_from(f"<{len(names)}Q", data), strict=True))
-    if layout["free_threaded"] or any(layout[name] > 1 << 20 for name in names[2:]):
-        return None
+    if layout["free_threaded"]:
+        raise _NotRead(f"{kind} without a global lock")
+    if any(layout[name] > 1 << 20 for name in names[2:]):
+        raise _NotRead(f"{kind} with strange offsets")
     for name, offset in layout.items():
         most = {"frame": PYTHON_FRAME_BYTES, "code": CODE_BYTES}.get(name.partition("_")[0], 1 << 20)
         if (
@@ -255,7 +281,7 @@ def _published(pid: int, runtime: int) -> tuple[tuple[int, int], Layout] | None:
             and name != "code_bytecode"
             and offset > most - 8 + 7 * (name == "frame_owner")
         ):
-            return None
+            raise _NotRead(f"{kind} with strange offsets")
     strings = {name: LAYOUTS[3, 12][name] for name in ("ascii_data", "compact_data")}
     return version, layout | {"through": NOWHERE, "frame_entry": NOWHERE} | strings
 

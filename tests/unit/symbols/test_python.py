@@ -10,7 +10,7 @@ from types import CodeType
 import pytest
 
 from kernscope.kernel.mappings import read_memory
-from kernscope.symbols import UserSymbols
+from kernscope.symbols import UserSymbols, python
 from kernscope.symbols.python import PythonCode, PythonProcesses, read_code, sent_code
 from kernscope.tables.cpython import SENT_OBJECTS, Layout
 
@@ -133,3 +133,31 @@ def test_what_is_no_code_object(processes: PythonProcesses) -> None:
 
 def test_a_process_that_is_gone() -> None:
     assert PythonProcesses().find(1 << 22, []) is None
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"xdebugpy" + struct.pack("<QQ", 0x030D00F0, 1), "Python 3.13 without a global lock"),
+        (b"xdebugpy" + struct.pack("<QQ", 0x030E00F0, 1), "Python 3.14 without a global lock"),
+        (b"xdebugpy" + struct.pack("<QQ", 0x030F00F0, 0), "Python 3.15"),
+        (
+            b"xdebugpy" + struct.pack("<QQ", 0x030D00F0, 0) + b"\xff" * 2000,
+            "Python 3.13 with strange offsets",
+        ),
+        (b"", "Python before 3.11"),
+    ],
+)
+def test_interpreters_whose_functions_are_not_read(
+    head: bytes, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real interpreter's file, over memory in which another one says what it is."""
+    pid, memory = os.getpid(), head.ljust(1 << 13, b"\0")
+    monkeypatch.setattr(python, "read_memory", lambda pid, start, size: memory[:size])
+    found, mapped = PythonProcesses(), UserSymbols().mapped(pid)
+    if found.find(pid, mapped) is not None or not found._unread:
+        pytest.skip("this interpreter has no symbols")
+    ((name, loops),) = found._unread.values()
+    assert name == kind and loops
+    assert found.not_read(pid, loops[0][0]) == kind and found.not_read(pid, loops[0][0] - 1) == ""
+    assert not found.in_loop(pid, loops[0][0])
