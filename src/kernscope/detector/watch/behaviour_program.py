@@ -13,7 +13,7 @@ __all__ = ["GRAM_KIND", "MAP_NAMES", "NUMBER_BITS", "SAMPLE", "behaviour_text"]
 
 SAMPLE = 64
 """A power of two."""
-EXACT_PER_ROUND = 4000
+EXACT_PER_ROUND = 2000
 GRAM_KIND = 7
 """The first value of records of runs of calls."""
 MAP_NAMES = ("@behaviour_even", "@behaviour_odd")
@@ -50,7 +50,7 @@ _TAKE_SAMPLE = f"""\
 {_countdown(0, _SHARDS, "  ")}"""
 
 _COUNT = f"""\
-  if ($weight != 0 && pid != SELF) {{
+  if ($weight != 0 && pid != @self) {{
     $call = (uint64)args.regs->orig_ax;
     if (@behaviour_phase == 0) {{ {MAP_NAMES[0]}[pid, $call, (int64)args.ret < 0] = sum($weight); }}
     else {{ {MAP_NAMES[1]}[pid, $call, (int64)args.ret < 0] = sum($weight); }}
@@ -75,7 +75,7 @@ rawtracepoint:sys_exit {{
     @behaviour_left--;
     $weight = 1;
     $number = (uint64)args.regs->orig_ax;
-    if (pid != SELF && $number < 1023) {{
+    if (pid != @self && $number < 1023) {{
       $last = @behaviour_last[tid];
       $round = ((uint64)@behaviour_round) << 20;
       if ((($last >> 20) << 20) != $round || $number == 59 || $number == 322) {{ $last = $round | 0xfffff; }}
@@ -108,6 +108,6 @@ interval:s:1 {{
 """
 
 
-def behaviour_text(*, exact: bool, self_pid: int) -> str:
-    """Clauses that count; calls of `self_pid` are left out."""
-    return (_EXACT if exact else _SAMPLED).replace("SELF", str(self_pid)) + _SEND
+def behaviour_text(*, exact: bool) -> str:
+    """Clauses that count; calls of the process `@self` are left out."""
+    return (_EXACT if exact else _SAMPLED) + _SEND
