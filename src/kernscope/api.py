@@ -201,10 +201,39 @@ def compile_apart(
     name: str = "<program>",
     args: Sequence[str] = (),
     settings: "Mapping[str, int | str | bool] | None" = None,
+    keep: bool = False,
 ) -> "Bundle":
     """The same as `compile`, in a process of its own: for programs that run for long, since compiling takes much more
-    memory than running. The calling process must not have other threads. Raises CompileError.
+    memory than running. The calling process must not have other threads.
+
+    Args:
+        keep: keep what was compiled in the cache folder, and use what was kept there by an earlier run.
+
+    Raises CompileError.
     """
+    from kernscope import __version__
+    from kernscope.bundle.serial import BundleError
+    from kernscope.kernel.kept_programs import keep_program, kept_program, program_key
+
+    key = program_key(repr((text, args, sorted((settings or {}).items()))), __version__) if keep else ""
+    if keep and (kept := kept_program(key)) is not None:
+        try:
+            return load(kept)
+        except BundleError:
+            pass  # for another kernel, or damaged
+    data = _compiled_by_child(text, name, args, settings)
+    if data is None:
+        # It compiles once more, to say what is wrong.
+        return compile(text, name=name, args=args, settings=settings)
+    if keep:
+        keep_program(key, data)
+    return load(data)
+
+
+def _compiled_by_child(
+    text: str, name: str, args: Sequence[str], settings: "Mapping[str, int | str | bool] | None"
+) -> bytes | None:
+    """The program as `save` makes it; None where that failed."""
     import os
 
     reading, writing = os.pipe()
@@ -217,15 +246,12 @@ def compile_apart(
                 pipe.write(save(compile(text, name=name, args=args, settings=settings)))
             code = 0
         finally:
-            # What went wrong is told by the caller, who compiles once more.
             os._exit(code)
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
         data = pipe.read()
     _, status = os.waitpid(child, 0)
-    if status:
-        return compile(text, name=name, args=args, settings=settings)
-    return load(data)
+    return None if status else data
 
 
 def dump(text: str, stage: str, *, name: str = "<program>", args: Sequence[str] = ()) -> str:

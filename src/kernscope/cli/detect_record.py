@@ -61,7 +61,7 @@ def _run(arguments: Arguments) -> int:
         uring=bool(kernscope.type_text("struct io_open")),
     )
     asked = kernscope.detector.asked_keys(watcher.engine.rules)
-    bundle = kernscope.compile_apart(watcher.text, name="<rules>")
+    bundle = kernscope.compile_apart(watcher.text, name="<rules>", keep=True)
     session = kernscope.run(
         bundle, sinks=[watcher.sink], duration=arguments.number("duration"), print_maps=False
     )

@@ -66,7 +66,7 @@ def _run(arguments: Arguments) -> int:
     if not watcher.engine.rules:
         raise UsageError("none of the rules can fire on this host: `kernscope detect check` says why")
     # Compiling forks, so it comes before the thread that delivers.
-    bundle = kernscope.compile_apart(watcher.text, name="<rules>")
+    bundle = kernscope.compile_apart(watcher.text, name="<rules>", keep=True)
     session = kernscope.run(
         bundle, sinks=[watcher.sink], duration=arguments.number("duration"), print_maps=False
     )

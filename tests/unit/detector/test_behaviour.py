@@ -35,9 +35,9 @@ def test_what_rules_need(condition: str, output: str, wanted: str) -> None:
 
 @pytest.mark.parametrize("exact", [False, True])
 def test_the_program_compiles_and_leaves_itself_out(exact: bool) -> None:
-    text = behaviour_text(exact=exact, self_pid=4711)
-    assert "pid != 4711" in text and "SELF" not in text
-    assert kernscope.format_program(text, name="b")
+    text = behaviour_text(exact=exact)
+    assert "pid != @self" in text and "SELF" not in text
+    assert kernscope.format_program("begin { @self = pid; }\n" + text, name="b")
 
 
 class Clock:
@@ -55,7 +55,7 @@ class Watched:
         self.clock = clock
         self.events: list[LiveEvent] = []
         self.baseline = Baseline()
-        self.behaviour = Behaviour(EXACT, self.events.append, self_pid=1, baseline=self.baseline)
+        self.behaviour = Behaviour(EXACT, self.events.append, baseline=self.baseline)
         self.tree = ProcessTree(lambda pid: None)
         parent = self.tree.fork(10, 5, 1)
         parent.exe, parent.comm = "/bin/a", "a"
@@ -130,7 +130,7 @@ def test_calls_that_are_none_and_processes_that_are_unknown(clock: Clock) -> Non
 def test_a_score_is_a_field_of_later_events(clock: Clock) -> None:
     watched = Watched(clock)
     other = Watched(clock)
-    learning = Behaviour(EXACT, lambda _: None, self_pid=1, baseline=watched.baseline, learning=True)
+    learning = Behaviour(EXACT, lambda _: None, baseline=watched.baseline, learning=True)
     learning.join(other.records)
     for _ in range(50 * 5):
         clock.now += SECOND

@@ -77,11 +77,10 @@ class Behaviour:
         way: str,
         feed: Callable[[LiveEvent], None],
         *,
-        self_pid: int,
         baseline: Baseline | None = None,
         learning: bool = False,
     ) -> None:
-        self.text = behaviour_text(exact=way == EXACT, self_pid=self_pid)
+        self.text = behaviour_text(exact=way == EXACT)
         self.baseline = baseline if baseline is not None else Baseline()
         self.names = dict(names(os.uname().machine))
         self.scorer = Scorer(self.baseline, learning=learning, names=self.names)

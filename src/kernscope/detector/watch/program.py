@@ -118,19 +118,24 @@ def _numbers(machine: str) -> Mapping[str, int]:
     return {name: number for number, name in syscall_names(machine).items()}
 
 
-def program_text(plan: Plan, *, self_pid: int, uring: bool = False) -> str:
-    """The whole program; events of `self_pid` are left out. `uring`: this kernel tells what io_uring does."""
+def program_text(plan: Plan, *, uring: bool = False) -> str:
+    """The whole program; events of the process that runs it are left out.
+
+    `uring`: this kernel tells what io_uring does.
+    """
     parts = [_HEAD, _EXEC.replace("PATH", str(PATH_BYTES)), _FORK, _EXIT]
     if plan.calls:
-        parts.append(_calls(list(plan.calls.values()), self_pid))
+        parts.append(_calls(list(plan.calls.values())))
     if uring:
-        parts.append(uring_text(plan.types, self_pid))
+        parts.append(uring_text(plan.types))
     return "\n".join([*parts, *plan.fragments])
 
 
 _HEAD = (
     f"config = {{ max_strlen = {ARGUMENT_BYTES}; perf_rb_pages = {RING_PAGES}; missing_probes = warn; "
     "print_maps_on_exit = false }\n"
+    # The process that runs the program runs this: so the text is the same for all, and what was compiled can be kept.
+    "begin { @self = pid; }\n"
 )
 
 _EXEC = """\
@@ -203,7 +208,7 @@ def _groups(calls: Iterable[Watched]) -> tuple[list[_Group], list[tuple[Part, ..
     return list(groups.values()), [parts for _, parts in shapes.values()]
 
 
-def _calls(calls: Sequence[Watched], self_pid: int) -> str:
+def _calls(calls: Sequence[Watched]) -> str:
     """The number leads to a group and to the shape of its record, and says what the parts work on; then the parts get
     what the gate asks for, the group's gate is asked, and the record is made.
     """
@@ -223,7 +228,7 @@ rawtracepoint:sys_exit {{
   $nr = (uint64)args.regs->orig_ax; $shape = (uint64)0; $group = (uint64)0; $ret = (int64)args.ret;
   {parameters}
 {_choice("$nr", leaves, "  ")}\
-  if ($shape != 0 && pid != {self_pid}) {{
+  if ($shape != 0 && pid != @self) {{
     $task = (struct task_struct *)curtask; $pass = (uint64)0;
     {registers}
 {_choice("$shape", bodies, "    ")}\

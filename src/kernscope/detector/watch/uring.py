@@ -47,7 +47,7 @@ OPERATIONS: tuple[Operation, ...] = (
 )
 
 
-def uring_text(types: Iterable[str], self_pid: int) -> str:
+def uring_text(types: Iterable[str]) -> str:
     """The probe for the operations that give one of these event types; "" where none does."""
     wanted = set(types)
     branches = [_branch(operation) for operation in OPERATIONS if operation.type in wanted]
@@ -55,7 +55,7 @@ def uring_text(types: Iterable[str], self_pid: int) -> str:
         return ""
     return (
         "rawtracepoint:io_uring_submit_req {\n"
-        f"  if (pid != {self_pid}) {{\n    $op = (uint64)args.req->opcode; $task = (struct task_struct *)curtask;\n"
+        "  if (pid != @self) {\n    $op = (uint64)args.req->opcode; $task = (struct task_struct *)curtask;\n"
         + "".join(branches)
         + "  }\n}\n"
     )

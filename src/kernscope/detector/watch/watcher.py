@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 from kernscope.detector.alert import Alert
@@ -79,11 +78,9 @@ class Watcher:
         if way:
             if way == EXACT and baseline is None:
                 baseline = usual_baseline(self.notes)
-            self.behaviour = Behaviour(
-                way, self.feed, self_pid=os.getpid(), baseline=baseline, learning=learning
-            )
+            self.behaviour = Behaviour(way, self.feed, baseline=baseline, learning=learning)
             self.plan.fragments.append(self.behaviour.text)
-        self.text = program_text(self.plan, self_pid=os.getpid(), uring=uring)
+        self.text = program_text(self.plan, uring=uring)
         self.tree = ProcessTree(read_process)
         if learning:
             self.engine.rules = []
