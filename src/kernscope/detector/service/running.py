@@ -148,7 +148,7 @@ class Service:
         watcher = self._make_watcher(self.configuration, rules)
         gate = Gate(watcher.sink.event)
         # Compiling forks, so it comes before any thread.
-        bundle = self._tools.compile_apart(watcher.text, name="<rules>")
+        bundle = self._tools.compile_apart(watcher.text, name="<rules>", keep=True)
         return _Watch(watcher, self._tools.run(bundle, sinks=[gate.sink], print_maps=False), gate)
 
     def _make_watcher(self, configuration: Configuration, rules: CheckedRules) -> Watcher:
