@@ -192,9 +192,11 @@ class PythonProcesses:
         if len(self._codes) >= MOST_CODES_KNOWN:
             self._codes.clear()
             self._table_bytes = 0
-        code, known = read_code(pid, address, runtime.layout), sent_code(sent, runtime.layout)
-        if known is not None and (code is None or not code.is_rest_of(known)):
-            code = known  # at most the end of its name or table is missing
+        code = known = sent_code(sent, runtime.layout)
+        if known is None or not _is_whole(sent, runtime.layout):
+            code = read_code(pid, address, runtime.layout)
+            if known is not None and (code is None or not code.is_rest_of(known)):
+                code = known  # at most the end of its name or table is missing
         if code is not None:
             self._table_bytes += len(code.table)
             if self._table_bytes > MOST_TABLE_BYTES:
@@ -314,6 +316,18 @@ def sent_code(sent: bytes, layout: Layout) -> PythonCode | None:
         return None
     table = sent[table_at + 32 :][: _LONG.unpack_from(sent, table_at + 16)[0]]
     return PythonCode(name, file, unpack_from("<i", sent)[0], table)
+
+
+def _is_whole(sent: bytes, layout: Layout) -> bool:
+    """Whether nothing of the name, the file and the table was cut off."""
+    at = 8
+    for room in (NAME_BYTES, FILE_BYTES):
+        state = sent[at + 32]
+        start = layout["ascii_data" if state >> 6 & 1 else "compact_data"]
+        if _LONG.unpack_from(sent, at + 16)[0] * (state >> 2 & 7) > room - start:
+            return False
+        at += room
+    return bool(_LONG.unpack_from(sent, at + 16)[0] <= len(sent) - at - 32)
 
 
 def _characters(data: bytes, layout: Layout) -> str:
