@@ -103,6 +103,7 @@ def _run(arguments: Arguments) -> int:
             profile = _collected(collector, session, arguments)
             if not profile.samples:
                 profile.notes.append(f"no sample: {mode.why_nothing(options)}")
+            kernscope.profiler.tell_generated(profile)
             return max(show(profile, arguments, files), save_all(profile, files))
     except KeyboardInterrupt:
         complain("interrupted again: what is not shown or written yet is dropped")

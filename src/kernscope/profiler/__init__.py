@@ -38,6 +38,7 @@ __all__ = [
     "recorded_parts",
     "summary_lines",
     "table_lines",
+    "tell_generated",
     "tell_incomplete",
     "to_arrow",
     "write",
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from kernscope.profiler.formats.html import diff_page
     from kernscope.profiler.formats.json_file import BadProfileFile
     from kernscope.profiler.formats.json_file import decode as read_profile
+    from kernscope.profiler.generated import tell_generated
     from kernscope.profiler.merging import merge
     from kernscope.profiler.modes import MODES, mode_named
     from kernscope.profiler.modes.base import Mode, Options
@@ -90,6 +92,7 @@ _HOMES = {
     "recorded_parts": "kernscope.profiler.record",
     "summary_lines": "kernscope.profiler.terminal",
     "table_lines": "kernscope.profiler.terminal",
+    "tell_generated": "kernscope.profiler.generated",
     "tell_incomplete": "kernscope.profiler.collect",
     "to_arrow": "kernscope.profiler.arrow",
     "write": "kernscope.profiler.formats",
