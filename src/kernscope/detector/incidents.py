@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from kernscope.detector.alert import Alert
 
-__all__ = ["SESSION_STARTERS", "Incidents", "Placed", "grows", "tree_root"]
+__all__ = ["SESSION_STARTERS", "Incidents", "Placed", "grows", "starts_sessions", "tree_root"]
 
 QUIET_NS = 24 * 3600 * 10**9
 """A tree that raised nothing for that long begins a new incident."""
@@ -230,9 +230,13 @@ def _same_start(one: object, other: object) -> bool:
 
 
 def _starts_sessions(one: dict[str, object]) -> bool:
-    if one.get("pid") in (0, 1, 2):  # 2 is the parent of the kernel's own threads
+    return starts_sessions(one.get("pid"), one.get("exe"), one.get("name"))
+
+
+def starts_sessions(pid: object, exe: object, name: object) -> bool:
+    """Whether a process below which there are only such begins sessions, services or jobs of others."""
+    if pid in (0, 1, 2):  # 2 is the parent of the kernel's own threads
         return True
-    exe, name = one.get("exe"), one.get("name")
     if isinstance(exe, str) and exe:
         return exe.rpartition("/")[2].removesuffix(" (deleted)") in SESSION_STARTERS
     return isinstance(name, str) and name.partition(":")[0] in _CUT

@@ -5,7 +5,7 @@ from rule_texts import check, found, rule
 
 from kernscope.detector.alert import Alert
 from kernscope.detector.check import CheckedRules
-from kernscope.detector.correlation import Memory
+from kernscope.detector.correlation import Memory, adopt_counts
 from kernscope.detector.engine import Engine
 
 pytest.importorskip("yaml", reason="rules are YAML")
@@ -466,3 +466,34 @@ def test_states_of_two_sets_are_apart() -> None:
     assert feed(first, [at(0), at(1)]) == []
     assert feed(second, [at(2)]) == []
     assert [p for p, _ in feed(first, [at(2)])] == [0]
+
+
+class TestReload:
+    def again(self, before: str, after: str, first: list[Event], then: list[Event]) -> list[int]:
+        old, new = ready(before), ready(after)
+        assert feed(old, first) == []
+        adopt_counts(new.rules, old.rules)
+        assert old.memory.used == 0 or new.memory.used == 0
+        return [place for place, _ in feed(new, then)]
+
+    @pytest.mark.parametrize(
+        ("after", "goes_on"),
+        [
+            (COUNT, True),
+            (COUNT + rule("evt.type = open", name="other"), True),
+            (COUNT.replace("priority: notice", "priority: warning"), True),
+            (COUNT.replace("evt.type = execve", "evt.type in (execve, open)"), False),
+            (COUNT.replace("within: 10s", "within: 11s"), False),
+            (COUNT + "  by: process\n", False),
+            (COUNT.replace("- rule: r", "- rule: s"), False),
+        ],
+    )
+    def test_counts_go_on_where_the_rule_is_the_same(self, after: str, goes_on: bool) -> None:
+        then = [at(2, proc_pid=1)]
+        assert self.again(COUNT, after, [at(0, proc_pid=1), at(1, proc_pid=1)], then) == [0] * goes_on
+
+    def test_sequences_go_on(self) -> None:
+        first = [at(0, "connect", user_uid=0), at(1, "open", user_uid=0)]
+        assert self.again(SEQUENCE, SEQUENCE, first, [at(2, user_uid=0)]) == [0]
+        other = SEQUENCE.replace("condition: evt.type = open", "condition: evt.type = openat")
+        assert self.again(SEQUENCE, other, first, [at(2, user_uid=0)]) == []

@@ -4,6 +4,7 @@ read.py      YAML → form, with complaints
 form.py      what the keys say
 by.py        whose matches belong together: process, process tree, executable, user, address, any field
 table.py     what is known of each key, in bounded memory
+adopt.py     counts go on when rules are read again
 count.py, distinct.py, sequence.py   one kind each
 
 Time is that of the events, so a recording gives the same alerts whenever it is judged. Events count in the order in
@@ -12,6 +13,7 @@ which they come; a time before that of an earlier event of the same key is taken
 
 from __future__ import annotations
 
+from kernscope.detector.correlation.adopt import adopt_counts
 from kernscope.detector.correlation.base import EVIDENCE_FIELDS, Correlation, Evidence
 from kernscope.detector.correlation.count import CountCorrelation
 from kernscope.detector.correlation.distinct import DistinctCorrelation
@@ -31,6 +33,7 @@ __all__ = [
     "Evidence",
     "Memory",
     "StepForm",
+    "adopt_counts",
     "make_correlation",
     "read_correlation",
 ]

@@ -10,9 +10,11 @@ from kernscope.detector.evaluate import Event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from kernscope.detector.correlation.by import Key
     from kernscope.detector.correlation.form import CorrelationForm
-    from kernscope.detector.correlation.table import Memory
+    from kernscope.detector.correlation.table import KeyTable, Memory
 
 __all__ = ["EVIDENCE_FIELDS", "Correlation", "Evidence"]
 
@@ -25,9 +27,12 @@ class Correlation:
 
     Attributes:
         form: what the rule says.
+        table: the states of keys.
         skipped: events without a key, or without the field whose values are told apart; they do not count.
         evicted: keys that were forgotten since there was no room.
     """
+
+    table: KeyTable[Any]
 
     def __init__(self, form: CorrelationForm, memory: Memory) -> None:
         self.form, self.memory = form, memory
@@ -37,7 +42,7 @@ class Correlation:
 
     @property
     def evicted(self) -> int:
-        raise NotImplementedError
+        return self.table.evicted
 
     def add(self, event: Event, now_ns: int) -> Evidence | None:
         """Count an event that the rule's condition is true for; what an alert is to show, or None where none is due."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from kernscope.detector.alert import ancestry
 from kernscope.detector.evaluate import Event, operand_value
-from kernscope.detector.incidents import tree_root
+from kernscope.detector.incidents import starts_sessions, tree_root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kernscope.detector.conditions import Operand
+    from kernscope.detector.watch.processes import Process
 
 __all__ = ["KEYS", "Key", "field_key", "identity", "key_getter", "key_text", "value_text"]
 
@@ -50,8 +51,19 @@ def _process(event: Event) -> object:
 
 def _tree(event: Event) -> object:
     """As incidents are made: the highest process below what starts sessions, services and jobs."""
+    process = getattr(event, "process", None)
+    if process is not None:
+        return _root_of(process)
     root = tree_root(ancestry(event))
     return None if root is None else (root["pid"], root["start_ns"])
+
+
+def _root_of(process: Process) -> tuple[int, int]:
+    """The same of a live process, without asking for a dozen fields of each ancestor."""
+    chain = [process, *process.ancestors()]
+    while len(chain) > 1 and starts_sessions(chain[-1].pid, chain[-1].exe, chain[-1].comm):
+        chain.pop()
+    return chain[-1].pid, chain[-1].start_ns
 
 
 def _first_of(*names: str) -> Callable[[Event], object]:

@@ -34,10 +34,6 @@ class CountCorrelation(Correlation):
         self.table = KeyTable(memory, form.within_ns, _Matches)
         self.step_ns = 1 if form.count <= MOST_TIMES else max(form.within_ns // MOST_TIMES, 1)
 
-    @property
-    def evicted(self) -> int:
-        return self.table.evicted
-
     def add(self, event: Event, now_ns: int) -> Evidence | None:
         key = self.key_of(event)
         if key is None:

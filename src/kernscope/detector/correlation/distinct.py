@@ -37,10 +37,6 @@ class DistinctCorrelation(Correlation):
         self.field = form.field
         self.table = KeyTable(memory, form.within_ns, _Values)
 
-    @property
-    def evicted(self) -> int:
-        return self.table.evicted
-
     def add(self, event: Event, now_ns: int) -> Evidence | None:
         key = self.key_of(event)
         value = operand_value(self.field, event)

@@ -84,10 +84,6 @@ class SequenceCorrelation(Correlation):
         by = self.form.by if step.by is None else step.by
         return _Step(step.predicate, by, first, first + step.count - 1)
 
-    @property
-    def evicted(self) -> int:
-        return self.table.evicted
-
     def add(self, event: Event, now_ns: int) -> Evidence | None:
         text, evidence, known = "", None, False
         for step in self.steps:

@@ -107,6 +107,15 @@ class KeyTable(Generic[S]):
                 break
             self.drop(key)
 
+    def take(self, other: KeyTable[S]) -> None:
+        """Go on with the states of another table of the same kind, which has none then."""
+        self.states, other.states = other.states, OrderedDict()
+        self.memory.used += other.used - self.used
+        other.memory.used -= other.used
+        self.used, other.used = other.used, 0
+        self.evicted += other.evicted
+        self.memory.shrink()
+
     def forget_oldest(self) -> None:
         self.drop(next(iter(self.states)))
         self.evicted += 1

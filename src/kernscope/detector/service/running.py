@@ -317,6 +317,7 @@ class Service:
 
     def _take_over(self, configuration: Configuration, watcher: Watcher, data: bytes) -> None:
         """The new session is attached, then the old one ends."""
+        from kernscope.detector.correlation import adopt_counts
         from kernscope.detector.watch.processes import ProcessTree
 
         old = self._watch
@@ -342,6 +343,7 @@ class Service:
         tree: ProcessTree = old.watcher.tree
         watcher.tree = watcher.records.tree = tree
         watcher.records.count = old.watcher.records.count
+        adopt_counts(watcher.engine.rules, old.watcher.engine.rules)
         self.configuration = configuration
         self._following = _Watch(watcher, session, gate)
         self.reloads += 1
