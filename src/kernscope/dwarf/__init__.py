@@ -6,7 +6,9 @@
 
     index = UnitIndex.read(dwarf, code)
     for offset in index.units_at(address):
-        frames = read_source(dwarf.unit_starting(offset), code).lookup(address)
+        unit = dwarf.unit_starting(offset)
+        table = read_unit(unit, code)
+        frames = table.frames(address, read_function(unit, table.function_at(address), code))
 
 Nothing in a file is trusted: what makes no sense raises DwarfError, and every loop is bounded by the size of the data.
 Source: "DWARF Debugging Information Format", versions 4 and 5.
@@ -16,16 +18,25 @@ from kernscope.dwarf.die import Die
 from kernscope.dwarf.errors import DwarfError
 from kernscope.dwarf.file import Dwarf
 from kernscope.dwarf.parameters import Parameter, parameters
-from kernscope.dwarf.source import SourceFrame, SourceTable, UnitIndex, read_source
+from kernscope.dwarf.source import (
+    FunctionTable,
+    SourceFrame,
+    UnitIndex,
+    UnitTable,
+    read_function,
+    read_unit,
+)
 
 __all__ = [
     "Die",
     "Dwarf",
     "DwarfError",
+    "FunctionTable",
     "Parameter",
     "SourceFrame",
-    "SourceTable",
     "UnitIndex",
+    "UnitTable",
     "parameters",
-    "read_source",
+    "read_function",
+    "read_unit",
 ]

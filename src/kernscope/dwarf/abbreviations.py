@@ -59,24 +59,35 @@ class Format:
         return -1
 
 
+class Layout:
+    """How to read all attributes of a shape at once, whose sizes are all fixed: `values` reads those of `attributes`,
+    pairs of attribute and form; `constants` are those that take no bytes.
+    """
+
+    __slots__ = ("attributes", "constants", "values")
+
+    def __init__(
+        self, letters: str, attributes: list[tuple[int, int]], constants: dict[int, tuple[int, int]]
+    ) -> None:
+        self.values, self.attributes, self.constants = Struct(letters), attributes, constants
+
+
 class Abbreviation:
     """One shape. `attributes` has (attribute, form, its value if the form is IMPLICIT_CONST) in order.
 
     `size` is the bytes of all attributes together, or -1 where it depends on the content. `has_code`: an entry may tell
-    where its code lies. Where all sizes are fixed, `layout` reads the values of the attributes `read`, pairs of
-    attribute and form, at once; `constants` has those that take no bytes. `sibling_at` is where DW_AT_sibling is
-    among the bytes, if it is a REF4 at a fixed place, else -1.
+    where its code lies. `sibling_at` is where DW_AT_sibling is among the bytes, if it is a REF4 at a fixed place,
+    else -1. There are many shapes of which few are met: what can be made later is.
     """
 
     __slots__ = (
+        "_layout",
+        "_names",
         "attributes",
-        "constants",
+        "format",
         "has_children",
         "has_code",
-        "layout",
-        "names",
         "names_sibling",
-        "read",
         "sibling_at",
         "size",
         "tag",
@@ -85,35 +96,43 @@ class Abbreviation:
     def __init__(
         self, tag: int, has_children: bool, attributes: list[tuple[int, int, int]], format: Format
     ) -> None:
-        self.tag, self.has_children, self.attributes = tag, has_children, attributes
-        sizes = [format.fixed_size(form) for _, form, _ in attributes]
-        self.size = -1 if -1 in sizes else sum(sizes)
-        self.constants: dict[int, tuple[int, int]] = {}
-        self.read: list[tuple[int, int]] = []
-        self.layout = self._layout(sizes)
-        self.names = names = frozenset([attribute for attribute, _, _ in attributes])
-        self.names_sibling = Attribute.SIBLING in names
-        self.sibling_at = -1
-        at = 0
-        for size, (attribute, form, _) in zip(sizes, attributes, strict=True):
-            if attribute == Attribute.SIBLING and form == Form.REF4:
-                self.sibling_at = at
-            if size < 0 or self.sibling_at >= 0:
-                break
-            at += size
-        self.has_code = Attribute.LOW_PC in names or Attribute.RANGES in names
+        self.tag, self.has_children, self.attributes, self.format = tag, has_children, attributes, format
+        self._layout: Layout | None = None
+        self._names: frozenset[int] | None = None
+        self.names_sibling = self.has_code = False
+        self.sibling_at, at = -1, 0
+        for attribute, form, _ in attributes:
+            if attribute == Attribute.SIBLING:
+                self.names_sibling = True
+                self.sibling_at = at if form == Form.REF4 else -1
+            elif attribute in (Attribute.LOW_PC, Attribute.RANGES):
+                self.has_code = True
+            size = format.fixed_size(form)
+            at = at + size if at >= 0 and size >= 0 else -1
+        self.size = at
 
-    def _layout(self, sizes: list[int]) -> Struct | None:
-        letters = ["<"]
-        for size, (attribute, form, constant) in zip(sizes, self.attributes, strict=True):
-            if size not in _LETTERS:
-                return None
-            if size:
-                letters.append(_LETTERS[size])
-                self.read.append((attribute, form))
-            else:
-                self.constants[attribute] = form, 1 if form == Form.FLAG_PRESENT else constant
-        return Struct("".join(letters))
+    def has(self, attribute: int) -> bool:
+        """Whether entries of this shape have an attribute."""
+        if self._names is None:
+            self._names = frozenset([name for name, _, _ in self.attributes])
+        return attribute in self._names
+
+    @property
+    def layout(self) -> Layout | None:
+        """None where sizes are not fixed, or of numbers that no machine has."""
+        if self._layout is None and self.size >= 0:
+            letters, attributes, constants = "<", [], {}
+            for attribute, form, constant in self.attributes:
+                size = self.format.fixed_size(form)
+                if size not in _LETTERS:
+                    return None
+                if size:
+                    letters += _LETTERS[size]
+                    attributes.append((attribute, form))
+                else:
+                    constants[attribute] = form, 1 if form == Form.FLAG_PRESENT else constant
+            self._layout = Layout(letters, attributes, constants)
+        return self._layout
 
 
 def read_abbreviations(section: memoryview, offset: int, format: Format) -> dict[int, Abbreviation]:

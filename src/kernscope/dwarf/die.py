@@ -67,13 +67,14 @@ class Die:
             shape = self.abbreviation
             values: dict[int, tuple[int, Value]] = {}
             at = self.first
-            if shape.layout is not None:
+            layout = shape.layout
+            if layout is not None:
                 try:
-                    found = shape.layout.unpack_from(self.unit.data, at)
+                    found = layout.values.unpack_from(self.unit.data, at)
                 except StructError:
                     raise DwarfError(f"the entry at {self.offset:#x} is cut off") from None
-                values.update(shape.constants)
-                for (attribute, form), value in zip(shape.read, found, strict=True):
+                values.update(layout.constants)
+                for (attribute, form), value in zip(layout.attributes, found, strict=True):
                     values[attribute] = form, value
                 self._values = values
                 return values
@@ -121,7 +122,7 @@ class Die:
         return form, uleb128(data, at)[0], end
 
     def has(self, attribute: int) -> bool:
-        return attribute in self.abbreviation.names
+        return self.abbreviation.has(attribute)
 
     def number(self, attribute: int) -> int | None:
         """An attribute that is a number; None where it has none, or an expression."""

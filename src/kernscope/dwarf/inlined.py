@@ -3,6 +3,9 @@
 A function's entry has one of DW_TAG_inlined_subroutine for each function that was inlined, with the ranges of its
 code, and in these others. Here each becomes a *scope*, which knows its parent and from where it was called; their
 ranges become pieces that do not overlap, each with its innermost scope.
+
+Where a unit's functions are is read at once, a function's scopes when they are asked for: of a large program, few
+functions have samples.
 """
 
 from array import array
@@ -16,15 +19,17 @@ from kernscope.tables.dwarf import Attribute, Tag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kernscope.dwarf.unit import Unit
 
-__all__ = ["NO_SCOPE", "Scopes", "read_scopes"]
+__all__ = ["NO_FUNCTION", "NO_SCOPE", "Functions", "Scopes", "read_functions", "read_scopes"]
 
 NO_SCOPE = 0xFFFFFFFF
+NO_FUNCTION = (1 << 64) - 1
 MOST_SCOPES = 1 << 20
-"""Of one unit."""
+"""Of one unit, or one function."""
 
-_FUNCTIONS = frozenset((Tag.SUBPROGRAM, Tag.INLINED_SUBROUTINE))
 _AROUND = frozenset((Tag.LEXICAL_BLOCK, Tag.TRY_BLOCK, Tag.CATCH_BLOCK, Tag.NAMESPACE, Tag.MODULE))
 """Entries that may have functions with code in them."""
 _CLASSES = frozenset((Tag.STRUCTURE_TYPE, Tag.CLASS_TYPE, Tag.UNION_TYPE))
@@ -38,11 +43,23 @@ _MOST_TEXT = 1 << 25
 """Characters of all names of a unit: they may lie in each other."""
 
 
-class Scopes:
-    """`starts` are the addresses at which pieces begin, `pieces` their innermost scopes, NO_SCOPE between functions.
+class Functions:
+    """`starts` are the addresses at which pieces begin, `offsets` where the entries are of the functions that they
+    are of, NO_FUNCTION between functions.
+    """
 
-    By scope: `parents` (NO_SCOPE for compiled functions), `names`, and `call_files` and `call_lines`: where in its
-    parent it was called.
+    __slots__ = ("offsets", "starts")
+
+    def __init__(self) -> None:
+        self.starts, self.offsets = array("Q"), array("Q")
+
+
+class Scopes:
+    """Of one function. `starts` are the addresses at which pieces begin, `pieces` their innermost scopes, NO_SCOPE
+    outside of the function.
+
+    By scope, the first one being the function: `parents` (of that NO_SCOPE), `names`, and `call_files` and
+    `call_lines`: where in its parent it was called.
     """
 
     __slots__ = ("call_files", "call_lines", "names", "parents", "pieces", "starts")
@@ -53,11 +70,46 @@ class Scopes:
         self.names: list[str] = []
 
 
-def read_scopes(unit: "Unit", code: tuple[int, int]) -> Scopes:
-    """All scopes of a unit with code between the two addresses. Raises DwarfError."""
-    reader = _Reader(unit, code)
-    reader.walk()
-    return reader.flat()
+def read_functions(unit: "Unit", code: tuple[int, int]) -> Functions:
+    """A unit's functions with code between the two addresses. Raises DwarfError."""
+    offsets: list[int] = []
+    pieces = _Pieces(code)
+
+    def note(die: Die, scope: int, depth: int) -> int:
+        if pieces.add(die, len(offsets), depth):
+            offsets.append(die.offset)
+        return scope
+
+    _walk(unit.root, Tag.SUBPROGRAM, note)
+    found = Functions()
+    starts, numbers = pieces.flat()
+    found.starts = starts
+    found.offsets = array("Q", [NO_FUNCTION if number == NO_SCOPE else offsets[number] for number in numbers])
+    return found
+
+
+def read_scopes(unit: "Unit", offset: int, code: tuple[int, int]) -> Scopes:
+    """The scopes of the function whose entry is at an offset of `.debug_info`. Raises DwarfError."""
+    top = unit.die_at(offset)
+    scopes, pieces = Scopes(), _Pieces(code)
+    names = unit.function_names = unit.function_names or _Names()
+    assert isinstance(names, _Names)
+
+    def add(die: Die, parent: int, depth: int) -> int:
+        number = len(scopes.names)
+        if not pieces.add(die, number, depth):
+            return parent
+        inlined = parent != NO_SCOPE
+        scopes.parents.append(parent)
+        scopes.names.append(names.of(die))
+        scopes.call_files.append((die.number(Attribute.CALL_FILE) or 0) & 0xFFFFFFFF if inlined else 0)
+        scopes.call_lines.append((die.number(Attribute.CALL_LINE) or 0) & 0xFFFFFFFF if inlined else 0)
+        return number
+
+    if top is not None and add(top, NO_SCOPE, 0) != NO_SCOPE:
+        _walk(top, Tag.INLINED_SUBROUTINE, add)
+    scopes.starts, scopes.pieces = pieces.flat()
+    return scopes
 
 
 def _long_code(data: memoryview, at: int) -> tuple[int, int]:
@@ -67,101 +119,91 @@ def _long_code(data: memoryview, at: int) -> tuple[int, int]:
         raise DwarfError("an entry is cut off") from None
 
 
-class _Reader:
-    """Walks a unit's entries one after the other, as they lie."""
+def _walk(top: Die, wanted: int, visit: "Callable[[Die, int, int], int]") -> None:
+    """Give `visit` every entry below `top` that is of the wanted tag and may have code, in their order, with the number
+    that it returned for the one around it (0 for `top`), and how many lie around it.
+    """
+    unit = top.unit
+    if not top.abbreviation.has_children:
+        return
+    at, data, end = top.end, unit.data, unit.end
+    start, of_function = at, wanted == Tag.INLINED_SUBROUTINE
+    shapes: dict[int, Abbreviation] = {}
+    inside = [(0, 1, of_function)]  # number, how deep, whether in a function
+    while inside and at < end:
+        offset = at
+        code, at = data[at], at + 1
+        if not code:
+            inside.pop()
+            continue
+        if code > 0x7F:
+            code, at = _long_code(data, offset)
+        shape = shapes.get(code) or unit.shape(code)
+        shapes[code] = shape
+        tag = shape.tag
+        number, depth, local = inside[-1]
+        if tag == wanted and shape.has_code:
+            die = Die(unit, offset, at, shape)
+            number, depth, local = visit(die, number, depth), depth + 1, True
+            at = die.end
+        elif not shape.has_children or tag in _AROUND or (local and tag in _CLASSES):
+            at = unit.skip(shape, at)
+        elif tag == Tag.SUBPROGRAM and not shape.has_code:
+            at, local = (
+                unit.skip(shape, at),
+                True,
+            )  # what was only inlined may have a class with functions in it
+        else:
+            at = Die(unit, offset, at, shape).following()
+            continue
+        if shape.has_children:
+            inside.append((number, depth, local))
+    unit.walked(at - start)
 
-    def __init__(self, unit: "Unit", code: tuple[int, int]) -> None:
-        self.unit, self.code = unit, code
-        self.scopes = Scopes()
-        self.ranges: list[tuple[int, int, int, int]] = []
-        """(first, -end, depth, scope): sorted, a scope comes behind what it lies in."""
-        self.names = _Names()
 
-    def walk(self) -> None:
-        unit, root = self.unit, self.unit.root
-        if not root.abbreviation.has_children:
-            return
-        at, data, end = root.end, unit.data, unit.end
-        shapes: dict[int, Abbreviation] = {}
-        inside = [(NO_SCOPE, 0, False)]  # scope, how deep, whether in a function
-        while inside and at < end:
-            offset = at
-            code, at = data[at], at + 1
-            if not code:
-                inside.pop()
-                continue
-            if code > 0x7F:
-                code, at = _long_code(data, offset)
-            shape = shapes.get(code) or unit.shape(code)
-            shapes[code] = shape
-            scope, depth, local = inside[-1]
-            if shape.tag in _FUNCTIONS:
-                local = True
-                if shape.has_code:
-                    die = Die(unit, offset, at, shape)
-                    found = self._function(die, scope, depth)
-                    at = die.end
-                    if found != NO_SCOPE:
-                        scope, depth = found, depth + 1
-                else:
-                    at = unit.skip(shape, at)
-            elif not shape.has_children:
-                at = unit.skip(shape, at)
-                continue
-            elif shape.tag in _AROUND or (local and shape.tag in _CLASSES):
-                at = unit.skip(shape, at)
-            else:
-                at = Die(unit, offset, at, shape).following()
-                continue
-            if shape.has_children:
-                inside.append((scope, depth, local))
+class _Pieces:
+    """Ranges of things in each other, as pieces that do not overlap. What lies outside of the file's code, for a linker
+    threw it away, is left out.
+    """
 
-    def _function(self, die: Die, parent: int, depth: int) -> int:
-        """Its scope, or NO_SCOPE for one without code."""
-        ranges = [span for span in ranges_of(die) if self._has_code(span)]
-        scopes = self.scopes
-        number = len(scopes.names)
-        if not ranges:
-            return NO_SCOPE
+    def __init__(self, code: tuple[int, int]) -> None:
+        self._code = code
+        self._ranges: list[tuple[int, int, int, int]] = []
+        """(first, -end, depth, number): sorted, a thing comes behind what it lies in."""
+
+    def add(self, die: Die, number: int, depth: int) -> bool:
+        """Add an entry's ranges; whether it has any."""
+        first_code, end_code = self._code
+        ranges = [(low, high) for low, high in ranges_of(die) if first_code <= low < high <= end_code]
         if number >= MOST_SCOPES:
             raise DwarfError("a unit has more functions than can be")
-        inlined = die.tag == Tag.INLINED_SUBROUTINE
-        scopes.parents.append(parent if inlined else NO_SCOPE)
-        scopes.names.append(self.names.of(die))
-        scopes.call_files.append((die.number(Attribute.CALL_FILE) or 0) & 0xFFFFFFFF if inlined else 0)
-        scopes.call_lines.append((die.number(Attribute.CALL_LINE) or 0) & 0xFFFFFFFF if inlined else 0)
-        self.ranges += [(first, -end, depth, number) for first, end in ranges]
-        return number
+        self._ranges += [(low, -high, depth, number) for low, high in ranges]
+        return bool(ranges)
 
-    def _has_code(self, span: tuple[int, int]) -> bool:
-        """Whether a range is in the file's code: what a linker threw away lies elsewhere."""
-        return self.code[0] <= span[0] < span[1] <= self.code[1]
+    def flat(self) -> "tuple[array[int], array[int]]":
+        """(where pieces begin, the number of each)"""
+        starts, pieces, around = array("Q"), array("I"), list[tuple[int, int]]()
 
-    def flat(self) -> Scopes:
-        """The scopes, with pieces that do not overlap."""
-        scopes, open_scopes = self.scopes, list[tuple[int, int]]()
-        starts, pieces = scopes.starts, scopes.pieces
-
-        def begin(address: int, scope: int) -> None:
+        def begin(address: int, number: int) -> None:
             if starts and starts[-1] == address:
-                pieces[-1] = scope
-            elif not pieces or pieces[-1] != scope:
+                pieces[-1] = number
+            elif not pieces or pieces[-1] != number:
                 starts.append(address)
-                pieces.append(scope)
+                pieces.append(number)
 
         def close(until: int) -> None:
-            while open_scopes and open_scopes[-1][0] <= until:
-                end, _ = open_scopes.pop()
-                begin(end, open_scopes[-1][1] if open_scopes else NO_SCOPE)
+            while around and around[-1][0] <= until:
+                end, _ = around.pop()
+                begin(end, around[-1][1] if around else NO_SCOPE)
 
-        for first, end, _, scope in sorted(self.ranges):
+        for first, end, _, number in sorted(self._ranges):
             close(first)
             # What lies in something ends with it at the latest, whatever it says.
-            end = min(-end, open_scopes[-1][0]) if open_scopes else -end
-            begin(first, scope)
-            open_scopes.append((end, scope))
+            end = min(-end, around[-1][0]) if around else -end
+            begin(first, number)
+            around.append((end, number))
         close(1 << 64)
-        return scopes
+        return starts, pieces
 
 
 class _Names:

@@ -100,6 +100,10 @@ class LineFiles:
         if count > _MOST_ENTRIES:
             raise DwarfError("a program of lines names too many files")
 
+    def all(self) -> list[str]:
+        """All paths by their numbers."""
+        return [self.path(number) for number in range(len(self._entries))]
+
     def path(self, number: int) -> str:
         """The path of a file as the compiler saw it; empty for numbers that the table does not have."""
         found = self._paths.get(number)

@@ -1,13 +1,14 @@
-"""Where code came from, unit by unit, in a compact form that can be kept: lines, and the functions that were inlined.
+"""Where code came from, in a compact form that can be kept: a unit's lines and where its functions are, and of each
+function what was inlined into it.
 
-Everything is arrays of numbers and two lists of texts, so that a table that was kept is read in no time.
+Everything is arrays of numbers and texts, so that a table that was kept is read in no time.
 """
 
 from array import array
 from bisect import bisect_right
 from struct import Struct
 
-from kernscope.dwarf.inlined import NO_SCOPE, Scopes, read_scopes
+from kernscope.dwarf.inlined import NO_FUNCTION, NO_SCOPE, read_functions, read_scopes
 from kernscope.dwarf.lines import NO_FILE, LineRows, read_lines
 from kernscope.tables.dwarf import Attribute
 
@@ -16,12 +17,10 @@ if TYPE_CHECKING:
     from kernscope.dwarf.file import Dwarf
     from kernscope.dwarf.unit import Unit
 
-__all__ = ["SourceFrame", "SourceTable", "UnitIndex", "read_source"]
+    Columns = list["array[int]"]
 
-_NUMBERS = ("Q", "I", "I", "Q", "I", "I", "I", "I", "I", "I", "I")
-"""Types of a table's columns: lines' addresses, files and numbers; pieces' addresses and scopes; scopes' parents,
-names, call files and call lines; where names end, where files end."""
-_HEADER = Struct(f"<{len(_NUMBERS)}I")
+__all__ = ["FunctionTable", "SourceFrame", "UnitIndex", "UnitTable", "read_function", "read_unit"]
+
 _MOST_DEPTH = 256
 """Functions inlined into each other of which all are told."""
 
@@ -38,18 +37,14 @@ class SourceFrame:
         return f"SourceFrame({self.name!r}, {self.file!r}, {self.line})"
 
 
-class SourceTable:
-    """One unit. `columns` as `_NUMBERS` has them."""
+class _Table:
+    """Columns of numbers, whose last one says where each of the texts ends."""
 
     __slots__ = ("_columns", "_texts")
+    _KINDS = ""
 
-    def __init__(self, columns: "list[array[int]]", texts: bytes) -> None:
+    def __init__(self, columns: "Columns", texts: bytes) -> None:
         self._columns, self._texts = columns, texts
-
-    @classmethod
-    def empty(cls) -> "SourceTable":
-        """One that knows nothing."""
-        return cls([array(kind) for kind in _NUMBERS], b"")
 
     @property
     def size(self) -> int:
@@ -58,16 +53,16 @@ class SourceTable:
 
     def packed(self) -> bytes:
         """All of it as bytes, for `unpacked`."""
-        counts = _HEADER.pack(*map(len, self._columns))
+        counts = Struct(f"<{len(self._KINDS)}I").pack(*map(len, self._columns))
         return b"".join([counts, *(column.tobytes() for column in self._columns), self._texts])
 
     @classmethod
-    def unpacked(cls, kept: bytes) -> "SourceTable | None":
-        """From what `packed` made; None if it is something else."""
-        if len(kept) < _HEADER.size:
+    def _unpack(cls, kept: bytes) -> "tuple[Columns, bytes] | None":
+        header = Struct(f"<{len(cls._KINDS)}I")
+        if len(kept) < header.size:
             return None
-        columns, at, view = [], _HEADER.size, memoryview(kept)
-        for kind, count in zip(_NUMBERS, _HEADER.unpack_from(kept), strict=True):
+        columns, at, view = [], header.size, memoryview(kept)
+        for kind, count in zip(cls._KINDS, header.unpack_from(kept), strict=True):
             column = array(kind)
             end = at + count * column.itemsize
             if end > len(kept):
@@ -75,97 +70,126 @@ class SourceTable:
             column.frombytes(view[at:end])
             columns.append(column)
             at = end
-        return cls(columns, kept[at:])
+        return columns, kept[at:]
 
-    def lookup(self, address: int) -> list[SourceFrame]:
-        """The functions at an address: the compiled one first, then what was inlined, each into the one before. One
-        without a name where only the line is known; none where nothing is.
-        """
-        starts, files, numbers = self._columns[:3]
-        at = bisect_right(starts, address) - 1
-        file, line = (NO_FILE, 0) if at < 0 else (files[at], numbers[at])
-        pieces, scopes, parents, names, call_files, call_lines = self._columns[3:9]
+    def _text(self, number: int) -> str:
+        ends = self._columns[-1]
+        if number >= len(ends):
+            return ""
+        start = ends[number - 1] if number else 0
+        return self._texts[start : ends[number]].decode("utf-8", "surrogateescape")
+
+
+class FunctionTable(_Table):
+    """What was inlined into one function: where pieces begin, the innermost scope of each; of scopes the parent, the
+    name, and the file and line of the call.
+    """
+
+    __slots__ = ()
+    _KINDS = "QIIIIII"
+
+    @classmethod
+    def unpacked(cls, kept: bytes) -> "FunctionTable | None":
+        """From what `packed` made; None if it is something else."""
+        found = cls._unpack(kept)
+        return None if found is None else cls(*found)
+
+    @classmethod
+    def empty(cls) -> "FunctionTable":
+        """One that knows nothing."""
+        return cls([array(kind) for kind in cls._KINDS], b"")
+
+    def chain(self, address: int) -> list[tuple[str, int, int]]:
+        """(name, file and line where it was called) of the functions at an address, the innermost first."""
+        pieces, scopes, parents, names, call_files, call_lines, _ = self._columns
         at = bisect_right(pieces, address) - 1
         scope = scopes[at] if at >= 0 else NO_SCOPE
-        found: list[SourceFrame] = []
+        found: list[tuple[str, int, int]] = []
         while scope != NO_SCOPE and len(found) < _MOST_DEPTH:
-            found.append(SourceFrame(self._text(9, names[scope]), self._file(file), line))
-            file, line = call_files[scope], call_lines[scope]
+            found.append((self._text(names[scope]), call_files[scope], call_lines[scope]))
             scope = parents[scope]
+        return found
+
+
+class UnitTable(_Table):
+    """One unit: addresses, files and numbers of lines; where pieces of functions begin, and where their entries are.
+    The texts are the unit's files.
+    """
+
+    __slots__ = ()
+    _KINDS = "QIIQQI"
+
+    @classmethod
+    def unpacked(cls, kept: bytes) -> "UnitTable | None":
+        """From what `packed` made; None if it is something else."""
+        found = cls._unpack(kept)
+        return None if found is None else cls(*found)
+
+    @classmethod
+    def empty(cls) -> "UnitTable":
+        """One that knows nothing."""
+        return cls([array(kind) for kind in cls._KINDS], b"")
+
+    def function_at(self, address: int) -> int:
+        """Where the entry of the function is that an address is in; -1 where it is in none."""
+        starts, offsets = self._columns[3:5]
+        at = bisect_right(starts, address) - 1
+        return offsets[at] if at >= 0 and offsets[at] != NO_FUNCTION else -1
+
+    def frames(self, address: int, function: FunctionTable | None) -> list[SourceFrame]:
+        """The functions at an address: the compiled one first, then what was inlined, each into the one before. One
+        without a name where only the line is known; none where nothing is. `function`: the table of the one
+        that `function_at` tells.
+        """
+        addresses, files, numbers = self._columns[:3]
+        at = bisect_right(addresses, address) - 1
+        file, line = (NO_FILE, 0) if at < 0 else (files[at], numbers[at])
+        found: list[SourceFrame] = []
+        for name, call_file, call_line in function.chain(address) if function is not None else ():
+            found.append(SourceFrame(name, self._text(file), line))
+            file, line = call_file, call_line
         if not found and file != NO_FILE:
-            found.append(SourceFrame("", self._file(file), line))
+            found.append(SourceFrame("", self._text(file), line))
         found.reverse()
         return found
 
-    def _file(self, number: int) -> str:
-        return self._text(10, number) if number != NO_FILE else ""
 
-    def _text(self, column: int, number: int) -> str:
-        ends = self._columns[column]
-        # All texts lie one after the other, those of the second list behind the first.
-        base = self._columns[9][-1] if column == 10 and self._columns[9] else 0
-        start = ends[number - 1] if number else 0
-        return self._texts[base + start : base + ends[number]].decode("utf-8", "surrogateescape")
-
-
-class _Texts:
-    """Texts by number, each once."""
-
-    def __init__(self) -> None:
-        self.numbers: dict[str, int] = {}
-
-    def number(self, text: str) -> int:
-        return self.numbers.setdefault(text, len(self.numbers))
-
-    def packed(self) -> "tuple[array[int], bytes]":
-        parts = [text.encode("utf-8", "surrogateescape") for text in self.numbers]
-        ends, total = array("I"), 0
-        for part in parts:
-            total += len(part)
-            ends.append(total)
-        return ends, b"".join(parts)
+def _packed_texts(texts: list[str]) -> "tuple[array[int], bytes]":
+    parts = [text.encode("utf-8", "surrogateescape") for text in texts]
+    ends, total = array("I"), 0
+    for part in parts:
+        total += len(part)
+        ends.append(total)
+    return ends, b"".join(parts)
 
 
-def read_source(unit: "Unit", code: tuple[int, int]) -> SourceTable:
+def read_unit(unit: "Unit", code: tuple[int, int]) -> UnitTable:
     """A unit's table. `code`: the first address of the file's code, and the one behind its last. Raises DwarfError."""
     root = unit.root
     offset = root.number(Attribute.STMT_LIST)
-    rows = None
+    rows: LineRows | None = None
     if offset is not None and unit.sections.lines:
         rows = read_lines(unit.sections, offset, root.text(Attribute.COMP_DIR), code)
-    return _compact(rows, read_scopes(unit, code))
+    functions = read_functions(unit, code)
+    ends, texts = _packed_texts(rows.paths.all() if rows is not None else [])
+    lines = (
+        [rows.addresses, rows.files, rows.numbers]
+        if rows is not None
+        else [array("Q"), array("I"), array("I")]
+    )
+    return UnitTable([*lines, functions.starts, functions.offsets, ends], texts)
 
 
-def _compact(rows: LineRows | None, scopes: Scopes) -> SourceTable:
-    files, names = _Texts(), _Texts()
-    known: dict[int, int] = {NO_FILE: NO_FILE}
-
-    def file(number: int) -> int:
-        found = known.get(number)
-        if found is None:
-            path = rows.paths.path(number) if rows is not None else ""
-            found = known[number] = files.number(path) if path else NO_FILE
-        return found
-
-    name_numbers = array("I", [names.number(name) for name in scopes.names])
-    call_files = array("I", map(file, scopes.call_files))
-    row_files = array("I", map(file, rows.files)) if rows is not None else array("I")
-    name_ends, name_text = names.packed()
-    file_ends, file_text = files.packed()
-    columns = [
-        rows.addresses if rows is not None else array("Q"),
-        row_files,
-        rows.numbers if rows is not None else array("I"),
-        scopes.starts,
-        scopes.pieces,
-        scopes.parents,
-        name_numbers,
-        call_files,
-        scopes.call_lines,
-        name_ends,
-        file_ends,
-    ]
-    return SourceTable(columns, name_text + file_text)
+def read_function(unit: "Unit", offset: int, code: tuple[int, int]) -> FunctionTable:
+    """The table of the function whose entry is at an offset of `.debug_info`. Raises DwarfError."""
+    scopes = read_scopes(unit, offset, code)
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(scopes.names))}
+    ends, texts = _packed_texts(list(numbers))
+    names = array("I", [numbers[name] for name in scopes.names])
+    return FunctionTable(
+        [scopes.starts, scopes.pieces, scopes.parents, names, scopes.call_files, scopes.call_lines, ends],
+        texts,
+    )
 
 
 class UnitIndex:
@@ -193,6 +217,7 @@ class UnitIndex:
         return cls(*(array("Q", [entry[column] for entry in kept]) for column in range(3)))
 
     def packed(self) -> bytes:
+        """All of it as bytes, for `unpacked`."""
         return self._starts.tobytes() + self._ends.tobytes() + self._units.tobytes()
 
     @classmethod

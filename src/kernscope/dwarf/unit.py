@@ -25,6 +25,8 @@ _LONG = 0xFFFFFFFF
 
 MOST_RANGES = 1 << 22
 """Entries of lists of ranges that are read for one unit."""
+MOST_WALKS = 32
+"""How often all of a unit's bytes may be gone through for the sake of its functions, which do not overlap."""
 
 _MOST_DEPTH = 64
 """Namespaces, classes and functions in each other, of which all are named."""
@@ -50,11 +52,13 @@ class Unit:
         "file",
         "first",
         "format",
+        "function_names",
         "ranges_left",
         "section",
         "signature",
         "start",
         "type_at",
+        "walk_left",
     )
 
     def __init__(self, file: "Dwarf", section: int, start: int, end: int, header: "_Header") -> None:
@@ -69,7 +73,9 @@ class Unit:
         self._functions: dict[int, int] | None = None
         self._types: dict[tuple[int, str], int] | None = None
         self._places: dict[int, list[int]] = {}
-        self.ranges_left = MOST_RANGES
+        self.function_names: object = None
+        """What `inlined` knows of names, for all functions of the unit."""
+        self.ranges_left, self.walk_left = MOST_RANGES, MOST_WALKS * (end - start)
 
     @property
     def sections(self) -> "Sections":
@@ -146,6 +152,12 @@ class Unit:
             return int(_U64.unpack_from(self.sections.addresses, at)[0])
         except StructError:
             raise DwarfError("an address is outside of its section") from None
+
+    def walked(self, size: int) -> None:
+        """So many bytes were gone through once more. Raises DwarfError where that cannot be."""
+        self.walk_left -= size
+        if self.walk_left < 0:
+            raise DwarfError("the functions of a unit lie in each other")
 
     def path_to(self, offset: int) -> list[int]:
         """Where the entries begin that the one at an offset lies in, the outermost first, without the unit's own."""

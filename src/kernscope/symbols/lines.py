@@ -1,11 +1,20 @@
 """Files and lines of code, and the functions that were inlined there, by the debug information of mapped files.
 
-Units (what one source file was compiled to) are read when an address of theirs is asked for, and kept: in memory up
-to a bound, and in the user's cache folder by the file's build id, so that the next run does not need to read any
-debug information.
+Units (what one source file was compiled to) and functions are read when an address of theirs is asked for, and kept:
+in memory up to a bound, and in the user's cache folder by the file's build id, so that the next run does not need to
+read any debug information.
 """
 
-from kernscope.dwarf import Dwarf, DwarfError, SourceFrame, SourceTable, UnitIndex, read_source
+from kernscope.dwarf import (
+    Dwarf,
+    DwarfError,
+    FunctionTable,
+    SourceFrame,
+    UnitIndex,
+    UnitTable,
+    read_function,
+    read_unit,
+)
 from kernscope.elf import ElfError, ElfFile
 from kernscope.kernel.cache_log import CacheLog
 from kernscope.kernel.mappings import FileContent
@@ -15,9 +24,9 @@ __all__ = ["NO_DEBUG_INFORMATION", "SourceLines", "close_debug_information"]
 
 NO_DEBUG_INFORMATION = "no debug information is here"
 
-_CACHE = "lines-1-"
+_CACHE = "lines-2-"
 _INDEX = (1 << 64) - 1
-"""Key of the index in the cache; the others are units' offsets."""
+"""Key of the index in the cache; the others are offsets of units and of functions, which differ."""
 
 MOST_TABLE_BYTES = 1 << 26
 """Memory of all tables together."""
@@ -31,17 +40,17 @@ class _Kept:
     """Tables and debug information in memory, of all files: what was used last stays."""
 
     def __init__(self) -> None:
-        self.tables: dict[tuple[int, int], SourceTable] = {}
+        self.tables: dict[tuple[int, int], UnitTable | FunctionTable] = {}
         self.bytes = 0
         self.open: dict[int, Dwarf] = {}
 
-    def table(self, key: tuple[int, int]) -> SourceTable | None:
+    def table(self, key: tuple[int, int]) -> UnitTable | FunctionTable | None:
         found = self.tables.pop(key, None)
         if found is not None:
             self.tables[key] = found
         return found
 
-    def add(self, key: tuple[int, int], table: SourceTable) -> None:
+    def add(self, key: tuple[int, int], table: UnitTable | FunctionTable) -> None:
         self.tables[key] = table
         self.bytes += table.size
         while self.bytes > MOST_TABLE_BYTES and len(self.tables) > 1:
@@ -55,7 +64,6 @@ class _Kept:
 
 _kept = _Kept()
 _numbers = iter(range(1 << 62))
-_EMPTY = SourceTable.empty()
 
 
 def close_debug_information() -> None:
@@ -96,7 +104,9 @@ class SourceLines:
         if self._index is None:
             self._index = self._read_index()
         for unit in self._index.units_at(address):
-            found = self._table(unit).lookup(address)
+            table = self._unit(unit)
+            function = table.function_at(address)
+            found = table.frames(address, self._function(unit, function) if function >= 0 else None)
             if found:
                 return found
         return []
@@ -115,30 +125,45 @@ class SourceLines:
             return UnitIndex.empty()
         if not len(index):
             self.problem = NO_DEBUG_INFORMATION
-        elif self._log is not None:
-            self._log.add(_INDEX, index.packed())
+        else:
+            self._keep(_INDEX, index.packed())
         return index
 
-    def _table(self, unit: int) -> SourceTable:
-        key = (self._number, unit)
+    def _unit(self, offset: int) -> UnitTable:
+        key = (self._number, offset)
         found = _kept.table(key)
-        if found is None:
-            kept = self._log.get(unit) if self._log is not None else None
-            found = SourceTable.unpacked(kept) if kept is not None else None
+        if not isinstance(found, UnitTable):
+            kept = self._log.get(offset) if self._log is not None else None
+            found = UnitTable.unpacked(kept) if kept is not None else None
             if found is None:
-                found = self._read(unit)
+                found = UnitTable.empty()
+                try:
+                    found = read_unit(self._dwarf().unit_starting(offset), self._code)
+                    self._keep(offset, found.packed())
+                except (OSError, ElfError, DwarfError) as problem:
+                    self.problem = str(problem)
             _kept.add(key, found)
         return found
 
-    def _read(self, unit: int) -> SourceTable:
-        try:
-            table = read_source(self._dwarf().unit_starting(unit), self._code)
-        except (OSError, ElfError, DwarfError) as problem:
-            self.problem = str(problem)
-            return _EMPTY
+    def _function(self, unit: int, offset: int) -> FunctionTable:
+        key = (self._number, offset)
+        found = _kept.table(key)
+        if not isinstance(found, FunctionTable):
+            kept = self._log.get(offset) if self._log is not None else None
+            found = FunctionTable.unpacked(kept) if kept is not None else None
+            if found is None:
+                found = FunctionTable.empty()
+                try:
+                    found = read_function(self._dwarf().unit_starting(unit), offset, self._code)
+                    self._keep(offset, found.packed())
+                except (OSError, ElfError, DwarfError) as problem:
+                    self.problem = str(problem)
+            _kept.add(key, found)
+        return found
+
+    def _keep(self, key: int, packed: bytes) -> None:
         if self._log is not None:
-            self._log.add(unit, table.packed())
-        return table
+            self._log.add(key, packed)
 
     def _dwarf(self) -> Dwarf:
         """The debug information, the file's own or in another file."""

@@ -12,8 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from kernscope.dwarf import Dwarf, DwarfError, SourceFrame, SourceTable, UnitIndex, read_source
-from kernscope.dwarf.inlined import NO_SCOPE, Scopes, read_scopes
+from kernscope.dwarf import (
+    Dwarf,
+    DwarfError,
+    FunctionTable,
+    SourceFrame,
+    UnitIndex,
+    UnitTable,
+    read_function,
+    read_unit,
+)
+from kernscope.dwarf.inlined import NO_SCOPE, Scopes, read_functions, read_scopes
+from kernscope.dwarf.unit import Unit
 from kernscope.elf import ElfFile
 
 C_SOURCE = r"""
@@ -86,6 +96,24 @@ COMPILERS = [
 ADDRESSES = 1200
 
 
+class Source:
+    """A unit, all that is known of which is read when it is asked for."""
+
+    def __init__(self, unit: Unit, code: tuple[int, int]) -> None:
+        self.unit, self.code = unit, code
+        self.table = read_unit(unit, code)
+        self.functions: dict[int, FunctionTable] = {}
+
+    def function(self, address: int) -> FunctionTable | None:
+        offset = self.table.function_at(address)
+        if offset >= 0 and offset not in self.functions:
+            self.functions[offset] = read_function(self.unit, offset, self.code)
+        return self.functions.get(offset)
+
+    def lookup(self, address: int) -> list[SourceFrame]:
+        return self.table.frames(address, self.function(address))
+
+
 class Program:
     """A compiled program, and what we say of its code."""
 
@@ -95,11 +123,11 @@ class Program:
         self.code = (segment.address, segment.address + segment.size)
         self.dwarf = Dwarf(self.elf.content)
         self.index = UnitIndex.read(self.dwarf, self.code)
-        self.tables: dict[int, SourceTable] = {}
+        self.tables: dict[int, Source] = {}
 
-    def table(self, unit: int) -> SourceTable:
+    def table(self, unit: int) -> Source:
         if unit not in self.tables:
-            self.tables[unit] = read_source(self.dwarf.unit_starting(unit), self.code)
+            self.tables[unit] = Source(self.dwarf.unit_starting(unit), self.code)
         return self.tables[unit]
 
     def lookup(self, address: int) -> list[SourceFrame]:
@@ -235,16 +263,20 @@ def test_what_is_kept_says_the_same(program: Program) -> None:
     for address in program.addresses()[::7]:
         assert index.units_at(address) == program.index.units_at(address)
         for unit in index.units_at(address):
-            table = program.table(unit)
-            again = SourceTable.unpacked(table.packed())
-            assert again is not None and repr(again.lookup(address)) == repr(table.lookup(address))
+            table, function = program.table(unit).table, program.table(unit).function(address)
+            again = UnitTable.unpacked(table.packed())
+            assert again is not None and again.function_at(address) == table.function_at(address)
+            function_again = FunctionTable.unpacked(function.packed()) if function is not None else None
+            assert (function is None) == (function_again is None)
+            assert repr(again.frames(address, function_again)) == repr(table.frames(address, function))
 
 
 def test_what_was_kept_and_cut_off_is_not_used(program: Program) -> None:
-    packed = program.table(program.index.units_at(program.addresses()[0])[0]).packed()
-    assert SourceTable.unpacked(packed[:20]) is None
-    assert SourceTable.unpacked(packed[: len(packed) // 3]) is None
-    assert SourceTable.unpacked(b"") is None and UnitIndex.unpacked(b"123") is None
+    packed = program.table(program.index.units_at(program.addresses()[0])[0]).table.packed()
+    assert UnitTable.unpacked(packed[:20]) is None
+    assert UnitTable.unpacked(packed[: len(packed) // 3]) is None
+    assert UnitTable.unpacked(b"") is None and FunctionTable.unpacked(b"1234") is None
+    assert UnitIndex.unpacked(b"123") is None
 
 
 NAMES = (
@@ -260,9 +292,10 @@ def use(sections: dict[str, memoryview], code: tuple[int, int]) -> None:
         UnitIndex.read(dwarf, code)
     for unit in dwarf.units:
         with contextlib.suppress(DwarfError):
-            table = read_source(unit, code)
+            table = Source(unit, code)
             for address in (0, *range(*code, 997), (1 << 64) - 1):
-                table.lookup(address)
+                with contextlib.suppress(DwarfError):
+                    table.lookup(address)
 
 
 def test_damaged_bytes_end_in_an_error_or_in_less(program: Program) -> None:
@@ -318,7 +351,7 @@ SET = b"\0\x09\x02" + struct.pack("<Q", 0x1000)
 END = b"\0\x01\x01"
 
 
-def _with_lines(lines: bytes, code: tuple[int, int] = (0x1000, 0x9000)) -> SourceTable:
+def _with_lines(lines: bytes, code: tuple[int, int] = (0x1000, 0x9000)) -> Source:
     """The table of a unit of version 4 that has nothing but these lines."""
     abbreviations = b"\x01\x11\0\x10\x17\x1b\x08\0\0\0"
     content = b"\x01" + struct.pack("<I", 0) + b"/run\0"
@@ -329,10 +362,10 @@ def _with_lines(lines: bytes, code: tuple[int, int] = (0x1000, 0x9000)) -> Sourc
         ".debug_line": lines,
     }
     dwarf = Dwarf(lambda name: memoryview(sections.get(name, b"")))
-    return read_source(dwarf.units[0], code)
+    return Source(dwarf.units[0], code)
 
 
-def _places(table: SourceTable, *addresses: int) -> list[tuple[str, int]]:
+def _places(table: Source, *addresses: int) -> list[tuple[str, int]]:
     found = [table.lookup(address) for address in addresses]
     return [(frames[0].file, frames[0].line) if frames else ("", 0) for frames in found]
 
@@ -417,7 +450,7 @@ def test_a_list_of_ranges_that_is_used_again_and_again() -> None:
     started = time.process_time()
     unit = Dwarf(lambda name: memoryview(sections.get(name, b""))).units[0]
     with pytest.raises(DwarfError, match="more ranges"):
-        read_scopes(unit, (0x1000, 0x2000))
+        read_functions(unit, (0x1000, 0x2000))
     assert time.process_time() - started < 20
 
 
@@ -437,7 +470,7 @@ def test_what_is_said_to_reach_beyond_what_it_lies_in_ends_with_it() -> None:
     body = struct.pack("<HIB", 4, 0, 8) + content
     sections = {".debug_info": struct.pack("<I", len(body)) + body, ".debug_abbrev": abbreviations}
     unit = Dwarf(lambda name: memoryview(sections.get(name, b""))).units[0]
-    scopes = read_scopes(unit, (0x1000, 0x9000))
+    scopes = read_scopes(unit, 12, (0x1000, 0x9000))
     assert scopes.names == ["f", "f::g", "f::h"] and list(scopes.parents) == [NO_SCOPE, 0, 1]
     assert _pieces(scopes) == [(0x1000, 0), (0x1010, 1), (0x1018, 2), (0x101C, 1), (0x1020, -1)]
 
@@ -465,7 +498,7 @@ def test_names_in_a_supplementary_file() -> None:
 
     def names(supplementary: Dwarf | None) -> list[str]:
         dwarf = Dwarf(lambda name: memoryview(sections.get(name, b"")), supplementary)
-        return read_scopes(dwarf.units[0], (0x1000, 0x9000)).names
+        return read_scopes(dwarf.units[0], 12, (0x1000, 0x9000)).names
 
     assert names(Dwarf(lambda name: memoryview(other.get(name, b"")))) == ["other", "shared"]
     assert names(None) == ["", ""]
