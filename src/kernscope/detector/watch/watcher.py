@@ -91,10 +91,18 @@ class Watcher:
         self.events = self.alerts = self.lost = 0
         self._on_alert, self._on_event = on_alert, on_event
         self._complaints = WarningCollector()
+        self._memory = rules.memory
 
     @property
     def warnings(self) -> list[str]:
-        return self._complaints.texts()
+        return self._complaints.texts() + self._forgotten()
+
+    def _forgotten(self) -> list[str]:
+        """What was given up since there was no room for it."""
+        found = {"keys of rules that count": self._memory.evicted}
+        if self.behaviour is not None:
+            found["processes in windows"] = self.behaviour.scorer.windows.forgotten
+        return [f"{count:,} {what} found no room" for what, count in found.items() if count]
 
     def run(
         self,
