@@ -20,6 +20,7 @@ __all__ = [
     "Value",
     "Word",
     "print_condition",
+    "print_operand",
     "quote",
     "same",
 ]
@@ -158,8 +159,8 @@ def print_condition(node: Condition) -> str:
         case Macro():
             return node.name
     if node.value is None:
-        return f"{_operand(node.operand)} exists"
-    return f"{_operand(node.operand)} {node.operator} {_value(node.value)}"
+        return f"{print_operand(node.operand)} exists"
+    return f"{print_operand(node.operand)} {node.operator} {_value(node.value)}"
 
 
 def _grouped(node: Condition, kinds: tuple[type, ...]) -> str:
@@ -167,9 +168,9 @@ def _grouped(node: Condition, kinds: tuple[type, ...]) -> str:
     return f"({text})" if isinstance(node, kinds) else text
 
 
-def _operand(operand: Operand) -> str:
+def print_operand(operand: Operand) -> str:
     if isinstance(operand, Call):
-        return f"{operand.name}({_operand(operand.operand)})"
+        return f"{operand.name}({print_operand(operand.operand)})"
     if operand.argument is None:
         return operand.name
     plain = "]" not in operand.argument and operand.argument[:1] not in ("'", '"')
@@ -188,7 +189,7 @@ def _value(value: Word | Items | Reference) -> str:
         return quote(value.value) if value.quoted else value.value
     if isinstance(value, Items):
         return f"({', '.join(map(_value, value.words))})"
-    text = _operand(value.operand)
+    text = print_operand(value.operand)
     return f"val({text})" if isinstance(value.operand, Field) else text
 
 

@@ -40,6 +40,7 @@ def states_json(rules: CheckedRules) -> str:
                 "priority": checked.rule.priority,
                 "tags": checked.rule.tags,
                 "source": checked.rule.source,
+                "counts": None if checked.correlation is None else checked.correlation.form.text(),
                 "missing_fields": checked.missing,
                 "event_types": None if checked.event_types is None else sorted(checked.event_types),
                 "file": source.name,

@@ -1,5 +1,7 @@
 """Rules that count, on events with times that are given."""
 
+import json
+
 import pytest
 from rule_texts import check, found, rule
 
@@ -7,6 +9,7 @@ from kernscope.detector.alert import Alert
 from kernscope.detector.check import CheckedRules
 from kernscope.detector.correlation import Memory, adopt_counts
 from kernscope.detector.engine import Engine
+from kernscope.detector.listing import states_json
 
 pytest.importorskip("yaml", reason="rules are YAML")
 
@@ -420,6 +423,26 @@ def test_a_step_that_can_never_match() -> None:
     text = SEQUENCE.replace("- fetched", "- evt.type = container")
     (checked,) = check(text).rules
     assert (checked.state, checked.reason) == ("cannot-fire", "on a plain host no containers are started")
+
+
+@pytest.mark.parametrize(
+    ("keys", "text"),
+    [
+        ("count: 3000\nwithin: 90s", "3,000 matches within 90s"),
+        ("count: 3\nwithin: 1.5s\nby: [process, fd.sip]", "3 matches within 1500ms by process and fd.sip"),
+        (
+            "distinct: basename(fd.name)\ncount: 3\nwithin: 120",
+            "3 different values of basename(fd.name) within 2m",
+        ),
+        (
+            "sequence: [evt.type = open, {rule: o, count: 3, by: user}]\nwithin: 1d",
+            "2 steps in order: evt.type = open; `o` (3 times) by user; all within 1d",
+        ),
+    ],
+)
+def test_in_words(keys: str, text: str) -> None:
+    checked = ready(rule(more=keys) + rule(name="o"))
+    assert json.loads(states_json(checked))["rules"][0]["counts"] == text
 
 
 class TestMemory:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from kernscope.detector.condition_tree import print_operand
+from kernscope.syntax.literals import DURATIONS_NS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kernscope.detector.conditions import Condition, Operand
@@ -60,3 +63,34 @@ class CorrelationForm:
     ) -> None:
         self.kind, self.within_ns, self.by = kind, within_ns, by
         self.count, self.field, self.steps = count, field, steps or []
+
+    def text(self) -> str:
+        """In words: `20 matches within 10s by process`."""
+        by = f" by {_names(self.by)}" if self.by else ""
+        return f"{self._what()} within {_duration(self.within_ns)}{by}"
+
+    def _what(self) -> str:
+        if self.kind == "count":
+            return f"{self.count:,} matches"
+        if self.field is not None:
+            return f"{self.count:,} different values of {print_operand(self.field)}"
+        return f"{len(self.steps)} steps in order: {'; '.join(map(_step_text, self.steps))}; all"
+
+
+def _step_text(step: StepForm) -> str:
+    what = (
+        f"`{step.rule}`" if step.rule else " ".join(step.text.text.split()) if step.text is not None else ""
+    )
+    times = f" ({step.count} times)" if step.count > 1 else ""
+    return f"{what}{times}{f' by {_names(step.by)}' if step.by else ''}"
+
+
+def _names(keys: list[Key]) -> str:
+    return " and ".join(key.name for key in keys)
+
+
+def _duration(ns: int) -> str:
+    for unit in ("d", "h", "m", "s", "ms", "us"):
+        if ns % DURATIONS_NS[unit] == 0:
+            return f"{ns // DURATIONS_NS[unit]}{unit}"
+    return f"{ns}ns"
