@@ -15,6 +15,7 @@ COMMAND = Group(
         "config": "the service's configuration: its defaults, or whether a file is right",
         "unit": "a systemd unit for it",
         "check": "what becomes of each rule on this kind of machine, and every error with its place",
+        "explain": "what the kernel decides of a rule, what is left, and the program",
         "record": "write down the events that rules are about",
         "test": "the alerts that rules give for events that were recorded",
     },

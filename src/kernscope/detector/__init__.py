@@ -18,6 +18,7 @@ delivery.py         the thread that stores alerts and hands them to sinks
 store/              alerts on disk
 sinks/              where else they go
 metrics.py          counters, for Prometheus
+explanation.py      what the kernel decides of a rule, and what is left
 tuning.py           exceptions proposed from stored alerts
 correlation/        rules that count
 anomaly/            what executables usually do, and what is not usual
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
         baseline_text,
     )
     from kernscope.detector.delivery import Delivery
+    from kernscope.detector.explanation import explain, find_rule
     from kernscope.detector.private_files import UnsafePath
     from kernscope.detector.rules import PRIORITIES
     from kernscope.detector.service import (
@@ -120,6 +122,8 @@ __all__ = [
     "default_rule_files",
     "default_text",
     "event_line",
+    "explain",
+    "find_rule",
     "incident_csv",
     "incident_json",
     "incident_lines",
@@ -137,6 +141,7 @@ __all__ = [
 _LATER = {
     "anomaly": "Baseline BaselineError baseline_path baseline_summary baseline_text",
     "delivery": "Delivery",
+    "explanation": "explain find_rule",
     "private_files": "UnsafePath",
     "rules": "PRIORITIES",
     "service": "Service ServiceError default_text load_configuration unit_text",

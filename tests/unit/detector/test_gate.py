@@ -60,7 +60,9 @@ def gate_of(condition: str, type: str) -> str:
         ("fd.name pmatch (/etc, /b)", "read", '(strequals($path, "/b", "/etc") || strstarts($path, "/b/", "/etc/"))'),
         ("fd.name glob /etc/*", "read", 'strstarts($path, "/etc/")'),
         ("fd.name glob '*.so'", "read", 'strends($path, ".so")'),
-        ("fd.name glob '/a?b'", "read", 'strstarts($path, "/a")'),
+        ("fd.name glob '/a?b'", "read", '(strstarts($path, "/a") && strends($path, "b"))'),
+        ("fd.name glob '/p/[0-9]*/mem'", "read", '(strstarts($path, "/p/") && strends($path, "/mem"))'),
+        ("fd.name glob '/p/[0-9]'", "read", 'strstarts($path, "/p/")'),
         ("fd.name regex '/etc/(a|b)'", "read", 'strstarts($path, "/etc/")'),
         ("fd.name regex '.*a'", "read", ALWAYS),
         ("fd.filename = x", "read", '(strequals($path, "x") || strends($path, "/x"))'),
@@ -170,7 +172,15 @@ def comparison(rng: random.Random) -> str:
         quoted = [f"'{v}'" for v in rng.sample(values, 2)]
         return f"{field} {operator} ({', '.join(quoted)})"
     if operator == "glob":
-        value = rng.choice([value + "*", "*" + value, value[:3] + "*" + value[-2:], f"*{value[1:-1]}*"])
+        value = rng.choice(
+            [
+                value + "*",
+                "*" + value,
+                value[:3] + "*" + value[-2:],
+                f"*{value[1:-1]}*",
+                value[:2] + "[a-z]*" + value[-1:],
+            ]
+        )
     if operator == "regex":
         value = rng.choice(["/etc/.*", "(/tmp|/etc)/x", "ba?sh", ".*passwd", "/etc/passwd"])
     return f"{field} {operator} '{value}'"

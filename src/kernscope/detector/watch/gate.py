@@ -23,7 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["ALWAYS", "NEVER", "gate"]
+__all__ = ["ALWAYS", "NEVER", "gate", "remainder"]
 
 ALWAYS, NEVER = TRUE.text, FALSE.text
 
@@ -76,6 +76,15 @@ def gate(conditions: Sequence[Condition], event_type: str, names: Mapping[str, s
     others = {key: text for key, text in sure.items() if key not in unknown}
     without = _Gate(event_type, others).truth(conditions)
     return any_of([decided, all_of([without, any_of(unknown.values())])]).text
+
+
+def remainder(condition: Condition, event_type: str, names: Mapping[str, str]) -> list[Condition]:
+    """The parts of a condition, all of which must be true, that the gate does not decide for good."""
+    sure = {key: text for key, text in names.items() if not key.endswith(_UNKNOWN)}
+    made = _Gate(event_type, sure)
+    parts = condition.parts if isinstance(condition, And) else [condition]
+    found = [(part, made.bounds(part)) for part in parts]
+    return [part for part, known in found if known.perhaps != known.sure]
 
 
 def _test(text: str, names: Mapping[str, str]) -> Truth:

@@ -82,13 +82,15 @@ def _by(function: str) -> Callable[[Subject, str], Bounds]:
 
 
 def _glob(subject: Subject, pattern: str) -> Bounds:
-    """Exact where a star stands at an end only; else what is in front of the first special character."""
+    """Exact where a star stands at an end only; else what is before the first and behind the last special character."""
     inner = pattern.strip("*")
     if inner and not any(c in inner for c in _GLOB + "\\"):
         starts, ends = pattern.startswith("*"), pattern.endswith("*")
         function = {(False, False): "strequals", (False, True): "strstarts", (True, False): "strends"}
         return bounds(subject.match(function.get((starts, ends), "strcontains"), [inner]))
-    return _prefix(subject, _until(pattern, _GLOB + "\\"))
+    start = _prefix(subject, _until(pattern, _GLOB + "\\"))
+    end = _until(pattern[::-1], _GLOB + "]\\")[::-1]
+    return both([start, Bounds(subject.match("strends", [end]), FALSE)]) if end else start
 
 
 def _prefix(subject: Subject, prefix: str) -> Bounds:
