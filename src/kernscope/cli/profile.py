@@ -133,6 +133,8 @@ def _collected(
         width, height = screen.size()
         screen.draw(kernscope.profiler.summary_lines(profile, top=height, width=width, height=height - 1))
 
+    if screen is not None:  # it may take a second until there is something to show
+        screen.draw([f"profile {collector.mode.name}: starts, Ctrl-C ends it"[: screen.size()[0]]])
     try:
         with session:
             return collector.run(
