@@ -166,6 +166,17 @@ def test_by(by: str, events: list[Event], expected: list[int]) -> None:
     assert places(text, [at(number) | event for number, event in enumerate(events)]) == expected
 
 
+def test_a_recording_may_hold_anything() -> None:
+    text = rule(more="count: 2\nwithin: 10s\nby: process")
+    events = [at(0) | {"proc.pid": value, "evt.rawtime": 5} for value in ([1, 2], [1, 2], [], "x", 1.5, True)]
+    assert places(text, events) == [1]
+    text = rule(more="distinct: fd.num\ncount: 2\nwithin: 10s")
+    for time in (2**80, -1, 1.5, "x", None, True):
+        assert places(text, [{"evt.type": "execve", "evt.rawtime": time, "fd.num": n} for n in (1, "1")]) == [
+            1
+        ]
+
+
 def test_what_the_key_was_is_told() -> None:
     def by(key: str, event: Event) -> object:
         ((_, alert),) = feed(ready(rule(more=f"count: 2\nwithin: 10s\nby: {key}")), [event, event])

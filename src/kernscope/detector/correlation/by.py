@@ -139,7 +139,7 @@ def key_getter(keys: list[Key]) -> Callable[[Event], object]:
 
 def identity(value: object) -> object:
     """Something small and hashable that is equal only where the value is."""
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return tuple(identity(one) for one in value)
     if isinstance(value, str | bytes) and len(value) > _MOST_CHARACTERS:
         from hashlib import blake2b
