@@ -1,9 +1,9 @@
 """Write the system-call number tables in src/kernscope/tables/syscalls/ from the installed UAPI headers.
 
-Usage: python3 tools/generate_syscalls.py [x86_64|aarch64]
-With a machine it prints that table's text, without one it writes both files.
+Usage: python3 tools/generate_syscalls.py [x86_64|i386|aarch64]
+With a machine it prints that table's text, without one it writes all files.
 
-The numbers come from <asm/unistd_64.h> (x86_64) and <asm-generic/unistd.h> (aarch64), package linux-libc-dev
+The numbers come from <asm/unistd_64.h> (x86_64), <asm/unistd_32.h> (i386) and <asm-generic/unistd.h> (aarch64), package linux-libc-dev
 on Debian. Headers are often older than the running kernel, so `NEWER` holds what later kernels have added;
 numbers are never reused, so the two cannot disagree.
 """
@@ -98,9 +98,17 @@ def numbers_of(header: str, defined: set[str]) -> dict[int, str]:
 
 def x86_64(include: Path = Path("/usr/include")) -> dict[int, str]:
     """The table of x86_64, or OSError where its header is not installed."""
-    candidates = [include / "x86_64-linux-gnu/asm/unistd_64.h", include / "asm/unistd_64.h"]
-    header = next((path for path in candidates if path.exists()), candidates[-1]).read_text()
-    return numbers_of(header, set()) | NEWER | NEWER_X86_64
+    return numbers_of(_x86_header("unistd_64.h", include), set()) | NEWER | NEWER_X86_64
+
+
+def i386(include: Path = Path("/usr/include")) -> dict[int, str]:
+    """The table of 32-bit programs on x86_64, or OSError where its header is not installed."""
+    return numbers_of(_x86_header("unistd_32.h", include), set()) | NEWER
+
+
+def _x86_header(name: str, include: Path) -> str:
+    candidates = [include / "x86_64-linux-gnu/asm" / name, include / "asm" / name]
+    return next((path for path in candidates if path.exists()), candidates[-1]).read_text()
 
 
 def aarch64(include: Path = Path("/usr/include")) -> dict[int, str]:
@@ -109,7 +117,11 @@ def aarch64(include: Path = Path("/usr/include")) -> dict[int, str]:
     return numbers_of(header, _ARM64_DEFINES) | NEWER
 
 
-SOURCES = {"x86_64": ("asm/unistd_64.h", x86_64), "aarch64": ("asm-generic/unistd.h", aarch64)}
+SOURCES = {
+    "x86_64": ("asm/unistd_64.h", x86_64),
+    "i386": ("asm/unistd_32.h", i386),
+    "aarch64": ("asm-generic/unistd.h", aarch64),
+}
 
 
 def render(machine: str, table: dict[int, str]) -> str:

@@ -225,6 +225,26 @@ def test_through_io_uring(alerts: Alerts, folder: Path, tmp_path: Path) -> None:
     assert [(one["evt.type"], one["fd.name"]) for one in found] == [("openat", f"{folder}/by-ring")]
 
 
+def test_the_way_of_32_bit_programs(alerts: Alerts, folder: Path, tmp_path: Path) -> None:
+    if os.uname().machine != "x86_64":
+        pytest.skip("calls of 32-bit programs are told apart on x86_64 only")
+    program = build("compat", tmp_path)
+    if isinstance(program, str):
+        pytest.skip(program)
+    wanted = folder / "by-interrupt"
+    wanted.write_text("")
+    for call in ("open", "unlink"):
+        done = subprocess.run([program, call, wanted], capture_output=True, text=True, timeout=60)
+        if done.returncode == 3:
+            pytest.skip("this kernel runs no 32-bit programs")
+    opened = alerts("by-interrupt", call="open", cmdline="compat open")
+    assert [(one["evt.type"], one["fd.name"], one["evt.res"]) for one in opened] == [
+        ("open", str(wanted), "SUCCESS")
+    ]
+    removed = alerts("by-interrupt", call="unlink", cmdline="compat unlink")
+    assert [(one["evt.type"], one["fs.path.name"]) for one in removed] == [("unlink", str(wanted))]
+
+
 def test_names_cannot_forge_lines(alerts: Alerts, folder: Path, detector: Tracer) -> None:
     name = b"\x1b[2Jevil\nWarning forged \xff\xe2\x80\xae"
     os.close(os.open(os.fsencode(folder) + b"/" + name, os.O_CREAT))

@@ -27,6 +27,7 @@ _PROGRAMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "disk": ("disk.c", _PLAIN),
     "calls": ("calls.c", _PLAIN),
     "uring": ("uring.c", _PLAIN),
+    "compat": ("compat.c", _PLAIN),
 }
 """Program → its source, and how it is compiled."""
 

@@ -12,6 +12,7 @@ import os
 import re
 
 from kernscope.detector.watch.calls import WatchedCall, watched_call
+from kernscope.detector.watch.compat import IS_COMPAT, REGISTERS, compat_numbers
 from kernscope.detector.watch.gate import NEVER, gate
 from kernscope.detector.watch.parts import PATH_BYTES, Part
 from kernscope.detector.watch.uring import KIND_URING, uring_text
@@ -118,14 +119,16 @@ def _numbers(machine: str) -> Mapping[str, int]:
     return {name: number for number, name in syscall_names(machine).items()}
 
 
-def program_text(plan: Plan, *, uring: bool = False) -> str:
+def program_text(plan: Plan, *, uring: bool = False, compat: bool = False) -> str:
     """The whole program; events of the process that runs it are left out.
 
-    `uring`: this kernel tells what io_uring does.
+    Args:
+        uring: this kernel tells what io_uring does.
+        compat: it runs 32-bit programs of x86.
     """
     parts = [_HEAD, _EXEC.replace("PATH", str(PATH_BYTES)), _FORK, _EXIT]
     if plan.calls:
-        parts.append(_calls(list(plan.calls.values())))
+        parts.append(_calls(list(plan.calls.values()), compat=compat))
     if uring:
         parts.append(uring_text(plan.types))
     return "\n".join([*parts, *plan.fragments])
@@ -208,7 +211,7 @@ def _groups(calls: Iterable[Watched]) -> tuple[list[_Group], list[tuple[Part, ..
     return list(groups.values()), [parts for _, parts in shapes.values()]
 
 
-def _calls(calls: Sequence[Watched]) -> str:
+def _calls(calls: Sequence[Watched], *, compat: bool = False) -> str:
     """The number leads to a group and to the shape of its record, and says what the parts work on; then the parts get
     what the gate asks for, the group's gate is asked, and the record is made.
     """
@@ -216,16 +219,17 @@ def _calls(calls: Sequence[Watched]) -> str:
     most = max(len(watched.call.parameters) for watched in calls)
     parameters = " ".join(f"$q{n} = (uint64)0;" for n in range(most))
     registers = " ".join(f"$a{n} = (uint64)args.regs->{name};" for n, name in enumerate(_ARGUMENTS))
-    leaves = sorted(
-        (watched.number, _chosen(group, watched.call)) for group in groups for watched in group.calls
-    )
+    if compat:
+        others = " ".join(f"$a{n} = (uint64)(uint32)args.regs->{name};" for n, name in enumerate(REGISTERS))
+        registers += f"\n    if ($compat != 0) {{ $ret = (int64)(int32)$ret; {others} }}"
+    leaves = _leaves(groups, compat)
     bodies = [
         (number, _body(parts, [group for group in groups if group.shape == number]))
         for number, parts in enumerate(shapes, 1)
     ]
     return f"""\
 rawtracepoint:sys_exit {{
-  $nr = (uint64)args.regs->orig_ax; $shape = (uint64)0; $group = (uint64)0; $ret = (int64)args.ret;
+  $nr = (uint64)args.regs->orig_ax; $compat = (uint64)0; $shape = (uint64)0; $group = (uint64)0; $ret = (int64)args.ret;
   {parameters}
 {_choice("$nr", leaves, "  ")}\
   if ($shape != 0 && pid != @self) {{
@@ -240,6 +244,24 @@ rawtracepoint:sys_exit {{
 _ARGUMENTS = ("di", "si", "dx", "r10", "r8", "r9")
 
 
+def _leaves(groups: Sequence[_Group], compat: bool) -> list[tuple[int, str]]:
+    """For each number that matters what it means: in a 64-bit program, and in a 32-bit one where there are such."""
+    known = {
+        watched.number: _chosen(group, watched, _ARGUMENTS) for group in groups for watched in group.calls
+    }
+    if not compat:
+        return sorted(known.items())
+    by_name = {watched.call.name: (group, watched) for group in groups for watched in group.calls}
+    others = {number: _chosen(*by_name[name], REGISTERS) for number, name in compat_numbers(by_name).items()}
+    leaves = []
+    for number in sorted(known.keys() | others.keys()):
+        parts = [f"    if ({IS_COMPAT}) {{\n{others.get(number, '')}    }}"]
+        if number in known:
+            parts.append(f" else {{\n{known[number]}    }}")
+        leaves.append((number, "".join(parts) + "\n"))
+    return leaves
+
+
 def _choice(name: str, cases: Sequence[tuple[int, str]], indent: str) -> str:
     """The text of the case that a variable is equal to, if any: halves until one is left."""
     if len(cases) == 1:
@@ -252,12 +274,16 @@ def _choice(name: str, cases: Sequence[tuple[int, str]], indent: str) -> str:
     )
 
 
-def _chosen(group: _Group, call: WatchedCall) -> str:
+def _chosen(group: _Group, watched: Watched, registers: Sequence[str]) -> str:
     """What a call's parts work on is said in terms of the registers."""
+    call = watched.call
     text = " ".join(f"$q{n} = (uint64)({one});" for n, one in enumerate(call.parameters))
-    for n, register in enumerate(_ARGUMENTS):
-        text = text.replace(f"$a{n}", f"(uint64)args.regs->{register}")
-    return f"    $shape = {group.shape}; $group = {group.number}; {text} // {call.name}\n"
+    narrow = "(uint32)" if registers is REGISTERS else ""
+    for n, register in enumerate(registers):
+        text = text.replace(f"$a{n}", f"(uint64){narrow}args.regs->{register}")
+    if narrow:
+        text = f"$compat = 1; $nr = {watched.number}; {text}"
+    return f"      $shape = {group.shape}; $group = {group.number}; {text} // {call.name}\n"
 
 
 def _body(parts: Sequence[Part], groups: Sequence[_Group]) -> str:

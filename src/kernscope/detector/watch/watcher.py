@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from kernscope.detector.alert import Alert
@@ -80,7 +81,7 @@ class Watcher:
                 baseline = usual_baseline(self.notes)
             self.behaviour = Behaviour(way, self.feed, baseline=baseline, learning=learning)
             self.plan.fragments.append(self.behaviour.text)
-        self.text = program_text(self.plan, uring=uring)
+        self.text = program_text(self.plan, uring=uring, compat=os.uname().machine == "x86_64")
         self.tree = ProcessTree(read_process)
         if learning:
             self.engine.rules = []

@@ -37,11 +37,15 @@ _numbers: dict[str, dict[str, int]] = {}
 
 
 def names(machine: str) -> Mapping[int, str]:
-    """Number → name of the system calls of `machine` (as uname(2) calls it: `x86_64`, `aarch64`)."""
+    """Number → name of the system calls of `machine`: `x86_64`, `aarch64` as uname(2) says, or `i386` for 32-bit
+    programs on x86_64.
+    """
     table = _tables.get(machine)
     if table is None:
         if machine == "x86_64":
             from kernscope.tables.syscalls.x86_64 import RUNS
+        elif machine == "i386":
+            from kernscope.tables.syscalls.i386 import RUNS
         elif machine in ("aarch64", "arm64"):
             from kernscope.tables.syscalls.aarch64 import RUNS
         else:
