@@ -7,8 +7,8 @@ a *slot* leads on: to another node, or from a leaf to the `vm_area_struct`, or i
 lowest byte of a pointer to a node tells its kind.
 
 The mapping's file is looked up by what names it in the kernel; user space has put into a map where its unwind table
-lies (`kernscope.tables.unwinding`), and is told once of each mapping of each process that is found here, so that it can
-read files that it does not know, and name addresses of processes that have ended.
+lies (`kernscope.tables.unwinding`), and is told once of each mapping of each process that is found here, and of each
+file that is not known: so it can read that, and name addresses of processes that have ended.
 
 A weakness: nothing is locked. A tree that is just being changed may lead nowhere; that what is found is a mapping of
 this process with the address in it is checked.
@@ -31,7 +31,7 @@ from kernscope.tables.unwinding import (
     TOLD_MAP,
     VDSO_KEY,
 )
-from kernscope.types import UINT32, UINT64, Tuple
+from kernscope.types import UINT32, UINT64, String, Tuple
 
 from .steps import StepEmitter
 
@@ -43,16 +43,18 @@ __all__ = ["MappingSearch"]
 
 _MEMORY, _VDSO, _ROOT, _NODE, _AREA = 0, 8, 16, 24, 32
 """The process's `mm_struct`; where its vDSO begins; the root of the tree; where the search is; what it has found."""
-_ADDRESS, _START, _END, _BIAS, _TABLE, _BLOCKS = 40, 48, 56, 64, 72, 80
-"""What is searched for. The mapping that was found last, none at first: its first address, the one behind its last, an
-address less the one in the file's unwind table; and that table, without blocks if there is none."""
-_COPY = 88
+_FILE, _ADDRESS, _START, _END, _BIAS, _TABLE, _BLOCKS = 40, 48, 56, 64, 72, 80, 88
+"""The `struct file` that was found last; what is searched for; the mapping that was found last, none at first: its
+first address, the one behind its last, an address less the one in the file's unwind table; and that table, without
+blocks if there is none."""
+_COPY = 96
 """Structures of the kernel are copied to here."""
 
 _NODE_BYTES, _PIVOTS, _MOST_PIVOTS, _MOST_LEVELS = 256, 8, 15, 8
 _KIND_SHIFT, _KIND_MASK, _LARGEST_LEAF, _WITH_GAPS = 3, 15, 1, 3
 """Of a pointer to a node: enum maple_type (include/linux/maple_tree.h), of which 3 is maple_arange_64."""
 _PAGE_SHIFT = 12
+_PATH_BYTES = 256
 _KEY = Tuple((UINT64, UINT64, UINT64))
 
 
@@ -126,6 +128,7 @@ class MappingSearch(StepEmitter):
         self._go(some)
         self._read_kernel(_COPY, self.area_bytes, area, nowhere)
         start, end, memory, page, file = (self._get(_COPY + offset) for offset in self.area.values())
+        self._set(_FILE, file)
         self._set(_START, start)
         self._set(_END, end)
         self._branch_inside(address, inside, nowhere)
@@ -201,6 +204,28 @@ class MappingSearch(StepEmitter):
         self._set(_BIAS, b.sub(b.sub(self._get(_START), offset), shift))
         self._set(_TABLE, b.load(4, entry))
         self._set(_BLOCKS, b.load(4, entry, 4))
+
+    def ask(self) -> None:
+        """Send the path of the file that was not known, once: its process may end before anybody looks at it."""
+        lo, b = self.lo, self.lo.b
+        named, new, done = b.block("named_file"), b.block("new_file"), b.block("asked")
+        file = self._get(_FILE)
+        b.branch_cmp(Cond.EQ, file, 0, done, named)
+        self._go(named)
+        device, ino, size = (b.load(8, self._key_of(file, done), at) for at in (0, 8, 16))
+        told = lo.place(_KEY)
+        for at, part in ((0, device), (8, -1), (16, ino)):
+            b.store(8, told, part, at)
+        known = b.call(HELPER_IDS["map_lookup_elem"], b.map_fd(TOLD_MAP), told, pointer=True)
+        b.branch_cmp(Cond.EQ, known, 0, new, done)
+        self._go(new)
+        b.call(HELPER_IDS["map_update_elem"], b.map_fd(TOLD_MAP), told, told, 0)
+        self._read_kernel(_COPY, 16, b.add(file, lo.member_offset("file", "f_path")), done)
+        path = lo.walked_path(lo.scratch_at(self.state + _COPY), _PATH_BYTES)
+        record = lo.record("file_met", (UINT64, UINT64, UINT64, String(_PATH_BYTES)))
+        lo.send_control(record, (device, ino, size, path))
+        b.jump(done)
+        self._go(done)
 
     def _tell(self, offset: Value, key: Value) -> None:
         """Tell user space of a mapping that it has not been told about."""

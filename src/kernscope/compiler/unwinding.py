@@ -122,7 +122,7 @@ class _Walk(StackEmitter):
         return b.select(b.cmp(Cond.ULE, count, self.words), count, self.words)
 
     def _mark(self) -> None:
-        """Write why the stack ends too early behind its frames."""
+        """Write why the stack ends too early behind its frames, and ask for a file that is not known."""
         lo, b = self.lo, self.lo.b
         status, done = self._get(_STATUS), b.block("marked")
         incomplete, shallow = b.block("incomplete"), b.block("shallow")
@@ -136,6 +136,10 @@ class _Walk(StackEmitter):
         index = b.select(b.cmp(Cond.ULT, count, self.most), count, self.most - 1)
         b.store(8, b.ptr_add(lo.scratch_at(self.frames), b.shl(index, 3)), b.or_(reason, INCOMPLETE))
         self._set_count(b.add(index, 1))
+        unknown = b.block("unknown", likely=False)
+        b.branch_cmp(Cond.EQ, reason, Reason.NOT_MAPPED, unknown, done)
+        self._go(unknown)
+        self.mapping.ask()
         b.jump(done)
         self._go(done)
 

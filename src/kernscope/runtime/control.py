@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         def flush(self) -> None: ...
         def report_error(self, event: ErrorEvent) -> None: ...
         def end_soon(self, exit_code: int) -> None: ...
+        def learn_file(self, path: str, *key: int) -> None: ...
         def learn_mapping(
             self, pid: int, began_ns: int, start: int, end: int, offset: int, *key: int
         ) -> None: ...
@@ -176,6 +177,18 @@ def _mapping_met(record: Record, session: "Controlled") -> "Handler":
     return lambda session, data: session.learn_mapping(*values(data))  # type: ignore[arg-type]
 
 
+def _file_met(record: Record, session: "Controlled") -> "Handler":
+    """Code was met in a file that is not known: the values are its device, inode number, size, and path."""
+    values = record_decoder(record.types, session.facts, CONTROL_HEADER_BYTES)
+
+    def handle(session: "Controlled", data: bytes) -> None:
+        *key, path = values(data)
+        assert isinstance(path, str)
+        session.learn_file(path, *key)  # type: ignore[arg-type]
+
+    return handle
+
+
 def _python_code(record: Record, session: "Controlled") -> "Handler":
     """A function of CPython was met for the first time: the values are the process, the code object's number and
     address, and what was read of it then (`kernscope.tables.cpython`).
@@ -205,6 +218,7 @@ CONTROLS: "dict[str, Builder]" = {
     "complain": _complaint,
     "error": _error,
     "exit": _exit,
+    "file_met": _file_met,
     "mapping_met": _mapping_met,
     "print_keyed": _print_keyed,
     "print_map": _print_map,

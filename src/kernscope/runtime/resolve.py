@@ -29,6 +29,9 @@ PREPARE_CHOSEN_SECONDS = 10.0
 CLOCK_TICK_NS = 10_000_000
 """In which /proc/PID/stat counts a process's beginning: USER_HZ is 100 (include/asm-generic/param.h)."""
 
+MOST_GONE = 64
+"""Mappings of processes that had ended before their files were known."""
+
 MOST_TAKEN = 65_536
 """Stacks that are remembered outside of the kernel."""
 
@@ -44,6 +47,7 @@ class Resolving:
         self._unwind_tables: UnwindTables | None = None
         self._python: PythonProcesses | None = None
         self._taken: dict[tuple[int, bytes], bytes] = {}
+        self._gone: list[tuple[int, int, tuple[int, int, int], tuple[int, ...]]] = []
 
     def kernel_symbol(self, address: int) -> tuple[str, int] | None:
         if self._kernel_symbols is None:
@@ -125,12 +129,29 @@ class Resolving:
         if file is None:
             file = self.user.open_mapped(pid, *place)
             if file is None:
-                return  # gone already: the next process that has it mapped will tell
+                self._gone.append((pid, began_ns, place, key))  # its path may come yet
+                del self._gone[:-MOST_GONE]
+                return
             self.tables.want(key, file)
         mapping = Mapping(*place, "", key[1], file.path)
         self.user.learn(pid, str(began_ns // CLOCK_TICK_NS), mapping, file)
         if PYTHON_MAP in self._maps:
             self._tell_python(pid, self.python.met(pid, mapping, file))
+
+    def learn_file(self, path: str, key: "tuple[int, ...]") -> None:
+        """A program has met code in a file that is not known; the process may have ended since."""
+        from kernscope.runtime.unwind_tables import key_of
+
+        if self.tables.file(key) is not None:
+            return
+        file = self.user.files.open(path)
+        if file is None or key_of(file)[1:] != key[1:]:
+            return  # seen from here there is no such file, or another one
+        self.tables.want(key, file)
+        waiting, self._gone = self._gone, []
+        for pid, began_ns, place, its in waiting:
+            if its == key:
+                self.learn_mapping(pid, began_ns, place, its)
 
     def _tell_python(self, pid: int, runtime: "PythonRuntime | None") -> None:
         """Let programs know how to walk the frames of CPython in a process."""

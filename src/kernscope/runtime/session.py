@@ -350,6 +350,10 @@ class Session:
         """Read what a process has mapped there, while it lives, see `Resolving.learn_mapping`."""
         self._resolving.learn_mapping(pid, began_ns, (start, end, offset), key)
 
+    def learn_file(self, path: str, *key: int) -> None:
+        """Read a file that programs do not know, see `Resolving.learn_file`."""
+        self._resolving.learn_file(path, key)
+
     def learn_python_code(self, pid: int, number: int, address: int, sent: bytes) -> None:
         """Read what a function of CPython is called, while its process lives; `sent` is what programs could read."""
         self._resolving.python.learn(pid, number, address, sent)

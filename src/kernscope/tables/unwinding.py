@@ -12,7 +12,8 @@ minor), u64 inode number, u64 size. Its value:
     MOST_SEGMENTS times, for parts of the file that are mapped: u64 offset in the file where it ends, u64 shift: an
     address in the table less the offset in the file. The last one also counts for all that comes behind it.
 
-`unwind_told` has the mappings that user space has been told about: u64 process id, u64 start, u64 inode number.
+`unwind_told` has the mappings that user space has been told about: u64 process id, u64 start, u64 inode number; and the
+files: u64 device, u64 all ones, u64 inode number.
 """
 
 __all__ = [
