@@ -4,7 +4,7 @@ import time
 
 import kernscope
 from kernscope.cli.command import Command
-from kernscope.cli.detect_rules import read_rules, show_problems
+from kernscope.cli.detect_rules import read_baseline, read_rules, show_problems
 from kernscope.cli.options import Arguments, Option, UsageError, seconds
 from kernscope.cli.terminal import StopOnSignals, complain, write
 
@@ -22,15 +22,9 @@ def _tell(text: str) -> None:
 def _load(path: str) -> "kernscope.detector.Baseline":
     """The baseline that goes on growing, an empty one where there is none yet."""
     try:
-        return kernscope.detector.Baseline.load(path)
+        return read_baseline(path)
     except FileNotFoundError:
         return kernscope.detector.Baseline()
-    except kernscope.detector.BaselineError as problem:
-        raise UsageError(f"`{path}` cannot be used: {problem}; move it away to begin anew") from None
-    except kernscope.detector.UnsafePath as problem:
-        raise UsageError(f"{problem}; {problem.help}") from None
-    except OSError as problem:
-        raise UsageError(f"cannot read `{path}`: {problem.strerror}") from None
 
 
 def _save(baseline: "kernscope.detector.Baseline", path: str) -> str:

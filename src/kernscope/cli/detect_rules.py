@@ -5,7 +5,7 @@ from kernscope.cli.options import Option, UsageError
 from kernscope.cli.program import read_file
 from kernscope.cli.terminal import complain, terminal_width, use_color
 
-__all__ = ["FORMAT", "read_rules", "show_problems", "source_of"]
+__all__ = ["FORMAT", "read_baseline", "read_rules", "show_problems", "source_of"]
 
 FORMAT = Option("-f --format", "FORMAT", "how to show it", choices=("text", "json"), default="text")
 
@@ -33,3 +33,17 @@ def show_problems(diagnostics: "list[kernscope.Diagnostic]") -> None:
     """On standard error."""
     if diagnostics:
         complain(kernscope.render_text(diagnostics, color=use_color(2), width=terminal_width()))
+
+
+def read_baseline(path: str) -> "kernscope.detector.Baseline":
+    """What executables usually do. Raises UsageError, and FileNotFoundError where there is no such file."""
+    try:
+        return kernscope.detector.Baseline.load(path)
+    except kernscope.detector.BaselineError as problem:
+        raise UsageError(f"`{path}` cannot be used: {problem}; move it away to begin anew") from None
+    except kernscope.detector.UnsafePath as problem:
+        raise UsageError(f"{problem}; {problem.help}") from None
+    except FileNotFoundError:
+        raise
+    except OSError as problem:
+        raise UsageError(f"cannot read `{path}`: {problem.strerror}") from None

@@ -2,7 +2,7 @@
 
 import kernscope
 from kernscope.cli.command import Command
-from kernscope.cli.detect_rules import FORMAT, read_rules, show_problems
+from kernscope.cli.detect_rules import FORMAT, read_baseline, read_rules, show_problems
 from kernscope.cli.options import Arguments, Option, UsageError, seconds
 from kernscope.cli.terminal import StopOnSignals, complain, is_terminal, use_color
 
@@ -34,6 +34,16 @@ def _delivery(arguments: Arguments, stop: "Callable[[], None]") -> "kernscope.de
     return kernscope.detector.Delivery(store, [sink], tell=_tell)
 
 
+def _baseline(path: str) -> "kernscope.detector.Baseline | None":
+    """The one that was asked for; None for this host's own."""
+    try:
+        return read_baseline(path) if path else None
+    except FileNotFoundError:
+        raise UsageError(
+            f"there is no `{path}`: `kernscope detect learn --baseline {path}` makes it"
+        ) from None
+
+
 def _begin(watcher: "kernscope.detector.Watcher") -> None:
     for note in watcher.notes:
         _tell(note)
@@ -61,7 +71,10 @@ def _run(arguments: Arguments) -> int:
     show_problems([problem for problem in rules.diagnostics if problem.severity == "error"])
     waiting: list[kernscope.detector.Delivery] = []
     watcher = kernscope.detector.Watcher(
-        rules, lambda alert: waiting[0].take(alert), uring=bool(kernscope.type_text("struct io_open"))
+        rules,
+        lambda alert: waiting[0].take(alert),
+        uring=bool(kernscope.type_text("struct io_open")),
+        baseline=_baseline(arguments.text("baseline")),
     )
     if not watcher.engine.rules:
         raise UsageError("none of the rules can fire on this host: `kernscope detect check` says why")
@@ -93,6 +106,7 @@ COMMAND = Command(
         FORMAT,
         Option("--store", "FILE", "where alerts are stored; /var/lib/kernscope/alerts.db for root"),
         Option("--no-store", "", "show alerts only"),
+        Option("--baseline", "FILE", "what is usual, for `anomaly.score`, as `detect learn` has kept it"),
         Option("--config", "FILE", "run as a service by this configuration; SIGHUP reads it again"),
         Option("--enforce", "", "with `--config`: let reactions stop, kill, deny and block"),
         Option("--dry-run", "", "with `--config`: reactions only say what they would do"),

@@ -6,6 +6,8 @@ from textwrap import wrap
 
 from kernscope.detector.check import CheckedRule
 from kernscope.detector.conditions import And, Condition, Or, print_condition
+from kernscope.detector.watch.behaviour import EXACT, wanted_behaviour
+from kernscope.detector.watch.behaviour_program import behaviour_text
 from kernscope.detector.watch.gate import ALWAYS, NEVER, gate, remainder
 from kernscope.detector.watch.program import gate_names, needed, plan_of, program_text
 from kernscope.detector.watch.uring import OPERATIONS
@@ -25,6 +27,11 @@ _RECORDED = {
     "procexit": "rawtracepoint:sched_process_exit",
 }
 """Events that are recorded whatever the rules, as they make the tree of processes."""
+_MADE = {
+    "window": "made in user space at the end of each five seconds, of calls that the kernel has counted",
+    "lost": "made in user space where records were lost",
+}
+"""Events that no record stands for."""
 
 
 class Explanation:
@@ -52,12 +59,20 @@ def explain(rule: CheckedRule, *, uring: bool = False) -> Explanation:
         f"Rule      {rule.rule.name}",
         f"State     {rule.state}{f': {rule.reason}' if rule.reason else ''}",
     ]
+    if rule.correlation is not None:
+        first, *others = wrap(
+            rule.correlation.form.text(), _WIDTH, break_long_words=False, break_on_hyphens=False
+        )
+        lines += [f"Alerts    at {first}", *(f"{'':10}{line}" for line in others)]
     if rule.condition is None:
         return Explanation("\n".join(lines) + "\n", "")
     lines += ["", "Condition, macros and lists written out:", *_condition(rule.condition)]
     if rule.state == "cannot-fire":
         return Explanation("\n".join(lines) + "\n", "")
     plan = plan_of([rule])
+    way = wanted_behaviour([rule])
+    if way:
+        plan.fragments.append(behaviour_text(exact=way == EXACT))
     conditions = [condition for condition, _ in needed(rule)]
     lines += ["", "Events"]
     groups: dict[tuple[str, str], list[str]] = {}
@@ -71,7 +86,9 @@ def explain(rule: CheckedRule, *, uring: bool = False) -> Explanation:
     seen = {watched.call.name for watched in plan.calls.values()}
     for name in sorted(set(plan.types) & set(_RECORDED)):
         lines += [f"  {name}", f"    recorded always, by {_RECORDED[name]}; decided in user space"]
-    never = sorted(set(plan.types) - seen - set(_RECORDED))
+    for name in sorted(set(plan.types) & set(_MADE)):
+        lines += [f"  {name}", f"    {_MADE[name]}"]
+    never = sorted(set(plan.types) - seen - set(_RECORDED) - set(_MADE))
     if never:
         lines += [f"  {', '.join(never)}", "    never: not on this machine, or the condition is never true"]
     if rule.event_types is None:

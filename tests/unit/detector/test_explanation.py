@@ -52,3 +52,12 @@ def test_the_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert "there is no rule `nothing` in these files" in capfd.readouterr().err
     assert main(["detect", "explain"]) == 2
     assert "say which rule" in capfd.readouterr().err
+
+
+def test_rules_that_count_and_windows() -> None:
+    (only,) = check(rule("evt.type = openat", more="count: 3\nwithin: 1m\nby: process")).rules
+    assert "Alerts    at 3 matches within 1m by process\n" in explain(only).text
+    (only,) = check(rule("evt.type = window and window.rate > 1000")).rules
+    explained = explain(only)
+    assert "  window\n    made in user space" in explained.text and "never" not in explained.text
+    assert "interval:s:1" in explained.program
