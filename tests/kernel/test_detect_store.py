@@ -67,7 +67,7 @@ def test_repetitions_and_different_ones(folder: Path) -> None:
 def endless(folder: Path) -> Iterator[None]:
     """Creates different files until the test ends, at most 20,000."""
     child = subprocess.Popen([*opening(f"f'{folder}/seen-{{n % 5000}}'"), "20000"])
-    watchdog = threading.Timer(60, child.kill)
+    watchdog = threading.Timer(180, child.kill)
     watchdog.start()
     yield
     watchdog.cancel()
@@ -78,14 +78,14 @@ def endless(folder: Path) -> Iterator[None]:
 def test_a_kill_loses_nothing_that_was_shown(folder: Path, request: pytest.FixtureRequest) -> None:
     with watching(folder) as tracer:
         request.getfixturevalue("endless")
-        assert eventually(lambda: tracer.out.count("[#") >= 20, 30), tracer.err
+        assert eventually(lambda: tracer.out.count("[#") >= 20, 120), tracer.err
         tracer.process.kill()
         tracer.process.wait()
         shown = {int(number) for number in re.findall(r"\[#(\d+), incident \d+\]\n", tracer.out)}
     assert len(shown) >= 20
     assert shown <= {number for number, *_ in stored(folder)}
     with watching(folder) as tracer:  # nothing is damaged, and numbers go on
-        assert eventually(lambda: "watching by" in tracer.err, 30)
+        assert eventually(lambda: "watching by" in tracer.err, 60)
         done = tracer.stop()
     assert "damaged" not in done.err and "not in the store" not in done.err
 
@@ -101,7 +101,7 @@ def test_a_reader_that_goes_away_ends_it(folder: Path) -> None:
     ]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None and child.stderr is not None
-        watchdog = threading.Timer(60, child.kill)
+        watchdog = threading.Timer(180, child.kill)
         watchdog.start()
         while "watching by" not in child.stderr.readline():
             assert child.poll() is None
