@@ -3,9 +3,9 @@
 Usage: python3 tools/generate_syscalls.py [x86_64|i386|aarch64]
 With a machine it prints that table's text, without one it writes all files.
 
-The numbers come from <asm/unistd_64.h> (x86_64), <asm/unistd_32.h> (i386) and <asm-generic/unistd.h> (aarch64), package linux-libc-dev
-on Debian. Headers are often older than the running kernel, so `NEWER` holds what later kernels have added;
-numbers are never reused, so the two cannot disagree.
+The numbers come from <asm/unistd_64.h> (x86_64), <asm/unistd_32.h> (i386) and <asm-generic/unistd.h> (aarch64), package
+linux-libc-dev on Debian. Headers are often older than the running kernel, so `NEWER` holds what later kernels have
+added; numbers are never reused, so the two cannot disagree.
 """
 
 import re

@@ -62,6 +62,7 @@ __all__ = [
     "profiler",
     "program_probes",
     "render_text",
+    "require_privileges",
     "run",
     "run_tool",
     "save",
@@ -88,6 +89,7 @@ if TYPE_CHECKING:
         machine_info,
         probe_fields,
         program_probes,
+        require_privileges,
         run,
         run_tool,
         save,
@@ -133,7 +135,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "kernscope.api": "DUMP_STAGES compile compile_apart doctor dump format_program list_probes list_types load "
-    "machine_info probe_fields program_probes type_text run run_tool save",
+    "machine_info probe_fields program_probes require_privileges type_text run run_tool save",
     "kernscope.bundle": "Bundle",
     "kernscope.bundle.serial": "BundleError",
     "kernscope.diagnostics": "CompileError Diagnostic UnknownCode code_names explain render_text suggest to_json",

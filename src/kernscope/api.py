@@ -28,6 +28,7 @@ __all__ = [
     "machine_info",
     "probe_fields",
     "program_probes",
+    "require_privileges",
     "run",
     "run_tool",
     "save",
@@ -252,6 +253,16 @@ def _compiled_by_child(
         data = pipe.read()
     _, status = os.waitpid(child, 0)
     return None if status else data
+
+
+def require_privileges() -> None:
+    """Raises NotSupportedError, before anything is compiled, where this process may not load programs at all."""
+    from kernscope.kernel.errors import NotSupportedError
+    from kernscope.kernel.facts import missing_capabilities
+
+    missing = missing_capabilities()
+    if missing:
+        raise NotSupportedError("tracing", f"{' and '.join(missing)}: run it as root, for instance with sudo")
 
 
 def dump(text: str, stage: str, *, name: str = "<program>", args: Sequence[str] = ()) -> str:

@@ -39,6 +39,7 @@ def _save(baseline: "kernscope.detector.Baseline", path: str) -> str:
 
 
 def _run(arguments: Arguments) -> int:
+    kernscope.require_privileges()
     path = arguments.text("baseline") or kernscope.detector.baseline_path()
     baseline = _load(path)
     if arguments.flag("show"):

@@ -44,6 +44,7 @@ class _Recording:
 
 
 def _run(arguments: Arguments) -> int:
+    kernscope.require_privileges()
     words = arguments.words + (arguments.rest or [])
     if not words:
         raise UsageError("say where to write: `kernscope detect record EVENTS.jsonl [RULES ...]`")

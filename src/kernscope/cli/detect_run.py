@@ -57,6 +57,7 @@ def _end(watcher: "kernscope.detector.Watcher") -> None:
 
 
 def _run(arguments: Arguments) -> int:
+    kernscope.require_privileges()
     files = arguments.words + (arguments.rest or [])
     if arguments.given("config"):
         from kernscope.cli.detect_service import run_service
