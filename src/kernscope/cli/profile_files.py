@@ -97,6 +97,7 @@ def reshow(arguments: Arguments, paths: list[str]) -> int:
         raise UsageError("`--from` and `--to` choose from a folder of `profile record`, this is one file")
     else:
         profile = _read(paths[0])
+    kernscope.profiler.tell_generated(profile)
     _choose_lines(profile, arguments)
     return max(show(profile, arguments, files), save_all(profile, files))
 

@@ -87,7 +87,8 @@ def complain(text: str) -> None:
 
 
 class StopOnSignals:
-    """Within the block, SIGINT and SIGTERM call `stop`; a second SIGINT gives up at once.
+    """Within the block, SIGINT, SIGTERM and SIGHUP call `stop`; a second SIGINT gives up at once. SIGHUP, by which the
+    end of a terminal is told, stays what it is where that was chosen: ignored (nohup), or to read a file again.
 
     One that comes within `grace_s` seconds of the first is the same: keys are pressed twice by impatience, and what was
     collected would be lost.
@@ -103,7 +104,9 @@ class StopOnSignals:
     def __enter__(self) -> None:
         import signal
 
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number == signal.SIGHUP and signal.getsignal(number) != signal.SIG_DFL:
+                continue
             self._before[number] = signal.signal(number, self._on_signal)
 
     def __exit__(self, *_: object) -> None:

@@ -50,6 +50,9 @@ REST_S = 0.1
 LOOK_SHARE = 0.02
 """Of a processor's time that looking at what there is may take; where there is much, it is done more seldom."""
 
+MOST_RECORDS = 2_000_000
+"""Events with their times that are kept: about a gigabyte. A part of a recording has room for as many."""
+
 INCOMPLETE_SHARE = 0.01
 """From this share of incomplete stacks on a note tells of them."""
 WITHOUT_LINES_SHARE = 0.05
@@ -67,6 +70,7 @@ class Collector:
         self.text = mode.program(options)
         self._complaints = WarningCollector()
         self._records: list[tuple[object, ...]] = []
+        self._left_out = 0
         self._texts: dict[str, str] = {}
         self.sink = EventSink(self._take)
         self._stacks: Stacks | None = None
@@ -75,6 +79,9 @@ class Collector:
     def _take(self, event: Event) -> None:
         if isinstance(event, ValueEvent) and isinstance(event.value, tuple):
             # Stacks are long and come again and again: each text is kept once.
+            if len(self._records) >= MOST_RECORDS:
+                self._left_out += 1
+                return
             kept = self._texts
             self._records.append(
                 tuple(
@@ -124,7 +131,12 @@ class Collector:
         profile = Profile(self.mode.name, self.mode.unit, period_ns=period_ns, command=self.what)
         profile.start_ns = self._start_ns
         profile.duration_ns = (session.stopped_ns or time.monotonic_ns()) - self._began
-        profile.lost, profile.lines = self._complaints.lost, self.options.lines
+        profile.lost, profile.lines = self._complaints.lost + self._left_out, self.options.lines
+        if self._left_out:
+            profile.notes.append(
+                f"only the first {MOST_RECORDS:,} events are kept with their times, {self._left_out:,} are lost: look "
+                "at less (`-p`, `--minimum`), for a shorter time, or without `--timeline`"
+            )
         if self.options.timeline:
             # Records may still come in: what is there now is what counts.
             self.mode.collect_records(self._records_now(), self._stacks, profile)

@@ -13,6 +13,8 @@ __all__ = ["tell_generated"]
 LEAST_SHARE = 0.02
 """From this share of the samples on it is told."""
 
+_NOTE = "of the samples have generated code without names in them"
+
 _MAKERS = {
     "libjvm.so": (
         "start java with `-XX:+PreserveFramePointer`, and let `jcmd PID Compiler.perfmap` write names meanwhile "
@@ -27,7 +29,7 @@ _MAKERS = {
 def tell_generated(profile: Profile) -> None:
     """Note how many samples are in such code, and how its names can be had, where these are not few."""
     unnamed = {number for number, frame in enumerate(profile.frames) if frame.name == GENERATED}
-    if not unnamed:
+    if not unnamed or any(_NOTE in note for note in profile.notes):
         return
     makers = {
         number: file
@@ -46,4 +48,4 @@ def tell_generated(profile: Profile) -> None:
     found = found or set(makers.values())
     how = "; ".join(_MAKERS[file] for file in sorted(found)) or "a file /tmp/perf-PID.map would have them"
     share = 100 * count / profile.count
-    profile.notes.append(f"{share:.1f} % of the samples have generated code without names in them: {how}")
+    profile.notes.append(f"{share:.1f} % {_NOTE}: {how}")

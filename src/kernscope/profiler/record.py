@@ -64,7 +64,7 @@ class Recorder(Collector):
         # What it knows grows with every process.
         self._stacks = Stacks(session.facts, lines=self.options.lines)
         profile = self.profile(session)
-        self._complaints = WarningCollector()
+        self._complaints, self._left_out = WarningCollector(), 0
         session.take_stacks()
         return profile
 

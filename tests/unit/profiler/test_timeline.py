@@ -2,9 +2,11 @@
 
 from types import SimpleNamespace
 
+import pytest
+
 from kernscope.output.events import LostEvent, ValueEvent
 from kernscope.output.symbolic import SymbolFacts
-from kernscope.profiler import Collector, Options, mode_named
+from kernscope.profiler import Collector, Options, collect, mode_named
 from kernscope.tables.unwinding import ROWS_MAP
 
 STACK = "\n401000\n"
@@ -51,3 +53,13 @@ def test_what_is_added_up_has_its_control_group() -> None:
         (9, 0, {"cgroup": "/a.slice/b"}),
         (2, 0, {}),
     ]
+
+
+def test_events_beyond_a_bound_are_told_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks for the time of everything must not use up the memory."""
+    monkeypatch.setattr(collect, "MOST_RECORDS", 3)
+    collecting = collector(timeline=True)
+    for at in range(5):
+        collecting._take(ValueEvent((3, 4, "work", "", STACK, 7, 0, at)))
+    profile = collecting.profile(FinishedSession())
+    assert profile.count == 3 and profile.lost == 2 and "only the first 3 events" in profile.notes[0]
