@@ -502,3 +502,21 @@ def test_names_in_a_supplementary_file() -> None:
 
     assert names(Dwarf(lambda name: memoryview(other.get(name, b"")))) == ["other", "shared"]
     assert names(None) == ["", ""]
+
+
+def test_functions_that_never_end() -> None:
+    """Each lies in the one before, so that all of them together would be read as often as there are functions."""
+    abbreviations = b"\x01\x11\x01\0\0" + b"\x02\x2e\x01\x11\x01\x12\x07\0\0\0"
+    entries = b"".join(b"\x02" + struct.pack("<QQ", 0x1000 + 16 * i, 16) for i in range(2000))
+    body = struct.pack("<HIB", 4, 0, 8) + b"\x01" + entries
+    sections = {".debug_info": struct.pack("<I", len(body)) + body, ".debug_abbrev": abbreviations}
+    unit = Dwarf(lambda name: memoryview(sections.get(name, b""))).units[0]
+    code, started = (0x1000, 0x90000), time.process_time()
+    functions = read_functions(unit, code)
+    offsets = list(functions.offsets)[:-1]
+    assert offsets
+    with pytest.raises(DwarfError, match="in each other"):
+        for _ in range(60):
+            for offset in offsets:
+                read_scopes(unit, offset, code)
+    assert time.process_time() - started < 20
