@@ -41,6 +41,8 @@ _MOST_SHIFT = 60
 MOST_CODES_KNOWN = 1 << 17
 MOST_UNREAD = 1 << 14
 """Processes of which it is known that their functions are not read."""
+_MOST_TABLES_BYTES = 2048
+"""Of the tables of lines that most functions have; reading more than there is does no harm."""
 _LOOP = "_PyEval_EvalFrameDefault"
 _LOOP_BYTES = 1 << 16
 """Of the loop's function where its symbol has no size."""
@@ -295,10 +297,11 @@ def _word(pid: int, address: int) -> int:
 def read_code(pid: int, address: int, layout: Layout) -> PythonCode | None:
     """The code object at an address of a process; None where there is none (any more)."""
     try:
-        name = _text(pid, _word(pid, address + layout["code_qualname"]), layout)
-        file = _text(pid, _word(pid, address + layout["code_filename"]), layout)
-        first = unpack_from("<i", read_memory(pid, address + layout["code_firstlineno"], 4))[0]
-        table = _bytes(pid, _word(pid, address + layout["code_linetable"]))
+        code = read_memory(pid, address, CODE_BYTES)
+        name = _text(pid, _LONG.unpack_from(code, layout["code_qualname"])[0], layout)
+        file = _text(pid, _LONG.unpack_from(code, layout["code_filename"])[0], layout)
+        first = unpack_from("<i", code, layout["code_firstlineno"])[0]
+        table = _bytes(pid, _LONG.unpack_from(code, layout["code_linetable"])[0])
     except (OSError, OverflowError, ValueError, IndexError, error):
         return None
     return PythonCode(name, file, first, table)
@@ -361,10 +364,11 @@ def _text(pid: int, address: int, layout: Layout) -> str:
 
 def _bytes(pid: int, address: int) -> bytes:
     """A bytes object: its size at 16, its content from 32 on."""
-    size = _word(pid, address + 16)
+    data = read_memory(pid, address, 32 + _MOST_TABLES_BYTES)
+    size: int = _LONG.unpack_from(data, 16)[0]
     if size > MOST_LINETABLE_BYTES:
         raise ValueError("no bytes")
-    return read_memory(pid, address + 32, size)
+    return data[32 : 32 + size] if size <= len(data) - 32 else read_memory(pid, address + 32, size)
 
 
 def _line_numbers(table: bytes, line: int) -> tuple[list[int], list[int]]:
