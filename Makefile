@@ -16,9 +16,10 @@ check:
 bench: setup
 	.venv/bin/python bench/run.py
 
-# How right, complete and cheap profiles are, beside perf, py-spy (PYSPY=…) and bpftrace (BPFTRACE=…): 15 minutes.
+# How right, complete and cheap profiles are, beside perf, py-spy (PYSPY=…) and bpftrace (BPFTRACE=…): 15 minutes. Tables in
+# Markdown, also to a file with `make bench-profile OUTPUT=FILE`; ROWS=cost:kernscope runs some of them alone.
 bench-profile: setup
-	.venv/bin/python bench/profiling.py
+	.venv/bin/python bench/profiling.py $(if $(OUTPUT),-o $(OUTPUT)) $(ROWS)
 
 
 # Random texts for the parser, random SSA for the back end, random programs through everything. Needs root.
