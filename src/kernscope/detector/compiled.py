@@ -7,19 +7,23 @@ those of `evaluate`, the reference for what rules mean; where the text is beyond
 
 from __future__ import annotations
 
+from kernscope.detector.condition_tree import print_operand
 from kernscope.detector.conditions import (
     And,
+    Call,
     Check,
     Condition,
     Field,
     Items,
     Not,
+    Operand,
     Or,
     Word,
     print_condition,
 )
-from kernscope.detector.evaluate import Event, Predicate, compile_condition, operand_type
+from kernscope.detector.evaluate import Event, Predicate, compile_condition, follows_from_others, operand_type
 from kernscope.detector.fields import find_field
+from kernscope.detector.patterns import RefusedPattern, compile_glob
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +35,9 @@ __all__ = ["compile_rules"]
 
 _TEXT_TYPES = ("text", "path", "words")
 _NEVER, _ALWAYS = "False", "True"
+_JOINED = ("=", "startswith", "endswith", "contains")
+_OF_TEXTS = {"tolower": "lower", "toupper": "upper"}
+"""Transformers of texts that are a method."""
 
 
 def compile_rules(rules: Sequence[CheckedRule], event_type: object) -> Callable[[Event], list[CheckedRule]]:
@@ -95,7 +102,13 @@ class _Writer:
     def _joined(self, node: And | Or) -> str:
         ends, neutral = (_NEVER, _ALWAYS) if isinstance(node, And) else (_ALWAYS, _NEVER)
         parts = []
+        grouped = self._grouped(node) if isinstance(node, Or) else []
+        together = {id(check) for checks in grouped for check in checks}
+        for checks in grouped:
+            parts.append(self._any_of(checks))
         for part in node.parts:
+            if id(part) in together:
+                continue
             text = self.text(part)
             if text == ends:
                 return ends
@@ -106,6 +119,36 @@ class _Writer:
         word = " and " if isinstance(node, And) else " or "
         joined = f"({word.join(parts)})"
         return self._once(joined, lambda: joined)
+
+    def _grouped(self, node: Or) -> list[list[Check]]:
+        """Comparisons of the same text with several words each: the text is asked for once, and some are one call."""
+        found: dict[str, list[Check]] = {}
+        for part in node.parts:
+            if isinstance(part, Check) and part.operator in _JOINED and isinstance(part.value, Word):
+                found.setdefault(print_operand(part.operand), []).append(part)
+        return [checks for checks in found.values() if len(checks) > 1 and self._value(checks[0].operand)]
+
+    def _any_of(self, checks: list[Check]) -> str:
+        key = " or ".join(map(print_condition, checks))
+        return self._once(key, lambda: self._any_text(checks))
+
+    def _any_text(self, checks: list[Check]) -> str:
+        words: dict[str, list[str]] = {}
+        for check in checks:
+            assert isinstance(check.value, Word)
+            words.setdefault(check.operator, []).append(check.value.value)
+        tests = []
+        for operator, values in words.items():
+            if operator == "contains":
+                tests += [f"{self._name('c', value)} in x" for value in values]
+            elif operator == "=":
+                tests.append(f"x in {self._name('c', frozenset(values))}")
+            else:
+                tests.append(f"x.{operator}({self._name('c', tuple(values))})")
+        predicates = tuple(self._predicate(check) for check in checks)
+        reference = f"any(k(e) for k in {self._name('k', predicates)})"
+        value = self._value(checks[0].operand)
+        return _chosen(f"({' or '.join(tests)})", value, checks[0].operand, reference)
 
     def _check(self, node: Check) -> str:
         if _asks_type(node):
@@ -137,22 +180,35 @@ class _Writer:
 
     def _written(self, node: Check) -> str:
         """A comparison of a text that is there, written out; what is no text goes to the reference."""
-        if not isinstance(node.operand, Field) or not _is_plain(node.operand):
-            return ""
         if isinstance(node.value, Word):
             words = [node.value.value]
         elif isinstance(node.value, Items):
             words = [word.value for word in node.value.words]
         else:
             return ""
-        if operand_type(node.operand) not in _TEXT_TYPES:
-            return ""
         test = self._test(node.operator, words)
-        if not test:
+        value = self._value(node.operand) if test else ""
+        if not value:
             return ""
-        key = node.operand.key
-        value = self._once(f"value {key}", lambda: f"get({key!r})")
-        return f"({test} if (x := {value}).__class__ is str else REFERENCE)"
+        return _chosen(test, value, node.operand, "REFERENCE")
+
+    def _value(self, operand: Operand) -> str:
+        """A field's value, or what a transformer makes of it where it is a text; asked for once. Empty where that
+        is up to the reference.
+        """
+        if isinstance(operand, Call):
+            inner = operand.operand
+            if operand.name not in _OF_TEXTS or not isinstance(inner, Field):
+                return ""
+            plain = self._value(inner)
+            method = _OF_TEXTS[operand.name]
+            return plain and self._once(
+                f"value {print_operand(operand)}",
+                lambda: f"(y.{method}() if (y := {plain}).__class__ is str else y)",
+            )
+        if not _is_plain(operand) or operand_type(operand) not in _TEXT_TYPES:
+            return ""
+        return self._once(f"value {operand.key}", lambda: f"get({operand.key!r})")
 
     def _test(self, operator: str, words: list[str]) -> str:
         match operator:
@@ -166,7 +222,38 @@ class _Writer:
                 return f"x.{operator}({self._name('c', words[0])})"
             case "contains":
                 return f"{self._name('c', words[0])} in x"
+            case "glob":
+                return self._glob(words[0])
         return ""
+
+    def _glob(self, word: str) -> str:
+        start, end = _glob_ends(word)
+        if not start and not end:
+            return ""
+        try:
+            pattern = compile_glob(word)
+        except RefusedPattern:
+            return ""
+        ends = [f"x.startswith({self._name('c', start)})"] if start else []
+        ends += [f"x.endswith({self._name('c', end)})"] if end else []
+        return f"({' and '.join(ends)} and {self._name('g', pattern.matches)}(x))"
+
+
+def _chosen(test: str, value: str, operand: Operand, reference: str) -> str:
+    """The test where the value is a text; a missing one compares as false; all else is up to the reference."""
+    while isinstance(operand, Call):
+        operand = operand.operand
+    if not follows_from_others(operand):
+        reference = f"(x is not None and {reference})"
+    return f"({test} if (x := {value}).__class__ is str else {reference})"
+
+
+def _glob_ends(pattern: str) -> tuple[str, str]:
+    """What a text that fits begins and ends with: quicker to look at than the pattern."""
+    if any(c in pattern for c in "?[\\"):
+        return "", ""
+    first, _, rest = pattern.partition("*")
+    return first, rest.rpartition("*")[2]
 
 
 def _is_plain(field: Field) -> bool:

@@ -27,7 +27,7 @@ from kernscope.detector.operators import as_number, as_text, make_test
 from kernscope.detector.patterns import RefusedPattern
 from kernscope.diagnostics import Diagnostic, error
 
-__all__ = ["Event", "Predicate", "compile_condition", "operand_type", "operand_value"]
+__all__ = ["Event", "Predicate", "compile_condition", "follows_from_others", "operand_type", "operand_value"]
 
 Event = Mapping[str, object]
 Predicate = Callable[[Event], bool]
@@ -82,6 +82,11 @@ def compile_condition(condition: Condition, problems: list[Diagnostic]) -> Predi
 def operand_value(operand: Operand, event: Event) -> object:
     """The value of a field, perhaps transformed; None where it is missing."""
     return _getter(operand)(event)
+
+
+def follows_from_others(field: Field) -> bool:
+    """Whether a field that an event does not have may follow from others that it has."""
+    return field.key in _FROM_OTHERS or field.name in _DERIVED
 
 
 def operand_type(operand: Operand) -> str:

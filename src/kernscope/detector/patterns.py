@@ -22,6 +22,8 @@ __all__ = ["MOST_STATES", "Pattern", "RefusedPattern", "compile_glob", "compile_
 MOST_STATES = 1000
 """Places in one pattern, repetitions such as `{1,100}` written out."""
 _MOST_REMEMBERED = 1000
+_MOST_PLACES_REMEMBERED = 50_000
+"""Of all states of a pattern together: one with many places remembers fewer states."""
 _LONGEST_PATTERN = 4096
 _DEEPEST = 50
 
@@ -45,10 +47,11 @@ class _State:
 class Pattern:
     """A compiled pattern; `matches` says whether it matches the whole of a text."""
 
-    __slots__ = ("_code", "_start", "_states")
+    __slots__ = ("_code", "_most", "_start", "_states")
 
     def __init__(self, code: list[tuple[Any, ...]]) -> None:
         self._code = code
+        self._most = min(_MOST_REMEMBERED, max(32, _MOST_PLACES_REMEMBERED // len(code)))
         self._states: dict[frozenset[int], _State] = {}
         self._start = self._state(frozenset((0,)), at_start=True)
 
@@ -67,7 +70,7 @@ class Pattern:
         reached = frozenset([after for test, after in state.tests if test(c)])
         known = self._states.get(reached)
         if known is None:
-            if len(self._states) >= _MOST_REMEMBERED:
+            if len(self._states) >= self._most:
                 # What is reached from the start would keep the forgotten ones alive.
                 self._states.clear()
                 self._start.next.clear()

@@ -32,8 +32,16 @@ CHECKS = (
         "fd.num >= 0",
     ),
     *("evt.failed = true", "evt.arg.flags contains O_CREAT", "container.id = host", "k8s.ns.name = x"),
+    *("tolower(proc.name) = sh", "tolower(proc.name) in (sh, x)", "tolower(fd.name) startswith /etc"),
+    *("(tolower(fd.name) endswith .d or tolower(fd.name) endswith x or tolower(fd.name) contains tc)",),
+    *("(fd.name startswith /x or fd.name = /etc or fd.name startswith /etc/p or proc.name = sh)",),
+    *("(proc.name = sh or proc.name = bash or proc.name contains x)", "len(proc.name) = 2"),
+    *("toupper(proc.name) = SH", "(tolower(proc.aname) = sshd or tolower(proc.aname) = init)"),
     *(
         "proc.cmdline glob *-x*",
+        "proc.cmdline glob a*b",
+        "fd.name glob /etc*.d",
+        "proc.exeline contains x",
         "proc.name = val(proc.pname)",
         "user.uid = 0",
         "evt.type exists",
@@ -42,12 +50,12 @@ CHECKS = (
 )
 TYPES = ("openat", "connect", "execve", None)
 VALUES: dict[str, tuple[object, ...]] = {
-    "proc.name": (None, "sh", "bash", "x", ["sh", "x"], b"sh", 7),
+    "proc.name": (None, "sh", "SH", "bash", "x", ["sh", "x"], b"sh", 7),
     "proc.pname": (None, "sh", "x"),
     "proc.cmdline": (None, "a -x b", "a"),
     "proc.aname[1]": (None, "init", "x"),
     "proc.aname[2]": (None, "sshd"),
-    "fd.name": (None, "/etc/passwd.d", "/etc", "/x", ""),
+    "fd.name": (None, "/etc/passwd.d", "/etc/PASSWD.D", "/etc", "/x", ""),
     "fd.sip": (None, "10.0.0.1", "::1"),
     "fd.num": (None, -2, 3, "3"),
     "evt.failed": (None, True, False),
