@@ -57,7 +57,7 @@ if len(sys.argv) > 2:
     native = subprocess.Popen(sys.argv[2:])
 end = time.monotonic() + float(os.environ.get("SECONDS", "4"))
 while time.monotonic() < end:
-    generated(20_000_000)
+    generated(300_000_000)
     python(time.process_time() + 0.1)
 os.unlink(f"/tmp/perf-{os.getpid()}.map")
 if len(sys.argv) > 2:
@@ -152,7 +152,7 @@ def test_odd_names_on_a_terminal(tmp_path: Path) -> None:
     parent, child = pty.openpty()
     os.set_inheritable(child, True)
     fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("4H", 20, 60, 0, 0))
-    command = [*KERNSCOPE, "profile", "cpu", "-i", "0.3", "-d", "3", "-p", str(work.pid)]
+    command = [*KERNSCOPE, "profile", "cpu", "-F", "399", "-i", "0.3", "-d", "4", "-p", str(work.pid)]
     with subprocess.Popen(command, stdin=child, stdout=child, stderr=child) as process:
         os.close(child)
         shown = b""
