@@ -38,20 +38,19 @@ CASES: Cases = {
     "File systems mounted in a user namespace of one's own": (
         [
             [
-                call("unshare", "unshare -Urm sh", event=_NEWUSER, uid=1000, user="ann", pid=7, ppid=6),
+                call("unshare", "unshare -Urm sh", event=_NEWUSER, uid=1000, user="ann", proc_sid=7),
                 call(
                     "mount",
                     "mount -t overlay x /tmp/m",
                     event=_SUPERBLOCK | {"user.loginuid": 1000},
-                    pid=7,
-                    ppid=6,
+                    proc_sid=7,
                 ),
             ]
         ],
         [
             [
-                call("unshare", "bwrap x", event=_NEWUSER, uid=1000, pid=8, ppid=7),
-                call("mount", "bwrap x", event=_SUPERBLOCK, pid=8, ppid=7),
+                call("unshare", "bwrap x", event=_NEWUSER, uid=1000, proc_sid=8),
+                call("mount", "bwrap x", event=_SUPERBLOCK, proc_sid=8),
             ],
             call("mount", "mount /dev/sdb1 /mnt", event=_SUPERBLOCK),
         ],

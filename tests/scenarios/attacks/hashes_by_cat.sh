@@ -1,0 +1,3 @@
+# what: the file of password hashes is shown
+# rules: Password hashes read
+cat /etc/shadow >/dev/null

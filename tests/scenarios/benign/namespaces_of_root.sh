@@ -1,0 +1,3 @@
+# what: root makes a sandbox
+unshare -m -n true
+unshare --pid --fork --mount-proc true
