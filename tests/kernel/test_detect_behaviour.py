@@ -35,7 +35,7 @@ def short_windows(monkeypatch: pytest.MonkeyPatch) -> None:
 @contextmanager
 def working(command: list[str]) -> Iterator[int]:
     """A command that does its work and then waits; its process."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
         try:
             yield process.pid
         finally:
@@ -103,7 +103,7 @@ def test_what_an_executable_never_did_has_a_score(tmp_path: Path) -> None:
     baseline = Baseline()
     for period in range(WARM_UP):
         baseline.of(str(worker)).learn(usual, 1, period)
-    script = "for n in {1..3000}; do kill -0 $$; done; while :; do read -t 1; done"
+    script = "for n in {1..3000}; do kill -0 $$; done; read forever"
     pids: list[int] = []
     work = working([str(worker), "-c", script])
     try:
@@ -125,7 +125,7 @@ def test_learning(tmp_path: Path) -> None:
     worker = tmp_path / "worker"
     shutil.copy("/bin/bash", worker)
     baseline = Baseline()
-    script = "while :; do kill -0 $$; read -t 0.01 x < /dev/null; done"
+    script = "while :; do kill -0 $$; read -t 0.01 x < /dev/null; read -t 0.01 x; done"
     work = working([str(worker), "-c", script])
 
     def known(_: list[LiveEvent]) -> bool:

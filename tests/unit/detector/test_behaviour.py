@@ -69,7 +69,7 @@ class Watched:
     def second(self, **counts: int) -> None:
         """A second with calls of process 10: read, write, or failed read."""
         self.clock.now += SECOND
-        keys = {"read": (10, 0, False), "write": (10, 1, False), "failed": (10, 0, True)}
+        keys = {"read": (10, 7, 0, False), "write": (10, 7, 1, False), "failed": (10, 7, 0, True)}
         self.behaviour.take_map(MAP, {keys[name]: count for name, count in counts.items()})
 
 
@@ -122,9 +122,29 @@ def test_calls_that_are_none_and_processes_that_are_unknown(clock: Clock) -> Non
     watched = Watched(clock)
     for _ in range(5):
         clock.now += SECOND
-        watched.behaviour.take_map(MAP, {(10, (1 << 64) - 1, True): 10_000, (99, 0, False): 10_000})
-        watched.behaviour.take_map("@other", {(10, 0, False): 10_000})
+        watched.behaviour.take_map(MAP, {(10, 7, (1 << 64) - 1, True): 10_000, (99, 7, 0, False): 10_000})
+        watched.behaviour.take_map("@other", {(10, 7, 0, False): 10_000})
     assert watched.events == []
+
+
+def test_samples_stand_for_many(clock: Clock) -> None:
+    watched = Watched(clock)
+    window = watched.behaviour.scorer.windows.of((10, 5), "/bin/a")
+    watched.behaviour.take_map(MAP, {(10, 7, 1024 | 3, False): 640, (10, 7, 3, True): 5})
+    assert (window.calls, window.total, window.seen, window.failed) == ({3: 645}, 645, 15, 5)
+
+
+def test_calls_before_an_exec_are_those_of_the_program_before(clock: Clock) -> None:
+    watched = Watched(clock)
+    process = watched.tree.get(10)
+    assert process is not None
+    for exe, inode in (("/bin/a", 7), ("/bin/b", 8)):
+        process.exe, process.exe_inode = exe, inode
+        watched.behaviour.observe(watched.records.event("execve", process, clock.now))
+    watched.behaviour.take_map(MAP, {(10, 7, 0, False): 1, (10, 8, 1, False): 2, (10, 9, 2, False): 3})
+    windows = watched.behaviour.scorer.windows
+    assert windows.of((10, 5), "/bin/a").calls == {0: 1}
+    assert windows.of((10, 5), "/bin/b").calls == {1: 2}
 
 
 def test_a_score_is_a_field_of_later_events(clock: Clock) -> None:
@@ -134,7 +154,7 @@ def test_a_score_is_a_field_of_later_events(clock: Clock) -> None:
     learning.join(other.records)
     for _ in range(50 * 5):
         clock.now += SECOND
-        learning.take_map(MAP, {(10, 0, False): 100, (10, 1, False): 50})
+        learning.take_map(MAP, {(10, 7, 0, False): 100, (10, 7, 1, False): 50})
     model = watched.baseline.models["/bin/a"]
     assert (model.ready, sorted(model.calls)) == (True, [0, 1])
 
@@ -147,7 +167,7 @@ def test_a_score_is_a_field_of_later_events(clock: Clock) -> None:
     assert watched.events == []
     for _ in range(5):
         clock.now += SECOND
-        watched.behaviour.take_map(MAP, {(10, 0, False): 100, (10, 101, False): 5})
+        watched.behaviour.take_map(MAP, {(10, 7, 0, False): 100, (10, 7, 101, False): 5})
     (event,) = watched.events
     assert event.get("anomaly.reason") == "new calls: ptrace"
     later = watched.records.event("execve", process, event.time_ns + 59 * SECOND)

@@ -33,6 +33,9 @@ _MOST_POINTS = 40.0
 _NEW_CALL, _NEW_CALLS = 12.0, 36.0
 _NEW_GRAM, _NEW_GRAMS, _FEW_GRAMS = 2.0, 30.0, 5
 
+_NOISY = {"rate": 1.5, "errors": 1.0}
+"""Values that are less certain the fewer calls were seen: times one by the square root of their number."""
+
 Part = tuple[float, str]
 
 _FLOORS = {"rate": 1.0, "forks": 1.0, "files": 1.0, "ports": 1.0, "errors": 0.08, "mix": 0.12}
@@ -48,7 +51,7 @@ def _values(window: Window) -> dict[str, float]:
         values["files"] = log2(1 + len(window.files))
     if window.ports:
         values["ports"] = log2(1 + len(window.ports))
-    if window.total >= _FEW_CALLS:
+    if window.seen >= _FEW_CALLS:
         values["errors"] = window.error_share
     return values
 
@@ -115,7 +118,7 @@ class Model:
 
     def _distance(self, window: Window) -> float | None:
         """Half the sum of differences between the shares of calls and the usual ones: 0 the same, 1 nothing alike."""
-        if window.total < _FEW_CALLS:
+        if window.seen < _FEW_CALLS:
             return None
         usual, total = self.shares, window.total
         apart = sum(abs(usual.get(number, 0.0) - count / total) for number, count in window.calls.items())
@@ -126,7 +129,7 @@ class Model:
         """Points and reasons, what counts most first; nothing before the warm-up."""
         if not self.ready:
             return []
-        noise = 1 / sqrt(max(window.total, 1))
+        noise = 1 / sqrt(max(window.seen, 1))
         values = _values(window)
         found = [
             self._above(name, value, noise if name == "errors" else 0.0) for name, value in values.items()
@@ -141,7 +144,8 @@ class Model:
         return sorted((part for part in found if part[0] > 0), key=lambda part: -part[0])
 
     def _new_calls(self, window: Window, name_of_call: dict[int, str]) -> Part:
-        new = sorted(number for number in window.calls if number not in self.calls)
+        new = [number for number in window.calls if number not in self.calls]
+        new.sort(key=lambda number: (-window.calls[number], number))
         if not new or len(self.calls) >= _MOST_CALLS:
             return 0.0, ""
         names = ", ".join(name_of_call.get(number, str(number)) for number in new[:5])

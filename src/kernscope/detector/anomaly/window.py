@@ -25,6 +25,7 @@ class Window:
         duration_ns: the window's length.
         calls: how often each system call was made, by number.
         total, failed: of all calls. Calls that were sampled stand for several.
+        seen: how many of them were really seen.
         forks: processes that it started.
         files, ports: how many different ones events named; at most `MOST_DIFFERENT`.
         unknown: runs of three calls that its executable was not known to make.
@@ -39,6 +40,7 @@ class Window:
         "forks",
         "ports",
         "process",
+        "seen",
         "total",
         "unknown",
     )
@@ -46,7 +48,7 @@ class Window:
     def __init__(self, process: Hashable, exe: str, duration_ns: int = WINDOW_NS) -> None:
         self.process, self.exe, self.duration_ns = process, exe, duration_ns
         self.calls: dict[int, int] = {}
-        self.total = self.failed = self.forks = self.unknown = 0
+        self.total = self.seen = self.failed = self.forks = self.unknown = 0
         self.files: set[int] = set()
         self.ports: set[int] = set()
 
@@ -60,8 +62,10 @@ class Window:
         """Of all calls, from 0 to 1."""
         return self.failed / self.total if self.total else 0.0
 
-    def add(self, number: int, count: int, failed: bool) -> None:
+    def add(self, number: int, count: int, failed: bool, seen: int = -1) -> None:
+        """Count a call; `seen`: of how many samples, where it is not each."""
         self.total += count
+        self.seen += count if seen < 0 else seen
         if failed:
             self.failed += count
         if number in self.calls or len(self.calls) < _MOST_CALLS:

@@ -9,9 +9,23 @@ from __future__ import annotations
 import os
 import time
 
-from kernscope.detector.anomaly import WINDOW_NS, Baseline, BaselineError, Judged, Scorer, baseline_path
+from kernscope.detector.anomaly import (
+    WINDOW_NS,
+    Baseline,
+    BaselineError,
+    Judged,
+    Scorer,
+    Window,
+    baseline_path,
+)
 from kernscope.detector.private_files import UnsafePath
-from kernscope.detector.watch.behaviour_program import GRAM_KIND, MAP_NAMES, behaviour_text
+from kernscope.detector.watch.behaviour_program import (
+    GRAM_KIND,
+    MAP_NAMES,
+    SAMPLE,
+    SAMPLED_BIT,
+    behaviour_text,
+)
 from kernscope.tables.syscalls import names
 
 TYPE_CHECKING = False
@@ -32,6 +46,8 @@ REMEMBERED_NS = 60 * 10**9
 _MANY_CALLS, _MANY_ERRORS, _MANY_FORKS, _MANY_FILES, _MANY_PORTS = 5000, 500, 50, 100, 20
 _DAY_NS = 86_400 * 10**9
 _MOST_NAMES = 3
+_MOST_EXECUTABLES = 1000
+"""Inodes whose paths are remembered, for calls of processes that have executed another program since."""
 
 
 def wanted_behaviour(rules: Iterable[CheckedRule]) -> str:
@@ -85,6 +101,7 @@ class Behaviour:
         self.names = dict(names(os.uname().machine))
         self.scorer = Scorer(self.baseline, learning=learning, names=self.names)
         self._feed = feed
+        self._executables: dict[int, str] = {}
         self._records: Records | None = None
         self._began_ns = _now_ns()
 
@@ -97,6 +114,11 @@ class Behaviour:
 
     def observe(self, event: LiveEvent) -> None:
         """Count what an event names."""
+        process = event.process
+        if process is not None and event.type in ("execve", "execveat") and process.exe_inode >= 0:
+            self._executables[process.exe_inode] = process.exe
+            if len(self._executables) > _MOST_EXECUTABLES:
+                del self._executables[next(iter(self._executables))]
         if event.process is not None and event.type not in ("window", "lost"):
             self.scorer.observe(event, _key(event.process))
 
@@ -104,20 +126,31 @@ class Behaviour:
         """Counts of the last second."""
         if name not in MAP_NAMES or self._records is None:
             return
-        tree, windows = self._records.tree, self.scorer.windows
-        known: dict[object, Process | None] = {}
+        known: dict[tuple[int, int], Window | None] = {}
         for key, count in mapping.items():
             assert isinstance(key, tuple) and isinstance(count, int)
-            pid, number, failed = key
-            if pid not in known:
-                known[pid] = tree.get(pid)
-            process = known[pid]
+            pid, inode, call, failed = key
+            if (pid, inode) not in known:
+                known[pid, inode] = self._window_of(pid, inode)
+            window = known[pid, inode]
             # -1 and the like: a call that a signal interrupted is begun anew.
-            if process is not None and number < 1 << 16:
-                windows.of(_key(process), process.exe or process.comm).add(number, count, bool(failed))
+            if window is not None and call < SAMPLED_BIT << 1:
+                seen = count // SAMPLE if call & SAMPLED_BIT else count
+                window.add(call & (SAMPLED_BIT - 1), count, bool(failed), seen)
         now = _now_ns()
         if now - self._began_ns >= WINDOW_NS - 10**8:
             self._close(now)
+
+    def _window_of(self, pid: int, inode: int) -> Window | None:
+        """The window of a process while it runs, or ran, the executable with this inode."""
+        assert self._records is not None
+        process = self._records.tree.get(pid)
+        if process is None:
+            return None
+        exe = process.exe or process.comm
+        if process.exe_inode >= 0 and process.exe_inode != inode:
+            exe = self._executables.get(inode, "")
+        return self.scorer.windows.of(_key(process), exe) if exe else None
 
     def _close(self, now_ns: int) -> None:
         assert self._records is not None

@@ -9,7 +9,7 @@ sampled. So the cost is bounded whatever processes do, and a flood only makes th
 
 from __future__ import annotations
 
-__all__ = ["GRAM_KIND", "MAP_NAMES", "NUMBER_BITS", "SAMPLE", "behaviour_text"]
+__all__ = ["GRAM_KIND", "MAP_NAMES", "NUMBER_BITS", "SAMPLE", "SAMPLED_BIT", "behaviour_text"]
 
 SAMPLE = 64
 """A power of two."""
@@ -19,7 +19,9 @@ GRAM_KIND = 7
 MAP_NAMES = ("@behaviour_even", "@behaviour_odd")
 """In one the program counts, while the other is read and cleared: so nothing is lost in between."""
 NUMBER_BITS = 10
-"""Of a system call's number within a run; all are below 1,024 (include/uapi/asm-generic/unistd.h and the x86 table)."""
+"""Of a system call's number; all are below 1,024 (include/uapi/asm-generic/unistd.h and the x86 table)."""
+SAMPLED_BIT = 1 << NUMBER_BITS
+"""In the number of calls that stand for `SAMPLE`."""
 
 _SHARDS = 8
 """Countdowns to the next sample, one for each CPU up to so many: a count that all write would lose much in a flood."""
@@ -49,11 +51,14 @@ _TAKE_SAMPLE = f"""\
   $shard = cpu & {_SHARDS - 1};
 {_countdown(0, _SHARDS, "  ")}"""
 
+# Who: the process and its executable, as another program may be executed before the map is read.
 _COUNT = f"""\
   if ($weight != 0 && pid != @self) {{
+    $exe = (uint64)((struct task_struct *)curtask)->mm->exe_file->f_inode->i_ino;
     $call = (uint64)args.regs->orig_ax;
-    if (@behaviour_phase == 0) {{ {MAP_NAMES[0]}[pid, $call, (int64)args.ret < 0] = sum($weight); }}
-    else {{ {MAP_NAMES[1]}[pid, $call, (int64)args.ret < 0] = sum($weight); }}
+    if ($weight > 1) {{ $call = $call | {SAMPLED_BIT}; }}
+    if (@behaviour_phase == 0) {{ {MAP_NAMES[0]}[pid, $exe, $call, (int64)args.ret < 0] = sum($weight); }}
+    else {{ {MAP_NAMES[1]}[pid, $exe, $call, (int64)args.ret < 0] = sum($weight); }}
   }}
 """
 
