@@ -118,6 +118,44 @@ def test_descendants_only(tree: list[int]) -> None:
     assert state_of(tree[0]) == "S"
 
 
+def test_a_tree_that_forks_all_the_time_is_killed_whole() -> None:
+    # Each generation lives for a moment only; what it starts goes on. Bounded, also if it is not killed.
+    code = (
+        "import os, sys, time\n"
+        "print(os.getpid(), flush=True)\n"
+        "end = time.monotonic() + 20\n"
+        "for _ in range(3):\n"
+        "    if os.fork() == 0: break\n"
+        "while time.monotonic() < end:\n"
+        "    if os.fork() == 0:\n"
+        "        time.sleep(0.02); os._exit(0)\n"
+        "    os.waitpid(-1, os.WNOHANG); time.sleep(0.005)\n"
+    )
+    mark = f"ks-forks-{os.getpid()}"
+    process = subprocess.Popen([sys.executable, "-c", code, mark], stdout=subprocess.PIPE)
+
+    def left() -> list[str]:
+        found = []
+        for name in os.listdir("/proc"):
+            with suppress(OSError):
+                if name.isdigit() and mark.encode() in Path(f"/proc/{name}/cmdline").read_bytes():
+                    found.append(name)
+        return found
+
+    try:
+        assert process.stdout is not None and process.stdout.readline()
+        assert wait_for(lambda: len(left()) > 4)
+        (done,) = reactions(("kill", {})).take(alert_of(process.pid), 1)
+        assert done.state == "done"
+        # Children that had been handed to process 1 end by themselves at once.
+        assert wait_for(lambda: not left())
+    finally:
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
 def test_another_process_with_the_pid_is_left_alone(tree: list[int]) -> None:
     started = start_of(tree[0])
     assert started is not None
