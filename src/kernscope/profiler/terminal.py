@@ -111,8 +111,13 @@ def _row(profile: Profile, frame: Frame, own: int, whole: int, width: int) -> st
     name = safe(frame.name)
     if width:
         room = width - len(numbers) - display_width(behind)
-        name = shorten_function(name, max(room, _LEAST_NAME))
+        name = _short(frame, name, max(room, _LEAST_NAME))
     return f"{numbers}{name}{behind}"
+
+
+def _short(frame: Frame, name: str, columns: int) -> str:
+    """Names of compiled languages lose what tells least; others, which have no such form, their ends."""
+    return shorten_function(name, columns) if frame.kind in ("native", "inlined") else fit(name, columns)
 
 
 _INLINED = " (inlined)"
@@ -185,7 +190,7 @@ class _Texts:
     def _name(self, frame: Frame, room: int) -> str:
         name = safe(frame.name)
         whole = safe(frame_name(frame, lines=self.lines))
-        return whole if display_width(whole) <= room else shorten_function(name, room)
+        return whole if display_width(whole) <= room else _short(frame, name, room)
 
 
 def _line(row: Sequence[_Box], texts: _Texts) -> str:

@@ -82,3 +82,12 @@ def test_hostile_names_in_colour() -> None:
 def test_an_empty_profile() -> None:
     assert len(summary_lines(Profile("cpu", "samples"))) == 1  # nothing to head a table for
     assert len(flame_lines(Profile("cpu", "samples"))) == 2
+
+
+def test_names_of_generated_code_lose_their_ends() -> None:
+    """They are no names of C++, whatever is in them."""
+    profile = Profile("cpu", "samples")
+    name = "JS:*fib /srv/fib.js:1:13 <anonymous> (native) long::enough"
+    profile.add(Sample(profile.stack([Frame(name, "jit", "/tmp/perf-1.map")]), 1, 1, "node", 1, 1))
+    assert "JS:*fib /srv/f" in summary_lines(profile, width=56)[-1]
+    assert any("JS:*fib" in line for line in flame_lines(profile, width=20, colour=False))
