@@ -86,7 +86,8 @@ def stacks(command: Sequence[str | Path], runs: int = 2) -> Counter[str]:
     for _ in range(runs):
         with kernscope.run(PROGRAM, command=[str(word) for word in command]) as session:
             session.wait()
-    return Counter({str(stack): count for stack, count in session.maps["@"].items()})
+    # In the middle of exec there is no stack.
+    return Counter({str(stack): count for stack, count in session.maps["@"].items() if str(stack).strip()})
 
 
 def share(found: Counter[str], *texts: str) -> float:

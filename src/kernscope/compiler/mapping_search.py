@@ -67,6 +67,7 @@ class MappingSearch(StepEmitter):
             name: member("vm_area_struct", f"vm_{name}") for name in ("start", "end", "mm", "pgoff", "file")
         }
         self.inode = {name: member("inode", f"i_{name}") for name in ("ino", "sb", "size")}
+        self.inode["changed"] = _changed_offset(lo)
         self.area_bytes, self.inode_bytes = max(self.area.values()) + 8, max(self.inode.values()) + 8
         super().__init__(lo, _COPY + max(_NODE_BYTES, self.area_bytes, self.inode_bytes))
         flags = MapFlag.NO_PREALLOC if lo.storage.grows else 0
@@ -181,9 +182,10 @@ class MappingSearch(StepEmitter):
         self._go(named)
         self._read_kernel(_COPY, 8, b.add(file, lo.member_offset("file", "f_inode")), nowhere)
         self._read_kernel(_COPY, self.inode_bytes, self._get(_COPY), nowhere)
-        ino, super_block, size = (self._get(_COPY + offset) for offset in self.inode.values())
+        ino, super_block, size, changed = (self._get(_COPY + offset) for offset in self.inode.values())
+        version = b.xor(size, b.shl(changed, 32))
         self._read_kernel(_COPY, 4, b.add(super_block, lo.member_offset("super_block", "s_dev")), nowhere)
-        for at, part in ((0, self._get(_COPY, 4)), (8, ino), (16, size)):
+        for at, part in ((0, self._get(_COPY, 4)), (8, ino), (16, version)):
             b.store(8, key, part, at)
         b.jump(keyed)
         self._go(keyed)
@@ -212,7 +214,8 @@ class MappingSearch(StepEmitter):
         file = self._get(_FILE)
         b.branch_cmp(Cond.EQ, file, 0, done, named)
         self._go(named)
-        device, ino, size = (b.load(8, self._key_of(file, done), at) for at in (0, 8, 16))
+        key = self._key_of(file, done)
+        device, ino, version = (b.load(8, key, at) for at in (0, 8, 16))
         told = lo.place(_KEY)
         for at, part in ((0, device), (8, -1), (16, ino)):
             b.store(8, told, part, at)
@@ -223,7 +226,7 @@ class MappingSearch(StepEmitter):
         self._read_kernel(_COPY, 16, b.add(file, lo.member_offset("file", "f_path")), done)
         path = lo.walked_path(lo.scratch_at(self.state + _COPY), _PATH_BYTES)
         record = lo.record("file_met", (UINT64, UINT64, UINT64, String(_PATH_BYTES)))
-        lo.send_control(record, (device, ino, size, path))
+        lo.send_control(record, (device, ino, version, path))
         b.jump(done)
         self._go(done)
 
@@ -231,7 +234,7 @@ class MappingSearch(StepEmitter):
         """Tell user space of a mapping that it has not been told about."""
         lo, b = self.lo, self.lo.b
         pid, start = task_id(lo, process=True), self._get(_START)
-        device, ino, size = (b.load(8, key, at) for at in (0, 8, 16))
+        device, ino, version = (b.load(8, key, at) for at in (0, 8, 16))
         told = lo.place(_KEY)
         for at, part in ((0, pid), (8, start), (16, ino)):
             b.store(8, told, part, at)
@@ -244,6 +247,18 @@ class MappingSearch(StepEmitter):
         leader = b.load(8, task, lo.member_offset("task_struct", "group_leader"), pointer_result=True)
         began = b.load(8, leader, lo.member_offset("task_struct", "start_boottime"))
         record = lo.record("mapping_met", (UINT32, *[UINT64] * 7))
-        lo.send_control(record, (pid, began, start, self._get(_END), offset, device, ino, size))
+        lo.send_control(record, (pid, began, start, self._get(_END), offset, device, ino, version))
         b.jump(done)
         self._go(done)
+
+
+def _changed_offset(lo: "Statements") -> int:
+    """Where an inode has the seconds of its last change, under the name that this kernel gives them."""
+    types = lo.kernel.btf()
+    inode = types.find_composite("inode")
+    assert inode is not None
+    for name in ("i_mtime_sec", "__i_mtime.tv_sec"):  # since 6.11, and since 6.7
+        member = types.member(inode, name)
+        if member is not None:
+            return member.byte_offset
+    return lo.member_offset("inode", "i_mtime.tv_sec")

@@ -40,17 +40,19 @@ if TYPE_CHECKING:
 
 __all__ = ["unwound_stack"]
 
-_IP, _SP, _BP, _PC, _STATUS = 0, 8, 16, 24, 32
-_STATE_BYTES = 40
+_IP, _SP, _BP, _PC, _STATUS, _CALL = 0, 8, 16, 24, 32, 40
+_STATE_BYTES = 48
 _COMPLETE = 16
 """Status of a walk that has reached the root; smaller ones are a `Reason`."""
 
-_REGS_BP, _REGS_IP, _REGS_SP = 32, 128, 152
+_REGS_BP, _REGS_CALL, _REGS_IP, _REGS_SP = 32, 120, 128, 152
 """In `struct pt_regs` of x86-64 (arch/x86/include/asm/ptrace.h)."""
 _UCONTEXT_BP, _UCONTEXT_SP, _UCONTEXT_IP = 120, 160, 168
 """In a signal's `struct ucontext`, to which rsp points in the code that returns from it (uapi/asm/sigcontext.h)."""
 _ADDRESS_BITS = 56
 """Of an address in user space at most (five-level page tables)."""
+_EXECVE, _EXECVEAT = 59, 322
+"""arch/x86/entry/syscalls/syscall_64.tbl"""
 _PF_KTHREAD = 0x00200000
 """include/linux/sched.h"""
 
@@ -103,7 +105,7 @@ class _Walk(StackEmitter):
         self._set(_STATUS, 0)
         self.mapping.begin(mm)
         registers = b.call(HELPER_IDS["task_pt_regs"], task, pointer=True)
-        for offset, at in ((_IP, _REGS_IP), (_SP, _REGS_SP), (_BP, _REGS_BP)):
+        for offset, at in ((_IP, _REGS_IP), (_SP, _REGS_SP), (_BP, _REGS_BP), (_CALL, _REGS_CALL)):
             self._set(offset, b.load(8, registers, at))
         self._set(_PC, self._get(_IP))
         self._loop(self.most, self._callback("frame", self._frame))
@@ -115,6 +117,20 @@ class _Walk(StackEmitter):
 
             python_frames(lo, self.frames, self.count, self.words)
         return lo.scratch_at(self.frames), b.shl(self._bounded_count(), 3)
+
+    def _leave_out_exec(self, status: Value, done: Block) -> None:
+        """In the middle of execve() the memory is the new program's already, the registers are still those of the old
+        one, of which there is nothing to walk any more.
+        """
+        b, call = self.lo.b, self._get(_CALL)
+        execs = b.or_(b.cmp(Cond.EQ, call, _EXECVE), b.cmp(Cond.EQ, call, _EXECVEAT))
+        lost = b.and_(b.cmp(Cond.EQ, status, Reason.BAD_MEMORY), b.cmp(Cond.EQ, self._get_count(), 1))
+        between, other = b.block("between", likely=False), b.block("other_reason")
+        b.branch(b.and_(execs, lost), between, other)
+        self._go(between)
+        self._set_count(0)
+        b.jump(done)
+        self._go(other)
 
     def _bounded_count(self) -> Value:
         b = self.lo.b
@@ -131,6 +147,7 @@ class _Walk(StackEmitter):
         if not self.mark_depth:
             b.branch_cmp(Cond.EQ, status, 0, done, shallow)
             self._go(shallow)
+        self._leave_out_exec(status, done)
         reason = b.select(b.cmp(Cond.EQ, status, 0), Reason.TOO_DEEP, status)
         count = self._get_count()
         index = b.select(b.cmp(Cond.ULT, count, self.most), count, self.most - 1)
@@ -239,7 +256,8 @@ class _Walk(StackEmitter):
         self._go(kept)
         bp = self._get(_BP)
         where = b.select(b.cmp(Cond.EQ, place, RBP_AT_RBP), bp, b.sub(cfa, b.shl(place, 3)))
-        self._set(_BP, self._user_word(where, ways.unreadable))
+        # Compilers are not exact about a function's last instructions: where it cannot be read, it is restored already.
+        self._set(_BP, self._user_word(where, same))
         b.jump(same)
         self._go(same)
         self._set(_SP, cfa)

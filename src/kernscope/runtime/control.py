@@ -171,14 +171,14 @@ def _unwatch(record: Record, session: "Controlled") -> "Handler":
 def _mapping_met(record: Record, session: "Controlled") -> "Handler":
     """Code was met in a mapping of which nothing has been told: the values are the process and when it began, in
     nanoseconds since boot, the mapping's start, end, and offset in its file, and the file's device, inode number and
-    size, as the kernel knows it.
+    version (`kernscope.tables.unwinding`).
     """
     values = record_decoder(record.types, session.facts, CONTROL_HEADER_BYTES)
     return lambda session, data: session.learn_mapping(*values(data))  # type: ignore[arg-type]
 
 
 def _file_met(record: Record, session: "Controlled") -> "Handler":
-    """Code was met in a file that is not known: the values are its device, inode number, size, and path."""
+    """Code was met in a file that is not known: the values are its device, inode number, version, and path."""
     values = record_decoder(record.types, session.facts, CONTROL_HEADER_BYTES)
 
     def handle(session: "Controlled", data: bytes) -> None:

@@ -59,8 +59,9 @@ def key_of(file: "MappedFile") -> "Key":
     identity = getattr(file.content, "identity", None)
     if identity is None:
         return VDSO_KEY
-    device, ino, size = identity[:3]
-    return os.major(device) << _KERNEL_MINOR_BITS | os.minor(device), ino, size
+    device, ino, size, changed_ns = identity
+    version = (size ^ changed_ns // 1_000_000_000 << 32) & _WORD
+    return os.major(device) << _KERNEL_MINOR_BITS | os.minor(device), ino, version
 
 
 class UnwindTables:

@@ -6,7 +6,7 @@ number of the last row at or before the block's start. It counts words from the 
 `kernscope.elf.eh_frame` describes them.
 
 `unwind_files` says which table a file has. Its key is what the kernel knows the file by: u64 device (major << 20 |
-minor), u64 inode number, u64 size. Its value:
+minor), u64 inode number, u64 version: its size, exclusive or the seconds of its last change << 32. Its value:
 
     u32 table, the word where it begins; u32 blocks, 0 if there is none: frames are followed by frame pointers
     MOST_SEGMENTS times, for parts of the file that are mapped: u64 offset in the file where it ends, u64 shift: an
