@@ -1,4 +1,4 @@
-.PHONY: run test setup check bench bench-profile fuzz test-vm kernels docs readers
+.PHONY: run test setup check bench bench-profile fuzz test-vm kernels scenarios docs readers
 
 run:
 	./run
@@ -40,6 +40,10 @@ test-vm: setup
 kernels: setup
 	.venv/bin/python tools/kernel_matrix.py $(KERNELS)
 	.venv/bin/python tools/generate_docs.py
+
+# What the default rules catch and what they leave alone, as docs/scenarios.md. Needs root.
+scenarios: setup
+	.venv/bin/python tools/scenario_table.py
 
 # The pages that are generated from the tables.
 docs: setup

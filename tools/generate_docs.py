@@ -13,8 +13,10 @@ from kernscope.catalog.aggregations import AGGREGATIONS
 from kernscope.catalog.builtins import BUILTINS
 from kernscope.catalog.functions import FUNCTIONS
 from kernscope.cli import all_command_names, command_named
+from kernscope.detector import check_rules, decode
 from kernscope.detector.fields import FIELDS
 from kernscope.detector.reactions import kinds as reaction_kinds
+from kernscope.detector.rule_files import default_rule_files
 from kernscope.detector.service import default_text as service_defaults
 from kernscope.detector.sigma.mapping import RECORDS as SIGMA_RECORDS
 from kernscope.detector.sigma.mapping import SOURCES as SIGMA_SOURCES
@@ -177,6 +179,18 @@ def fields_of_events() -> str:
     return table(("field", "type", "argument", "known", "meaning"), rows)
 
 
+def default_rules() -> str:
+    """By tactic, which is the file that a rule stands in."""
+    sources = [decode(name, Path(name).read_bytes()) for name in default_rule_files()]
+    rows = []
+    for checked in check_rules(sources).rules:
+        rule = checked.rule
+        tactic = Path(rule.span.source.name).stem.replace("_", " ")
+        techniques = ", ".join(tag for tag in rule.tags if tag.startswith("T"))
+        rows.append((tactic, rule.name, techniques, rule.priority, rule.desc.replace("|", "\\|")))
+    return table(("tactic", "rule", "ATT&CK", "priority", "what and why"), rows)
+
+
 def sinks() -> str:
     """One row per setting, under its kind."""
     rows: list[tuple[str, str, str]] = []
@@ -240,6 +254,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "errors": errors,
     "fields of events": fields_of_events,
+    "default rules": default_rules,
     "sinks": sinks,
     "sigma fields": sigma_fields,
     "reactions": reactions,
