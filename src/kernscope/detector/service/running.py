@@ -328,8 +328,7 @@ class Service:
         try:
             session = self._tools.run(self._tools.load(data), sinks=[gate.sink], print_maps=False)
             session.start()
-            self._change_reactions(configuration)
-            self._change_delivery(configuration)
+            self._change_what_follows(configuration)
         except Exception as problem:  # whatever the new one cannot do, the old one goes on
             old.gate.forget()
             if session is not None:
@@ -349,23 +348,36 @@ class Service:
         self.reloads += 1
         self._tell("the configuration was read again")
 
-    def _change_reactions(self, configuration: Configuration) -> None:
-        if configuration.reactions_key() == self.configuration.reactions_key():
-            return
-        reactions = self._make_reactions(configuration)
-        before, self._reactions = self._reactions, reactions
-        before.close()
+    def _change_what_follows(self, configuration: Configuration) -> None:
+        """Reactions, the store and the sinks, where they are others: all of them, or none."""
+        reactions = None
+        if configuration.reactions_key() != self.configuration.reactions_key():
+            reactions = self._make_reactions(configuration)
+        try:
+            if configuration.delivery_key() != self.configuration.delivery_key():
+                self._change_delivery(configuration)
+        except BaseException:
+            if reactions is not None:
+                reactions.close()
+            raise
+        if reactions is not None:
+            before, self._reactions = self._reactions, reactions
+            before.close()
 
     def _change_delivery(self, configuration: Configuration) -> None:
-        if configuration.delivery_key() == self.configuration.delivery_key():
-            return
         assert self._delivery is not None
         # A database has one writer, and a port one listener.
         self._delivery.close()
         try:
             self._delivery = self._make_delivery(configuration)
         except ServiceError:
-            self._delivery = self._make_delivery(self.configuration)
+            try:
+                self._delivery = self._make_delivery(self.configuration)
+            except ServiceError as problem:
+                self._tell(f"alerts are only shown: {problem}")
+                self._delivery = Delivery(
+                    None, [make({"kind": "stdout"})], tell=self._tell, placed=self._placed
+                )
             raise
 
     # --- end ---------------------------------------------------------------------------------------------
