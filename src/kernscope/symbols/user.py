@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["UserSymbol", "UserSymbols"]
 
+_OF_NO_FILE = ("/memfd:", "/dev/zero", "/SYSV", "/anon_hugepage")
+"""How memory that is shared among processes is called: compilers map what they make twice, to write and to run it."""
+
 MOST_PROCESSES = 4096
 MOST_ADDRESSES = 1 << 18
 """Kept at most; beyond that the half that came first is forgotten, so that a run of weeks does not grow."""
@@ -139,7 +142,8 @@ class UserSymbols:
             named = perf_map.lookup(address)
             if named is not None:
                 return UserSymbol(*named, perf_map.path, address)
-            return UserSymbol("", 0, "", address) if not mapping.path.startswith(("/", "[v")) else None
+            made = not mapping.path.startswith(("/", "[v")) or mapping.path.startswith(_OF_NO_FILE)
+            return UserSymbol("", 0, "", address) if made else None
         file_address = _file_address(mapping, file, address)
         if file_address is None:
             return None

@@ -1,5 +1,7 @@
 """Maps of generated code: what others may put into /tmp, and files without an end or sense."""
 
+import ctypes
+import mmap
 import os
 import random
 import resource
@@ -194,3 +196,16 @@ def test_a_map_that_goes_with_its_process() -> None:
         child.communicate("x")
     symbol = symbols.lookup(inner, int(address) + 4)
     assert symbol is not None and (symbol.name, symbol.offset) == ("inside", 4)
+
+
+def test_generated_code_in_shared_memory(path: Path) -> None:
+    """Its mapping has a path, but there is no file with symbols: it is named by the map, or told as generated."""
+    memory = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    content = ctypes.c_char.from_buffer(memory)
+    address = ctypes.addressof(content)
+    symbol = UserSymbols().lookup(os.getpid(), address)
+    assert symbol is not None and (symbol.path, symbol.name) == ("", "")
+    path.write_text(f"{address:x} 10 made\n")
+    symbol = UserSymbols().lookup(os.getpid(), address + 3)
+    assert symbol is not None and (symbol.path, symbol.name, symbol.offset) == (str(path), "made", 3)
+    del content
