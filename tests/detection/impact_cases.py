@@ -4,7 +4,7 @@ from rule_cases import Cases
 __all__ = ["CASES"]
 
 _DOCUMENTS = [f"/home/ann/report{n}.docx" for n in range(40)]
-_GENERATIONS = " ".join(["x"] * 6)
+_NOTES = [f"/home/ann/note{n}.txt" for n in range(30)]
 
 
 def _fork(command: str, result: int = 200, **who: object) -> dict[str, object]:
@@ -55,6 +55,20 @@ CASES: Cases = {
         [
             [deleted(path, "rm -r x") for path in _DOCUMENTS],
             [deleted(f"/tmp/tmpab12/{n}.txt", "python3 x.py") for n in range(40)],
+        ],
+    ),
+    "Many documents read and deleted": (
+        [
+            [
+                event
+                for path in _NOTES
+                for event in (opened(path, "python3 x.py"), deleted(path, "python3 x.py"))
+            ]
+        ],
+        [
+            [deleted(path, "python3 x.py") for path in _NOTES],
+            [opened(path, "python3 x.py") for path in _NOTES],
+            [event for path in _NOTES for event in (opened(path, "gzip x"), deleted(path, "gzip x"))],
         ],
     ),
     "Note of a ransom program left": (
