@@ -162,6 +162,7 @@ def test_odd_names_on_a_terminal(tmp_path: Path) -> None:
     os.close(parent)
     work.kill()
     work.communicate()
+    Path(f"/tmp/perf-{work.pid}.map").unlink(missing_ok=True)
     text = shown.decode("utf-8")
     assert process.returncode == 0, text
     assert harmless(text) and "\\x1b[2J" in text
