@@ -3,6 +3,9 @@
 Sizes first (each item one slot, the 64-bit load two), then numbers. Jumps have a signed 16-bit reach. A
 function where one does not reach is laid out again with that jump widened to `gotol` (32-bit reach, Linux
 6.6), until nothing changes; widening only ever adds slots, so this ends.
+
+The kernel makes code longer when it loads it (it puts what helpers do in their place), and refuses a jump that
+reaches no more then. So far jumps are widened early where there is `gotol`.
 """
 
 from struct import pack
@@ -14,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Assembled", "EncodeError", "Relocation", "assemble", "encode_insns"]
+__all__ = ["FAR", "NEAR", "Assembled", "EncodeError", "Relocation", "assemble", "encode_insns"]
 
 _LD_IMM64 = opcodes.LD_IMM64
 _JA_OP = opcodes.JA_OP
@@ -85,8 +88,12 @@ class Assembled:
         raise IndexError(slot)
 
 
-def assemble(functions: "Sequence[tuple[str, Sequence[Item]]]") -> Assembled:
-    """Assemble functions into one program; the first is the entry.
+NEAR, FAR = 0x2000, 0x8000
+"""Slots that a jump may reach: with room for what the kernel adds, and at all."""
+
+
+def assemble(functions: "Sequence[tuple[str, Sequence[Item]]]", reach: int = FAR) -> Assembled:
+    """Assemble functions into one program; the first is the entry. Jumps farther than `reach` are widened.
 
     Raises EncodeError for a label that is not placed, an unknown function, or a number out of range.
     """
@@ -99,7 +106,7 @@ def assemble(functions: "Sequence[tuple[str, Sequence[Item]]]") -> Assembled:
         if name in starts:
             raise EncodeError(f"two functions are named {name!r}")
         starts[name] = slot
-        layout, labels, wide, slot = _lay_out(items, slot)
+        layout, labels, wide, slot = _lay_out(items, slot, reach)
         layouts.append(layout)
         all_labels.append(labels)
         all_wide.append(wide)
@@ -120,7 +127,9 @@ def encode_insns(insns: "Sequence[Insn]") -> bytes:
     return _to_bytes(words)
 
 
-def _lay_out(items: "Sequence[Item]", start: int) -> tuple[list[int], dict[Label, int], set[int], int]:
+def _lay_out(
+    items: "Sequence[Item]", start: int, reach: int
+) -> tuple[list[int], dict[Label, int], set[int], int]:
     """Return (first slot per item, slot per label, indices of widened jumps, slot after the end)."""
     wide: set[int] = set()
     while True:
@@ -142,19 +151,23 @@ def _lay_out(items: "Sequence[Item]", start: int) -> tuple[list[int], dict[Label
                 if index in wide and item.op not in (_JA_OP, _GOTOL_OP):
                     slot += 2
         # The last slot bounds every distance, so the common small function needs no second look.
-        if slot - start <= 0x7FFF:
+        if slot - start < reach:
             return layout, labels, wide, slot
-        far = {index for index in jumps if index not in wide and _is_far(items[index], layout[index], labels)}
+        far = {
+            index
+            for index in jumps
+            if index not in wide and _is_far(items[index], layout[index], labels, reach)
+        }
         if not far:
             return layout, labels, wide, slot
         wide |= far
 
 
-def _is_far(item: Item, slot: int, labels: dict[Label, int]) -> bool:
+def _is_far(item: Item, slot: int, labels: dict[Label, int], reach: int) -> bool:
     assert isinstance(item, Insn)
     assert item.target is not None
     place = labels.get(item.target)
-    return place is not None and item.op != _GOTOL_OP and not -0x8000 <= place - slot - 1 <= 0x7FFF
+    return place is not None and item.op != _GOTOL_OP and not -reach <= place - slot - 1 < reach
 
 
 def _encode_function(

@@ -5,7 +5,7 @@ but to ask it questions through `KernelFacts`.
 from collections.abc import Callable, Mapping, Sequence
 
 from kernscope import sema, ssa, syntax
-from kernscope.asm.encode import Assembled, assemble
+from kernscope.asm.encode import FAR, NEAR, Assembled, assemble
 from kernscope.asm.instruction import Insn, Label
 from kernscope.bundle import Bundle, ProgramSpec, Relocation
 from kernscope.diagnostics import CompileError, Diagnostic, Source, Span, error, root_span
@@ -105,7 +105,7 @@ def _assemble(lowered: LoweredProgram, verify: bool, dump: Dump | None) -> Progr
         )
     except FrameTooLarge as too_large:
         raise CompileError([_stack_error(str(too_large), lowered.place)]) from None
-    assembled = assemble(functions)
+    assembled = assemble(functions, NEAR if "v4" in module.features else FAR)
     check_limits(assembled, module, lowered.place)
     spec = ProgramSpec(
         shape.name,

@@ -1,7 +1,7 @@
 """Where in the scratch area the variables of an action lie: those of blocks that never run at once share memory.
 
-A variable belongs to the innermost block that all its occurrences are in. By the language's scopes it has no value before
-that block, nor after it.
+A variable belongs to the innermost block that all its occurrences are in. By the language's scopes it has no value
+before that block, nor after it.
 """
 
 from __future__ import annotations

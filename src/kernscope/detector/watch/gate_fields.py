@@ -141,9 +141,12 @@ def _result_name(place: Place, operator: str, values: Sequence[str]) -> Bounds:
         if value == "SUCCESS":
             parts.append(negated(_failed(place)))
             continue
-        number = errno_number(value)
-        if number is not None:
-            parts.append(bounds(Test(f"(int64)({result}) == -{number}", 2)))
+        if value.isdigit():
+            return UNKNOWN  # an error without a name
+        try:
+            parts.append(bounds(Test(f"(int64)({result}) == -{errno_number(value)}", 2)))
+        except KeyError:
+            continue  # no result is called that
     found = either(parts)
     return negated(found) if operator == "!=" else found
 
