@@ -67,7 +67,8 @@ CASES: Cases = {
         ],
         [
             [deleted(path, "python3 x.py") for path in _NOTES],
-            [opened(path, "python3 x.py") for path in _NOTES],
+            [opened(path, "python3 x.py") for path in _NOTES]
+            + [deleted(path, "python3 x.py") for path in _NOTES],
             [event for path in _NOTES for event in (opened(path, "gzip x"), deleted(path, "gzip x"))],
         ],
     ),

@@ -25,7 +25,7 @@ from pathlib import Path
 __all__ = ["Found", "Outcome", "Scenario", "run_all", "scenarios", "table"]
 
 HERE = Path(__file__).parent
-_START_S, _SCENARIO_S, _DRAIN_S = 90, 30, 3
+_START_S, _SCENARIO_S, _DRAIN_S = 120, 60, 3
 _AT_ONCE = 4
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
