@@ -8,7 +8,7 @@ from kernscope.detector.check import CheckedRule
 from kernscope.detector.conditions import And, Condition, Or, print_condition
 from kernscope.detector.watch.behaviour import EXACT, wanted_behaviour
 from kernscope.detector.watch.behaviour_program import behaviour_text
-from kernscope.detector.watch.gate import ALWAYS, NEVER, gate, remainder
+from kernscope.detector.watch.gate import ALWAYS, NEVER, decided, remainder
 from kernscope.detector.watch.program import gate_names, needed, plan_of, program_text
 from kernscope.detector.watch.uring import OPERATIONS
 
@@ -105,11 +105,11 @@ def _decided(watched: Watched, conditions: list[Condition]) -> tuple[str, str]:
     name, names = watched.call.name, gate_names(watched.call)
     left: dict[str, None] = {}
     for condition in conditions:
-        if gate([condition], name, names) != NEVER:
+        if decided([condition], name, names).text != NEVER:
             parts = remainder(condition, name, names)
             left[" and ".join(map(print_condition, parts)) or "nothing is left to decide"] = None
-    asked = "everything passes" if watched.gate == ALWAYS else watched.gate
-    return asked, "; ".join(left)
+    asked = decided(conditions, name, names).text
+    return "everything passes" if asked == ALWAYS else asked, "; ".join(left)
 
 
 def _labelled(label: str, text: str) -> list[str]:

@@ -10,7 +10,7 @@ from vm_output import output_of
 
 from kernscope.detector.check import CheckedRules
 from kernscope.detector.watch.calls import watched_call
-from kernscope.detector.watch.gate import ALWAYS, NEVER, gate
+from kernscope.detector.watch.gate import ALWAYS, NEVER, decided, gate
 from kernscope.detector.watch.live_event import LiveEvent
 from kernscope.detector.watch.parts import join_path
 from kernscope.detector.watch.processes import Process, ProcessTree
@@ -31,7 +31,7 @@ def gate_of(condition: str, type: str) -> str:
     assert not checked.has_errors, condition
     (only,) = checked.rules
     assert only.condition is not None
-    return gate([only.condition], type, names_of(type))
+    return decided([only.condition], type, names_of(type)).text
 
 
 # --- shapes -------------------------------------------------------------------------------------------------

@@ -9,9 +9,10 @@ constant makes it the whole string. From behind it is the same, with words that 
 from kernscope.catalog.base import CheckContext, Function, LowerContext
 from kernscope.catalog.functions.checks import literal_text, string_limit
 from kernscope.catalog.functions.search import capacity, copy_text, scan, wants_text
+from kernscope.diagnostics import error
 from kernscope.ssa import Cond
 from kernscope.syntax.ast import Call, Expr
-from kernscope.types import BOOL, Array, Pointer, String, Type, align_up
+from kernscope.types import BOOL, UINT64, Array, Pointer, String, Type, align_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,6 +83,49 @@ class _StrEnds(_Matching):
         return decided.result()
 
 
+class _StrMask(Function):
+    name = "strmask"
+    usage = ("strmask(STRING, TEXT, BITS, ...)",)
+    doc = (
+        "The bits of all constant texts that a string fits, or-ed: `=abc` if it is abc, `^abc` if it begins with it, "
+        '`$abc` if it ends with it: `strmask($path, "^/etc/", 1, "$.conf", 2)`. All are compared at once.'
+    )
+    arity = (3, None)
+
+    def check(self, cx: CheckContext, call: Call) -> Type | None:
+        wants_text(cx, call, call.args[0])
+        if len(call.args) % 2 == 0:
+            cx.report(error("wrong-arguments", "`strmask()` wants a number behind each text", call.span))
+            return UINT64
+        for text, bits in zip(call.args[1::2], call.args[2::2]):
+            literal = literal_text(cx, call, text, "a text")
+            if literal is not None and literal[:1] not in ("=", "^", "$"):
+                cx.report(
+                    error("wrong-arguments", "the texts of `strmask()` begin with `=`, `^` or `$`", text.span)
+                )
+            cx.type_of(bits)
+            if cx.constant(bits) is None:
+                cx.report(
+                    error("constant-needed", "the bits are a number that is known when compiling", bits.span)
+                )
+        return UINT64
+
+    def lower(self, lo: LowerContext, call: Call) -> "Value | None":
+        text = _in_memory(lo, call.args[0])
+        start: dict[bytes, int] = {}
+        end: dict[bytes, int] = {}
+        for one, bits in zip(call.args[1::2], call.args[2::2]):
+            wanted = (lo.constant_string(one) or "").encode("utf-8", "surrogateescape")
+            kind, constant = wanted[:1], wanted[1:]
+            if b"\0" in constant:
+                continue
+            constant += b"\0" if kind == b"=" else b""
+            if len(constant) <= text.room:
+                found = end if kind == b"$" else start
+                found[constant] = found.get(constant, 0) | (lo.constant(bits) or 0)
+        return _Bits(lo, text).of(start, end)
+
+
 def contains_one(lo: LowerContext, call: Call) -> "Value":
     """Whether one of several constants is in a string. At each place a table of first bytes tells most often that none
     begins there.
@@ -137,11 +181,145 @@ def _in_memory(lo: LowerContext, expr: Expr) -> _Text:
     return _Text(place, room)
 
 
-class _Decision:
-    """Code that goes to `yes` or `no`."""
+class _Choosing:
+    """Code that finds the constant that a word is."""
 
     def __init__(self, lo: LowerContext) -> None:
         self.b: Builder = lo.b
+
+    def _go(self, block: "Block") -> None:
+        self.b.seal(block)
+        self.b.position(block)
+
+    def _choose(
+        self, word: "Value", numbers: "list[int]", leaf: "Callable[[int], None]", failed: "Block"
+    ) -> None:
+        """Emit `leaf` for the number that a word is; the code ends with jumps."""
+        b = self.b
+        if len(numbers) > _FEW:
+            middle = len(numbers) // 2
+            below, above = b.block("below"), b.block("above")
+            b.branch_cmp(Cond.ULT, word, numbers[middle], below, above)
+            for block, half in ((below, numbers[:middle]), (above, numbers[middle:])):
+                self._go(block)
+                self._choose(word, half, leaf, failed)
+            return
+        for number in numbers:
+            same, other = b.block("same"), b.block("other")
+            b.branch_cmp(Cond.EQ, word, number, same, other)
+            self._go(same)
+            leaf(number)
+            self._go(other)
+        b.jump(failed)
+
+    def _same_before(self, start: "Value", constant: bytes, differs: "Block") -> None:
+        """Go on where the bytes at an address are these."""
+        b = self.b
+        at = 0
+        while at < len(constant):
+            width = next(w for w in (8, 4, 2, 1) if len(constant) - at >= w)
+            same = b.block("same")
+            word = _number(constant[at : at + width])
+            b.branch_cmp(Cond.EQ, b.load(width, start, at), word, same, differs)
+            self._go(same)
+            at += width
+
+
+class _Bits(_Choosing):
+    """Code that gathers the bits of all constants that fit a string."""
+
+    def __init__(self, lo: LowerContext, text: _Text) -> None:
+        super().__init__(lo)
+        self.lo, self.text, self.found = lo, text, object()
+
+    def of(self, start: "dict[bytes, int]", end: "dict[bytes, int]") -> "Value":
+        b = self.b
+        b.write_var(self.found, 0)
+        begun, done = b.block("begun"), b.block("bits")
+        self._from_start(start, 0, begun)
+        self._go(begun)
+        self._from_end(end, done)
+        self._go(done)
+        # Each way here has other bits: the verifier would follow all of them further if it knew.
+        return self.lo.unforeseen(b.read_var(self.found))
+
+    def _add(self, bits: int) -> None:
+        self.b.write_var(self.found, self.b.or_(self.b.read_var(self.found), bits))
+
+    def _from_start(self, wanted: "dict[bytes, int]", at: int, done: "Block") -> None:
+        b = self.b
+        for constant, bits in wanted.items():
+            if len(constant) == at:
+                self._add(bits)
+        longer = {constant: bits for constant, bits in wanted.items() if len(constant) > at}
+        if not longer:
+            b.jump(done)
+            return
+        word = b.load(_WORD, self.text.address, at)
+        short = {c[at:]: bits for c, bits in longer.items() if len(c) - at < _WORD}
+        self._short(word, short, _low)
+        groups: dict[int, dict[bytes, int]] = {}
+        for constant, bits in longer.items():
+            if len(constant) - at >= _WORD:
+                groups.setdefault(_number(constant[at : at + _WORD]), {})[constant] = bits
+        self._choose(word, sorted(groups), lambda n: self._from_start(groups[n], at + _WORD, done), done)
+
+    def _short(
+        self, word: "Value", wanted: "dict[bytes, int]", part: "Callable[[Builder, Value, int], Value]"
+    ) -> None:
+        for length in sorted({len(constant) for constant in wanted}):
+            bits = {_number(c): bits for c, bits in wanted.items() if len(c) == length}
+            following = self.b.block("longer")
+
+            def leaf(number: int, bits: "dict[int, int]" = bits, following: "Block" = following) -> None:
+                self._add(bits[number])
+                self.b.jump(following)
+
+            self._choose(part(self.b, word, length), sorted(bits), leaf, following)
+            self._go(following)
+
+    def _from_end(self, wanted: "dict[bytes, int]", done: "Block") -> None:
+        b = self.b
+        self._add(wanted.pop(b"", 0))
+        if not wanted:
+            b.jump(done)
+            return
+        some = b.block("some")
+        b.branch_cmp(Cond.NE, b.load(_WORD, self.text.address), 0, some, done)
+        self._go(some)
+        length = _length(b, self.text)
+        word = _last_word(b, self.text, length)
+        self._short(word, {c: bits for c, bits in wanted.items() if len(c) < _WORD}, _high)
+        groups: dict[int, dict[bytes, int]] = {}
+        for constant, bits in wanted.items():
+            if len(constant) >= _WORD:
+                groups.setdefault(_number(constant[-_WORD:]), {})[constant[:-_WORD]] = bits
+
+        def leaf(number: int) -> None:
+            self._before(length, groups[number])
+            b.jump(done)
+
+        self._choose(word, sorted(groups), leaf, done)
+
+    def _before(self, length: "Value", wanted: "dict[bytes, int]") -> None:
+        """What is to stand in front of the last word."""
+        b = self.b
+        for constant, bits in wanted.items():
+            long_enough, following = b.block("long_enough"), b.block("shorter")
+            whole = len(constant) + _WORD
+            b.branch_cmp(Cond.UGE, length, whole, long_enough, following)
+            self._go(long_enough)
+            self._same_before(b.ptr_add(self.text.address, b.sub(length, whole)), constant, following)
+            self._add(bits)
+            b.jump(following)
+            self._go(following)
+
+
+class _Decision(_Choosing):
+    """Code that goes to `yes` or `no`."""
+
+    def __init__(self, lo: LowerContext) -> None:
+        super().__init__(lo)
         self.yes, self.no = self.b.block("match"), self.b.block("no_match")
 
     def result(self) -> "Value":
@@ -153,10 +331,6 @@ class _Decision:
             b.jump(done)
         self._go(done)
         return b.read_var(result)
-
-    def _go(self, block: "Block") -> None:
-        self.b.seal(block)
-        self.b.position(block)
 
     def from_start(self, text: _Text, wanted: "Iterable[bytes]", at: int, failed: "Block") -> None:
         """Constants of which the bytes before `at` have matched. The code ends with jumps."""
@@ -209,15 +383,7 @@ class _Decision:
             whole = len(constant) + _WORD
             b.branch_cmp(Cond.UGE, length, whole, long_enough, following)
             self._go(long_enough)
-            start = b.ptr_add(text.address, b.sub(length, whole))
-            at = 0
-            while at < len(constant):
-                width = next(w for w in (8, 4, 2, 1) if len(constant) - at >= w)
-                same = b.block("same")
-                word = _number(constant[at : at + width])
-                b.branch_cmp(Cond.EQ, b.load(width, start, at), word, same, following)
-                self._go(same)
-                at += width
+            self._same_before(b.ptr_add(text.address, b.sub(length, whole)), constant, following)
             b.jump(self.yes)
             self._go(following)
         b.jump(self.no)
@@ -231,27 +397,6 @@ class _Decision:
             following = self.b.block("longer")
             self._choose(part(self.b, word, length), numbers, lambda _: self.b.jump(self.yes), following)
             self._go(following)
-
-    def _choose(
-        self, word: "Value", numbers: "list[int]", leaf: "Callable[[int], None]", failed: "Block"
-    ) -> None:
-        """Emit `leaf` for the number that a word is; the code ends with jumps."""
-        b = self.b
-        if len(numbers) > _FEW:
-            middle = len(numbers) // 2
-            below, above = b.block("below"), b.block("above")
-            b.branch_cmp(Cond.ULT, word, numbers[middle], below, above)
-            for block, half in ((below, numbers[:middle]), (above, numbers[middle:])):
-                self._go(block)
-                self._choose(word, half, leaf, failed)
-            return
-        for number in numbers:
-            same, other = b.block("same"), b.block("other")
-            b.branch_cmp(Cond.EQ, word, number, same, other)
-            self._go(same)
-            leaf(number)
-            self._go(other)
-        b.jump(failed)
 
 
 def _number(piece: bytes) -> int:
@@ -309,4 +454,4 @@ def _last_word(b: "Builder", text: _Text, length: "Value") -> "Value":
     return b.read_var(result)
 
 
-FUNCTIONS = (_StrEquals(), _StrStarts(), _StrEnds())
+FUNCTIONS = (_StrEquals(), _StrStarts(), _StrEnds(), _StrMask())

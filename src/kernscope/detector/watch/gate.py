@@ -14,7 +14,16 @@ from kernscope.detector.evaluate import compile_condition
 from kernscope.detector.folding import fold
 from kernscope.detector.watch.calls import watched_call
 from kernscope.detector.watch.gate_fields import Place, check_bounds, succeeded
-from kernscope.detector.watch.gate_logic import FALSE, TRUE, Test, Truth, all_of, any_of, inverse
+from kernscope.detector.watch.gate_logic import (
+    FALSE,
+    TRUE,
+    Test,
+    Truth,
+    all_of,
+    any_of,
+    inverse,
+    program_form,
+)
 from kernscope.detector.watch.gate_text import Bounds, both, bounds, either, negated
 from kernscope.detector.watch.live_event import LiveEvent
 from kernscope.detector.watch.processes import ProcessTree
@@ -23,7 +32,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["ALWAYS", "NEVER", "gate", "remainder"]
+__all__ = ["ALWAYS", "NEVER", "decided", "gate", "remainder"]
 
 ALWAYS, NEVER = TRUE.text, FALSE.text
 
@@ -62,6 +71,11 @@ def gate(conditions: Sequence[Condition], event_type: str, names: Mapping[str, s
 
     Without its `…_unknown` a path is not known where it is "", an address or port where it is 0.
     """
+    return program_form(decided(conditions, event_type, names))
+
+
+def decided(conditions: Sequence[Condition], event_type: str, names: Mapping[str, str]) -> Truth:
+    """The same for people: its `text` has each comparison by itself."""
     sure = {key: text for key, text in names.items() if not key.endswith(_UNKNOWN)}
     unknown: dict[str, Truth] = {}
     for key in sure:
@@ -69,13 +83,13 @@ def gate(conditions: Sequence[Condition], event_type: str, names: Mapping[str, s
         text = names.get(f"{key}{_UNKNOWN}", "0") if default else _DEFAULTS[key].replace("VALUE", sure[key])
         if text != FALSE.text:
             unknown[key] = all_of([_test(part, sure) for part in text.split(" && ")])
-    decided = _Gate(event_type, sure).truth(conditions)
-    if not unknown or decided == TRUE:
-        return decided.text
+    known = _Gate(event_type, sure).truth(conditions)
+    if not unknown or known == TRUE:
+        return known
     # What is not known is asked about once, where it matters at all.
     others = {key: text for key, text in sure.items() if key not in unknown}
     without = _Gate(event_type, others).truth(conditions)
-    return any_of([decided, all_of([without, any_of(unknown.values())])]).text
+    return any_of([known, all_of([without, any_of(unknown.values())])])
 
 
 def remainder(condition: Condition, event_type: str, names: Mapping[str, str]) -> list[Condition]:

@@ -10,9 +10,9 @@ from kernscope.syntax.literals import encode_string
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["FALSE", "TRUE", "Match", "Test", "Truth", "all_of", "any_of", "inverse"]
+__all__ = ["FALSE", "TRUE", "Match", "Test", "Truth", "all_of", "any_of", "inverse", "program_form"]
 
 _SMALL = 8
 """So many parts stand in a row; more are nested by halves, as each `||` of a row is a level for the parser."""
@@ -79,13 +79,16 @@ class _Joined(Truth):
 
     def __init__(self, parts: Sequence[Truth]) -> None:
         self.parts = tuple(sorted(parts, key=lambda part: (part.cost, part.text)))
-        super().__init__(f"({self._row(self.parts)})", sum(part.cost for part in parts))
+        super().__init__(
+            f"({self.row([part.text for part in self.parts])})", sum(part.cost for part in parts)
+        )
 
-    def _row(self, parts: Sequence[Truth]) -> str:
-        if len(parts) <= _SMALL:
-            return f" {self.sign} ".join(part.text for part in parts)
-        middle = len(parts) // 2
-        return f"({self._row(parts[:middle])}) {self.sign} ({self._row(parts[middle:])})"
+    def row(self, texts: Sequence[str]) -> str:
+        """The parts' texts, joined."""
+        if len(texts) <= _SMALL:
+            return f" {self.sign} ".join(texts)
+        middle = len(texts) // 2
+        return f"({self.row(texts[:middle])}) {self.sign} ({self.row(texts[middle:])})"
 
 
 class _All(_Joined):
@@ -176,3 +179,58 @@ def _factored(parts: list[Truth]) -> Truth:
     )
     joined = all_of([shared, inner])
     return any_of([joined, *rest]) if rest else joined
+
+
+_MARKS = {"strequals": "=", "strstarts": "^", "strends": "$"}
+_MOST_BITS = 62
+
+
+def program_form(truth: Truth) -> str:
+    """The text for a program: all matches of one string are made at once, behind what is cheap, and are bits then."""
+    bits: dict[str, str] = {}
+    setup: list[str] = []
+    groups: dict[str, dict[Match, None]] = {}
+    for match in _matches(truth):
+        if match.function in _MARKS:
+            groups.setdefault(match.subject, {})[match] = None
+    for subject, found in groups.items():
+        matches = list(found)[:_MOST_BITS]
+        if len(matches) < 2:
+            continue
+        variable = f"$fits{len(setup)}"
+        wanted: dict[str, int] = {}
+        for number, match in enumerate(matches, 1):
+            # Shifted, as the verifier learns a bit that is tested in its place, and would follow each combination.
+            bits[match.text] = f"(({variable} >> {number}) & 1) != 0"
+            for constant in match.constants:
+                marked = _MARKS[match.function] + constant
+                wanted[marked] = wanted.get(marked, 0) | 1 << number
+        listed = ", ".join(f"{encode_string(marked)}, {mask}" for marked, mask in wanted.items())
+        setup.append(f"{variable} = strmask({subject}, {listed});")
+    if not setup:
+        return truth.text
+    if not isinstance(truth, _Joined):
+        return f"{{ {' '.join(setup)} {_printed(truth, bits)} }}"
+    cheap = [part for part in truth.parts if not any(match.text in bits for match in _matches(part))]
+    rest = [part for part in truth.parts if part not in cheap]
+    inner = f"{{ {' '.join(setup)} {truth.row([_printed(part, bits) for part in rest])} }}"
+    return f"({truth.row([*(part.text for part in cheap), inner])})"
+
+
+def _matches(truth: Truth) -> Iterator[Match]:
+    if isinstance(truth, Match):
+        yield truth
+    elif isinstance(truth, _Inverse):
+        yield from _matches(truth.part)
+    elif isinstance(truth, _Joined):
+        for part in truth.parts:
+            yield from _matches(part)
+
+
+def _printed(truth: Truth, bits: dict[str, str]) -> str:
+    """With bits in the place of matches."""
+    if isinstance(truth, _Inverse):
+        return f"!({_printed(truth.part, bits)})"
+    if isinstance(truth, _Joined):
+        return f"({truth.row([_printed(part, bits) for part in truth.parts])})"
+    return bits.get(truth.text, truth.text)
