@@ -52,7 +52,7 @@ CASES: Cases = {
         [wrote("/root/.bashrc", "bash -c x"), wrote("/home/ann/.profile", "python3 x.py", uid=1000)],
         [
             wrote("/home/ann/.bashrc", "vim .bashrc", exe="/usr/bin/vim.basic", uid=1000),
-            wrote("/home/new/.bashrc", "useradd -m new"),
+            wrote("/home/ann/.bashrc", "useradd -m ann"),
             opened("/root/.bashrc", "bash"),
         ],
     ),
