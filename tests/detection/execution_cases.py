@@ -232,4 +232,8 @@ CASES: Cases = {
             call("mprotect", "x", 0, event={"evt.arg.prot": "PROT_READ|PROT_EXEC"}, exe="/tmp/x"),
         ],
     ),
+    "Unusual behaviour": (
+        [call("window", "nginx", event={"anomaly.score": 72.5, "anomaly.reason": "new calls: ptrace"})],
+        [call("window", "nginx", event={"anomaly.score": 20}), call("window", "nginx")],
+    ),
 }
