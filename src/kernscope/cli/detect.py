@@ -20,6 +20,7 @@ COMMAND = Group(
         "test": "the alerts that rules give for events that were recorded",
     },
     examples=[
+        ("run", "watch by the default rules, until Ctrl-C"),
         ("check rules.yaml local.yaml", "which rules can fire here, and what is wrong with the others"),
         ("test rules.yaml --events attack.jsonl", "the alerts for a recording"),
     ],

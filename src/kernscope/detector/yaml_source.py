@@ -44,7 +44,7 @@ class YamlMissing(Exception):
     """PyYAML is not installed."""
 
     def __str__(self) -> str:
-        return "rules are YAML, and PyYAML is not installed: `pip install 'kernscope[detect]'`"
+        return "rules are YAML, and PyYAML is not installed: `apt install python3-yaml`, or `pip install 'kernscope[detect]'`"
 
 
 class YamlScalar:
