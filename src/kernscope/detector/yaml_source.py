@@ -44,7 +44,8 @@ class YamlMissing(Exception):
     """PyYAML is not installed."""
 
     def __str__(self) -> str:
-        return "rules are YAML, and PyYAML is not installed: `apt install python3-yaml`, or `pip install 'kernscope[detect]'`"
+        how = "`apt install python3-yaml`, or `pip install 'kernscope[detect]'`"
+        return f"rules are YAML, and PyYAML is not installed: {how}"
 
 
 class YamlScalar:
