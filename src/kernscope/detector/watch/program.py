@@ -13,7 +13,7 @@ import re
 
 from kernscope.detector.watch.calls import WatchedCall, watched_call
 from kernscope.detector.watch.compat import IS_COMPAT, REGISTERS, compat_numbers
-from kernscope.detector.watch.gate import NEVER, gate
+from kernscope.detector.watch.gate import ALWAYS, NEVER, gate
 from kernscope.detector.watch.parts import PATH_BYTES, Part
 from kernscope.detector.watch.uring import KIND_URING, uring_text
 from kernscope.tables.syscalls import names as syscall_names
@@ -53,12 +53,15 @@ _COMMON = {name: f"${name}" for name in _KNOWN} | {"pid": "(uint64)pid", "tid": 
 
 
 class Watched:
-    """A system call of the plan: its number, what is recorded, and the gate's text."""
+    """A system call of the plan: its number, what is recorded, and the gate's text.
 
-    __slots__ = ("call", "gate", "number")
+    `early` is a gate of numbers alone, asked before anything is read for the other one.
+    """
 
-    def __init__(self, number: int, call: WatchedCall, gate: str) -> None:
-        self.number, self.call, self.gate = number, call, gate
+    __slots__ = ("call", "early", "gate", "number")
+
+    def __init__(self, number: int, call: WatchedCall, gate: str, early: str = ALWAYS) -> None:
+        self.number, self.call, self.gate, self.early = number, call, gate, early
 
 
 class Plan:
@@ -126,8 +129,14 @@ def _watched(
         }
         decided = gate(types[name], name, names)
         if decided != NEVER:
-            found[number] = Watched(number, call, decided)
+            numbers_only = {key: names[key] for key in _EARLY if key in names}
+            early = gate(types[name], name, numbers_only)
+            found[number] = Watched(number, call, ALWAYS if early == decided else decided, early)
     return found
+
+
+_EARLY = ("res", "pid", "tid", "uid", "gid")
+"""What early gates ask, beside the arguments."""
 
 
 def needed(rule: CheckedRule) -> list[tuple[Condition, frozenset[str] | None]]:
@@ -220,10 +229,11 @@ rawtracepoint:sched_process_exit {
 class _Group:
     """Calls of which the same is recorded and asked: they share the gate."""
 
-    __slots__ = ("calls", "gate", "number", "only", "shape")
+    __slots__ = ("calls", "early", "gate", "number", "only", "shape")
 
     def __init__(self, number: int, shape: int, watched: Watched) -> None:
         self.number, self.shape, self.gate, self.only = number, shape, watched.gate, watched.call.only
+        self.early = watched.early
         self.calls: list[Watched] = []
 
 
@@ -235,7 +245,7 @@ def _groups(calls: Iterable[Watched]) -> tuple[list[_Group], list[tuple[Part, ..
         parts = watched.call.parts
         texts = tuple((part.setup, part.before, part.values) for part in parts)
         shape, _ = shapes.setdefault(texts, (len(shapes) + 1, parts))
-        key = (shape, watched.gate, watched.call.only)
+        key = (shape, watched.gate, watched.early, watched.call.only)
         groups.setdefault(key, _Group(len(groups) + 1, shape, watched)).calls.append(watched)
     return list(groups.values()), [parts for _, parts in shapes.values()]
 
@@ -336,13 +346,22 @@ def _body(parts: Sequence[Part], groups: Sequence[_Group]) -> str:
     before = "".join(part.before for part in parts)
     recorded = _assigned([name for name in _KNOWN if _mentions(values, name)])
     gates = _choice("$group", [(group.number, _gate(group)) for group in groups], "      ")
-    return f"{setup}{gates}      if ($pass != 0) {{\n{recorded}{before}        print(({values}));\n      }}\n"
+    text = f"{setup}{gates}      if ($pass != 0) {{\n{recorded}{before}        print(({values}));\n      }}\n"
+    if all(group.early == ALWAYS and not group.only for group in groups):
+        return text
+    early = [(group.number, _asked(group.early, group.only)) for group in groups]
+    return f"{_choice('$group', early, '      ')}      if ($pass != 0) {{ $pass = 0;\n{text}      }}\n"
 
 
 def _gate(group: _Group) -> str:
-    gate = " && ".join(text for text in (group.only, "" if group.gate == "1" else f"({group.gate})") if text)
+    return _asked(group.gate, "")
+
+
+def _asked(gate: str, only: str) -> str:
+    """`$pass` is set where both are true."""
+    gate = " && ".join(text for text in (only, "" if gate == ALWAYS else f"({gate})") if text)
     asked = _assigned([name for name in _KNOWN if _mentions(gate, name)])
-    return f"{asked}        if ({gate or '1'}) {{ $pass = 1; }}\n"
+    return f"{asked}        if ({gate or ALWAYS}) {{ $pass = 1; }}\n"
 
 
 def _assigned(names: Sequence[str]) -> str:
