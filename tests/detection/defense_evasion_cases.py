@@ -86,6 +86,30 @@ CASES: Cases = {
             started("pkill firefox"),
         ],
     ),
+    "Guard killed": (
+        [
+            call("kill", "bash -c x", event={"evt.arg.sig": "SIGKILL", "target.name": "auditd"}),
+            call(
+                "kill",
+                "python3 x.py",
+                event={
+                    "evt.arg.sig": "SIGSTOP",
+                    "target.name": "kernscope",
+                    "target.cmdline": "kernscope detect run",
+                },
+            ),
+        ],
+        [
+            call("kill", "bash -c x", event={"evt.arg.sig": "SIGHUP", "target.name": "rsyslogd"}),
+            call("kill", "bash -c x", event={"evt.arg.sig": "SIGKILL", "target.name": "firefox"}),
+            call(
+                "kill",
+                "systemd",
+                event={"evt.arg.sig": "SIGTERM", "target.name": "auditd"},
+                exe="/usr/lib/systemd/systemd",
+            ),
+        ],
+    ),
     "Firewall's rules flushed": (
         [started("iptables -F"), started("nft flush ruleset"), started("iptables -P INPUT ACCEPT")],
         [

@@ -265,5 +265,9 @@ window.files number least=0 different files in its events of the window, at most
 window.ports number least=0 different addresses and ports in its events of the window, at most 1,000
 window.top text - its most frequent system calls, with their shares
 window.duration number least=0 the window's length, in nanoseconds
+target.pid number least=0 the process that a call is done to: by `kill`, `ptrace`, `process_vm_readv` and such
+target.name text - its name
+target.exepath path - its executable's path
+target.cmdline words - its name and arguments
 watch.lost number least=1 records that were lost, in an event of the type `lost`
 """

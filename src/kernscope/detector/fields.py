@@ -42,6 +42,7 @@ FAMILIES = (
     "rule",
     "anomaly",
     "window",
+    "target",
     "watch",
 )
 

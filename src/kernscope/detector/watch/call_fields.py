@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kernscope.detector.watch.calls import WatchedCall
+    from kernscope.detector.watch.processes import Process
 
 __all__ = [
     "CALL_DOTTED",
@@ -69,6 +70,11 @@ _CATEGORIES = {
 _CATEGORY_OF = {name: category for category, names in _CATEGORIES.items() for name in names}
 _READS = ("read", "readv", "pread64", "preadv", "preadv2", "recvfrom", "recvmsg", "recvmmsg")
 _WRITES = ("write", "writev", "pwrite64", "pwritev", "pwritev2", "sendto", "sendmsg", "sendmmsg")
+_ABOUT_PROCESSES = (
+    *("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "ptrace", "process_vm_readv"),
+    *("process_vm_writev", "pidfd_open", "prlimit64", "kcmp"),
+)
+"""Calls whose first process number says whom they are done to."""
 _ALIASES = {
     "path": ("filename", "pathname", "dir_name", "name"),
     "name": ("filename", "pathname", "uname"),
@@ -259,6 +265,26 @@ def _all_arguments(event: LiveEvent) -> object:
     return " ".join(found)
 
 
+def _target_pid(event: LiveEvent) -> int | None:
+    """The process that the call names, as the caller's namespace numbers it."""
+    if event.call is None or event.type not in _ABOUT_PROCESSES:
+        return None
+    for argument, value in zip(event.call.arguments, event.arguments):
+        if argument.kind == "pid":
+            pid = value & 0xFFFF_FFFF
+            return pid if 0 < pid < 1 << 31 else None
+    return None
+
+
+def _target(what: Callable[[Process], object]) -> Callable[[LiveEvent], object]:
+    def get(event: LiveEvent) -> object:
+        pid = _target_pid(event)
+        process = event.tree.get(pid) if pid is not None else None
+        return what(process) if process is not None else None
+
+    return get
+
+
 def _path(key: str) -> Callable[[LiveEvent], object]:
     def get(event: LiveEvent) -> object:
         return event.raw.get(key) or None
@@ -309,6 +335,10 @@ CALL_FIELDS: dict[str, Callable[[LiveEvent], object]] = {
     ),
     "fd.dev": lambda event: event.raw.get("device"),
     "fd.ino": lambda event: event.raw.get("inode"),
+    "target.pid": _target_pid,
+    "target.name": _target(lambda process: process.comm or None),
+    "target.exepath": _target(lambda process: process.exe or None),
+    "target.cmdline": _target(lambda process: process.command_line),
     "fs.path.name": _path("path"),
     "evt.abspath": _path("path"),
     "fs.path.nameraw": _path("path_raw"),
