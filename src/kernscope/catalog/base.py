@@ -30,13 +30,13 @@ __all__ = ["Builtin", "CheckContext", "Function", "LowerContext", "MapFacts", "S
 class StringSource:
     """A string of a record that lowering reads from a pointer straight into the record's tail.
 
-    `space` is `kernel` or `user`; `size` bounds the bytes read, NUL included.
+    `space` is `kernel` or `user`; `size` bounds the bytes read, NUL included; `exact`: it is how many there are.
     """
 
-    __slots__ = ("address", "size", "space")
+    __slots__ = ("address", "exact", "size", "space")
 
-    def __init__(self, address: "Value", space: str, size: "int | Value") -> None:
-        self.address, self.space, self.size = address, space, size
+    def __init__(self, address: "Value", space: str, size: "int | Value", *, exact: bool = False) -> None:
+        self.address, self.space, self.size, self.exact = address, space, size, exact
 
 
 class MapFacts(Protocol):

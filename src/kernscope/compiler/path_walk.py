@@ -33,6 +33,8 @@ _MOUNT_BYTES = 64
 _DENTRY_BYTES = 128
 _SLACK_BYTES = 48
 """In front of what is copied in words, and the most that is copied so."""
+_NAMELESS_BYTES = 16
+"""Of less room even a short path may fill all, without a NUL."""
 _NAME_MAX = 255
 """uapi linux/limits.h"""
 _DELETED = b" (deleted)"
@@ -116,7 +118,9 @@ class _PathWalk:
         at = b.select(b.cmp(Cond.ULE, at, self.room), at, self.room)
         length = b.sub(self.room + 1, at)
         length = b.select(b.cmp(Cond.ULE, length, self.size), length, self.size)
-        return StringSource(b.ptr_add(b.ptr_add(area, self.path), at), "kernel", length)
+        return StringSource(
+            b.ptr_add(b.ptr_add(area, self.path), at), "kernel", length, exact=self.size >= _NAMELESS_BYTES
+        )
 
     def _mark_cut(self, area: Value, at: Value) -> None:
         b, mark = self.lo.b, CUT_PATH.encode()

@@ -167,7 +167,9 @@ class Values(EventAccess):
         if source is None:
             return False
         self.clear(destination, t.size)
-        self.read_string(source.address, source.space, destination, source.size)
+        # Strings are read byte by byte, to find their end.
+        read = self.read_bytes if source.exact else self.read_string
+        read(source.address, source.space, destination, source.size)
         return True
 
     def convert(self, source: Value, have: Type, destination: Value, t: Type) -> None:
