@@ -1,4 +1,4 @@
-.PHONY: run test setup check bench bench-profile fuzz test-vm kernels scenarios docs readers
+.PHONY: run test setup check bench bench-profile bench-detect fuzz test-vm kernels scenarios docs readers
 
 run:
 	./run
@@ -21,6 +21,10 @@ bench: setup
 bench-profile: setup
 	.venv/bin/python bench/profiling.py $(if $(OUTPUT),-o $(OUTPUT)) $(ROWS)
 
+# What `detect run` costs with all default rules, beside strace and auditd where they are installed, and what it finds
+# during a flood: 10 minutes. OUTPUT and ROWS as above.
+bench-detect: setup
+	.venv/bin/python bench/detection.py $(if $(OUTPUT),-o $(OUTPUT)) $(ROWS)
 
 # Random texts for the parser, random SSA for the back end, random programs through everything. Needs root.
 # `make fuzz COUNT=50000 SEED=1000000` for more of the last, and others.
