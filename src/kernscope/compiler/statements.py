@@ -41,7 +41,7 @@ from kernscope.types import INT64, Aggregate, Integer, Tuple, Type
 
 from .memory import FunctionState
 from .records import RecordSender
-from .variable_places import variable_offsets
+from .variable_places import is_used_in, variable_offsets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -230,20 +230,12 @@ class Statements(RecordSender):
             else:
                 self.write_variable(variable, self.narrow(self.number(value), variable.declared))
             return
-        if not variable.addressed and not self._is_used_in(variable, value):
+        if not variable.addressed and not is_used_in(variable, value, self.clause.variables):
             self.into(value, self._variable_place(variable), t)
             return
         aside = self.place(t)
         self.into(value, aside, t)
         self.copy(self._variable_place(variable), aside, t.size)
-
-    def _is_used_in(self, variable: VariableInfo, value: Expr) -> bool:
-        """Whether a value may be made of what the variable holds."""
-        return any(
-            isinstance(node, Inlined | BlockExpr)
-            or (isinstance(node, Variable) and self.clause.variables.get(node) is variable)
-            for node in walk(value)
-        )
 
     def _is_set_once(self, variable: VariableInfo) -> bool:
         """Whether the assignment that declares a variable is the only one."""

@@ -6,16 +6,17 @@ before that block, nor after it.
 
 from __future__ import annotations
 
+from kernscope.sema.model import Inlined
 from kernscope.sema.model import Variable as VariableInfo
-from kernscope.syntax.ast import Block
-from kernscope.syntax.node import Node, children
+from kernscope.syntax.ast import Block, BlockExpr, Expr, Variable
+from kernscope.syntax.node import Node, children, walk
 from kernscope.types import align_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["variable_offsets"]
+__all__ = ["is_used_in", "variable_offsets"]
 
 
 def variable_offsets(
@@ -58,3 +59,12 @@ def _common(a: Sequence[Block], b: Sequence[Block]) -> tuple[Block, ...]:
     while length < min(len(a), len(b)) and a[length] is b[length]:
         length += 1
     return tuple(a[:length])
+
+
+def is_used_in(variable: VariableInfo, value: Expr, variables: Mapping[object, VariableInfo]) -> bool:
+    """Whether a value may be made of what the variable holds."""
+    return any(
+        isinstance(node, Inlined | BlockExpr)
+        or (isinstance(node, Variable) and variables.get(node) is variable)
+        for node in walk(value)
+    )
