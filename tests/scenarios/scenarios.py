@@ -22,7 +22,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-__all__ = ["Found", "Outcome", "Scenario", "run_all", "scenarios", "table"]
+__all__ = ["HERE", "Found", "Outcome", "Scenario", "run_all", "scenarios", "table"]
 
 HERE = Path(__file__).parent
 _START_S, _SCENARIO_S, _DRAIN_S = 120, 60, 3
@@ -44,7 +44,9 @@ class Scenario:
                 head[key] = value.strip()
         self.what = head["what"]
         self.rules = frozenset(name.strip() for name in head.get("rules", "").split(";") if name.strip())
-        self.needs = tuple(head.get("needs", "").split())
+        self.needs = head.get("needs", "").split()
+        if "python3" in path.read_text("utf-8") or path.suffix == ".py":
+            self.needs.append("python3")
 
     @property
     def missing(self) -> list[str]:

@@ -8,7 +8,7 @@ from functools import cache
 
 import pytest
 
-from scenarios import Outcome, Scenario, run_all, scenarios
+from scenarios import HERE, Outcome, Scenario, run_all, scenarios
 
 pytest.importorskip("yaml", reason="rules are YAML")
 
@@ -19,18 +19,10 @@ ATTACKS, BENIGN = scenarios("attacks"), scenarios("benign")
 def _why_not() -> str:
     if os.geteuid() != 0:
         return "watching needs root"
-    command = [
-        "unshare",
-        "--mount",
-        "--net",
-        "--ipc",
-        "--uts",
-        "sh",
-        "-c",
-        "mount -t tmpfs x /mnt && ip link set lo up",
-    ]
+    isolated = [str(HERE / "isolated.sh"), "/dev/null", "/bin/sh"]
+    command = ["unshare", "--mount", "--net", "--ipc", "--uts", "/bin/sh", *isolated]
     try:
-        made = subprocess.run(command, capture_output=True, text=True, timeout=20)
+        made = subprocess.run(command, capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.SubprocessError) as problem:
         return f"no namespaces for scenarios: {problem}"
     return "" if made.returncode == 0 else f"no namespaces for scenarios: {made.stderr.strip()}"
