@@ -294,9 +294,11 @@ def flood(machine: Machine) -> list[Row]:
         for number in range(100, 110):
             _attack(machine.folder, number)
             time.sleep(0.3)
-        made = flooding.communicate()[0]
-        time.sleep(1)
-        seen = sum(_alerts_of(running, number) > 0 for number in range(100, 110))
+        made, until = flooding.communicate()[0], time.monotonic() + 10
+        seen = 0
+        while seen < 10 and time.monotonic() < until:
+            time.sleep(0.2)
+            seen = sum(_alerts_of(running, number) > 0 for number in range(100, 110))
         told = any("flood" in str(alert.get("rule", "")).lower() for alert in running.found())
         said = running.stop()
     found.add("kernscope", [seen])
