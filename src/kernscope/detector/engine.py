@@ -12,6 +12,7 @@ from kernscope.detector.check import CheckedRule, CheckedRules
 from kernscope.detector.compiled import compile_rules
 from kernscope.detector.evaluate import Event, operand_value
 from kernscope.detector.event_time import event_time_ns
+from kernscope.kernel.heap import give_back_memory
 
 __all__ = ["Engine"]
 
@@ -41,6 +42,7 @@ class Engine:
             if len(self._by_type) >= _MOST_TYPES:
                 self._by_type.clear()
             match = self._by_type[event_type] = compile_rules(self.rules_about(event_type), event_type)
+            give_back_memory()
         return match(event)
 
     def feed(self, event: Event) -> list[Alert]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Records"]
 
+_MOST_ENVIRONMENTS = 256
 _HEADER = 18
 """Values of a call's record before its parts."""
 _DELETED = " (deleted)"
@@ -42,6 +43,7 @@ class Records:
         self.on_fork: Callable[[Process | None], None] | None = None
         self._calls: dict[int, Watched] = plan.calls
         self._offset, self._began_ns = boot_offset_ns, began_ns
+        self._environments: dict[bytes, list[str]] = {}
         self._wants_exit = "procexit" in plan.types
         self._handlers: dict[object, Handler] = {
             KIND["call"]: self._call,
@@ -129,7 +131,7 @@ class Records:
         process.comm, process.uid, process.gid, process.loginuid = comm, uid, gid, loginuid
         process.exe, process.cwd = exe or filename, cwd
         process.arguments = _words(words)
-        process.environment = _words(environment)
+        process.environment = self._shared_environment(environment)
         process.tty, process.sid, process.pgid = tty, sid, pgid
         process.stdin, process.stdout, process.stderr = stdin, stdout, stderr
         process.exe_mode, process.exe_owner, process.exe_links = mode, owner, links
@@ -143,6 +145,17 @@ class Records:
         event.tid = process.pid
         event.raw["path_raw"] = event.raw["path"] = filename
         return event
+
+    def _shared_environment(self, data: object) -> list[str]:
+        """Most processes of a session have the same one, of some kilobytes: it is kept once."""
+        if not isinstance(data, bytes):
+            return []
+        found = self._environments.get(data)
+        if found is None:
+            if len(self._environments) >= _MOST_ENVIRONMENTS:
+                self._environments.clear()
+            found = self._environments[data] = _words(data)
+        return found
 
 
 def _words(data: object) -> list[str]:
