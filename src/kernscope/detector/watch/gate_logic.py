@@ -193,8 +193,12 @@ def program_form(truth: Truth) -> str:
     for match in _matches(truth):
         if match.function in _MARKS:
             groups.setdefault(match.subject, {})[match] = None
-    for subject, found in groups.items():
-        matches = list(found)[:_MOST_BITS]
+    shares = [
+        (subject, list(found)[at : at + _MOST_BITS])
+        for subject, found in groups.items()
+        for at in range(0, len(found), _MOST_BITS)
+    ]
+    for subject, matches in shares:
         if len(matches) < 2:
             continue
         variable = f"$fits{len(setup)}"
