@@ -18,7 +18,8 @@ def test_three_hundred_rules_are_watched_for(tmp_path: Path) -> None:
     for number in range(300):
         condition = (
             f"evt.type in (open, openat) and (fd.name in (/etc/{name()}, /opt/{name()}/{name()}) or "
-            f"fd.name startswith /home/{name()} or fd.name endswith .{name()}) and not proc.name in ({name()}, {name()})"
+            f"fd.name startswith /home/{name()} or fd.name endswith .{name()}) "
+            f"and not proc.name in ({name()}, {name()})"
         )
         rules.append(
             f"- rule: r{number}\n  desc: d\n  output: '%fd.name'\n  priority: notice\n  condition: >\n    {condition}\n"
