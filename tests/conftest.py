@@ -9,8 +9,12 @@ from hypothesis import settings
 settings.register_profile("kernscope", deadline=None)
 settings.load_profile("kernscope")
 
-# Started by nohup, the tests would hand on that it is ignored, and what they start would not end by it.
+# Started by nohup or in the background of a script, the tests would hand on that these are ignored, and what they start
+# would not end by them.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
