@@ -53,6 +53,11 @@ class Place:
     def __init__(self, type: str, names: Mapping[str, str], call: WatchedCall) -> None:
         self.type, self.names, self.call = type, names, call
 
+    @property
+    def has_descriptor(self) -> bool:
+        """Whether the call is about a file or a socket, be it known at this place or not."""
+        return any(key in part.names for part in self.call.parts for key in ("mode", "lip", "rip"))
+
 
 def check_bounds(check: Check, place: Place) -> Bounds:
     """What a comparison is in the kernel."""
@@ -199,10 +204,10 @@ def _file(entry: Callable[[Subject, str, Sequence[str]], Bounds]) -> Entry:
     """A field of calls about an open file: its path, or a part of that."""
 
     def of_file(place: Place, operator: str, values: Sequence[str]) -> Bounds:
+        if not place.has_descriptor:
+            return bounds(FALSE)
         subject = _path_of(place, "path") if "mode" in place.names else None
-        if subject is None:
-            return UNKNOWN if place.names.keys() & {"mode", "lip", "rip"} else bounds(FALSE)
-        return entry(subject, operator, values)
+        return UNKNOWN if subject is None else entry(subject, operator, values)
 
     return of_file
 
