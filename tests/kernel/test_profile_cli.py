@@ -304,7 +304,9 @@ def test_bad_luck(tmp_path: Path) -> None:
     assert done.returncode == 3 and "no such program" in done.stderr
     done = kernscope("profile", "cpu", "-p", "4194303")
     assert done.returncode == 3 and "no process" in done.stderr
-    done = kernscope("profile", "cpu", "--once", "-d", "0.2", "-f", "html", "-o", "/dev/full")
+    work = "import time\nwhile time.process_time() < 0.2: pass"
+    words = ["--once", "-f", "html", "-o", "/dev/full", "--", sys.executable, "-c", work]
+    done = kernscope("profile", "cpu", *words)
     assert done.returncode == 3 and "No space left" in done.stderr and "FUNCTION" in done.stdout
     for text in (done.stderr, done.stdout):
         assert "Traceback" not in text

@@ -6,8 +6,10 @@ from kernscope.detector.alert import Alert
 
 __all__ = ["CRON", "INIT", "NOW_NS", "SSHD", "alert", "process", "session"]
 
-NOW_NS = (time.time_ns() // 10**9 - 600) * 10**9
-"""Some minutes ago: a store lets old alerts go."""
+_now = time.localtime()
+_today_s = _now.tm_hour * 3600 + _now.tm_min * 60 + _now.tm_sec
+NOW_NS = (time.time_ns() // 10**9 - min(600, _today_s)) * 10**9
+"""Some minutes ago, as a store lets old alerts go; but today, as other days are shown by their date."""
 
 Process = dict[str, object]
 

@@ -74,7 +74,7 @@ def incident_lines(
             clock(one.last_ns),
             str(one.alerts),
             _priority(one.priority),
-            fit(_process(one.root), 24) if width else _process(one.root),
+            fit(_process(one.root), 22) if width else _process(one.root),
             ", ".join(one.rules),
         )
         for one in incidents
