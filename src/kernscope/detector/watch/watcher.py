@@ -8,7 +8,7 @@ import time
 from kernscope.detector.alert import Alert
 from kernscope.detector.check import CheckedRules
 from kernscope.detector.engine import Engine
-from kernscope.detector.watch.behaviour import EXACT, Behaviour, usual_baseline, wanted_behaviour
+from kernscope.detector.watch.behaviour import EXACT, SAMPLED, Behaviour, usual_baseline, wanted_behaviour
 from kernscope.detector.watch.live_event import LiveEvent
 from kernscope.detector.watch.processes import ProcessTree
 from kernscope.detector.watch.program import plan_of, program_text
@@ -79,6 +79,8 @@ class Watcher:
         if way:
             if way == EXACT and baseline is None:
                 baseline = usual_baseline(self.notes)
+                if not baseline.models and not learning:
+                    way = SAMPLED  # without anything to compare with, exact counts would only cost
             self.behaviour = Behaviour(way, self.feed, baseline=baseline, learning=learning)
             self.plan.fragments.append(self.behaviour.text)
         self.text = program_text(self.plan, uring=uring, compat=os.uname().machine == "x86_64")
