@@ -55,6 +55,8 @@ def obstacle() -> str:
         return "needs root"
     if os.uname().machine != "x86_64":
         return "knows x86-64 only"
+    if Path(__file__).resolve().is_relative_to("/tmp"):
+        return "this project lies below /tmp, which the machine inside has for itself"
     if shutil.which("qemu-system-x86_64") is None:
         return "qemu is not installed: apt install qemu-system-x86 qemu-system-common"
     if not any(os.path.exists(path) for path in VIRTIOFSD):
