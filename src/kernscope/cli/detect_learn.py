@@ -4,19 +4,15 @@ import time
 
 import kernscope
 from kernscope.cli.command import Command
-from kernscope.cli.detect_rules import read_baseline, read_rules, show_problems
+from kernscope.cli.detect_rules import read_baseline, rules_to_watch, session_of, tell
 from kernscope.cli.options import Arguments, Option, UsageError, seconds
-from kernscope.cli.terminal import StopOnSignals, complain, write
+from kernscope.cli.terminal import StopOnSignals, write
 
 __all__ = ["COMMAND"]
 
 _SAVE_EVERY = 60
 """Ticks of a second."""
 _MOST_SHOWN = 100
-
-
-def _tell(text: str) -> None:
-    complain(f"kernscope detect: {text}\n")
 
 
 def _load(path: str) -> "kernscope.detector.Baseline":
@@ -39,25 +35,18 @@ def _save(baseline: "kernscope.detector.Baseline", path: str) -> str:
 
 
 def _run(arguments: Arguments) -> int:
-    kernscope.require_privileges()
     path = arguments.text("baseline") or kernscope.detector.baseline_path()
     baseline = _load(path)
     if arguments.flag("show"):
         write(kernscope.detector.baseline_text(baseline, _MOST_SHOWN))
         return 0
     files = arguments.words + (arguments.rest or [])
-    rules = read_rules(files or kernscope.detector.default_rule_files())
-    show_problems([problem for problem in rules.diagnostics if problem.severity == "error"])
+    rules = rules_to_watch(files)
     watcher = kernscope.detector.Watcher(rules, lambda alert: None, baseline=baseline, learning=True)
+    session = session_of(watcher, arguments)
     problem = _save(baseline, path)  # before hours are spent
     if problem:
         raise UsageError(problem)
-    session = kernscope.run(
-        kernscope.compile_apart(watcher.text, name="<learning>"),
-        sinks=[watcher.sink],
-        duration=arguments.number("duration"),
-        print_maps=False,
-    )
     ticks, problem = 0, ""
 
     def tick() -> None:
@@ -67,12 +56,12 @@ def _run(arguments: Arguments) -> int:
             problem = _save(baseline, path)
 
     with session, StopOnSignals(session.stop):
-        watcher.run(session, tick=tick, started=lambda: _tell(f"learning into `{path}`; Ctrl-C ends"))
+        watcher.run(session, tick=tick, started=lambda: tell(f"learning into `{path}`; Ctrl-C ends"))
     problem = _save(baseline, path)
     for warning in [*watcher.warnings, problem]:
         if warning:
-            _tell(warning)
-    _tell(kernscope.detector.baseline_summary(baseline))
+            tell(warning)
+    tell(kernscope.detector.baseline_summary(baseline))
     return 1 if problem else 0
 
 

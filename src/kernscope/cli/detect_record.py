@@ -4,10 +4,10 @@ import os
 
 import kernscope
 from kernscope.cli.command import Command
-from kernscope.cli.detect_rules import read_rules, show_problems
+from kernscope.cli.detect_rules import rules_to_watch, session_of, tell
 from kernscope.cli.options import Arguments, Option, UsageError, seconds
 from kernscope.cli.profile_record import size
-from kernscope.cli.terminal import StopOnSignals, complain
+from kernscope.cli.terminal import StopOnSignals
 
 __all__ = ["COMMAND"]
 
@@ -44,17 +44,11 @@ class _Recording:
 
 
 def _run(arguments: Arguments) -> int:
-    kernscope.require_privileges()
     words = arguments.words + (arguments.rest or [])
     if not words:
         raise UsageError("say where to write: `kernscope detect record EVENTS.jsonl [RULES ...]`")
     path, *files = words
-    rules = read_rules(files or kernscope.detector.default_rule_files())
-    show_problems([problem for problem in rules.diagnostics if problem.severity == "error"])
-    try:
-        recording = _Recording(path, arguments.integer("most") or _MOST_BYTES)
-    except OSError as error:
-        raise UsageError(f"cannot write `{path}`: {error.strerror}") from None
+    rules = rules_to_watch(files)
     watcher = kernscope.detector.Watcher(
         rules,
         lambda alert: None,
@@ -62,22 +56,23 @@ def _run(arguments: Arguments) -> int:
         uring=bool(kernscope.type_text("struct io_open")),
     )
     asked = kernscope.detector.asked_keys(watcher.engine.rules)
-    bundle = kernscope.compile_apart(watcher.text, name="<rules>", keep=True)
-    session = kernscope.run(
-        bundle, sinks=[watcher.sink], duration=arguments.number("duration"), print_maps=False
-    )
+    session = session_of(watcher, arguments)
+    try:
+        recording = _Recording(path, arguments.integer("most") or _MOST_BYTES)
+    except OSError as error:
+        raise UsageError(f"cannot write `{path}`: {error.strerror}") from None
     try:
         with session, StopOnSignals(session.stop):
-            watcher.run(session, started=lambda: complain("kernscope detect: recording; Ctrl-C ends\n"))
+            watcher.run(session, started=lambda: tell("recording; Ctrl-C ends"))
     finally:
         recording.close()
     for warning in watcher.warnings:
-        complain(f"kernscope detect: {warning}\n")
+        tell(warning)
     lost = f"{watcher.lost:,} lost" if watcher.lost else "none lost"
-    complain(f"kernscope detect: {recording.events:,} events in `{path}`, {lost}\n")
+    tell(f"{recording.events:,} events in `{path}`, {lost}")
     if recording.missed:
         why = recording.problem or "the file is as large as it may be (`--most`)"
-        complain(f"kernscope detect: {recording.missed:,} events were not written: {why}\n")
+        tell(f"{recording.missed:,} events were not written: {why}")
     return 3 if recording.problem else 0
 
 

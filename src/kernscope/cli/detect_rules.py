@@ -1,13 +1,43 @@
 """What the subcommands of `kernscope detect` share: reading rules, and showing what is wrong with them."""
 
 import kernscope
-from kernscope.cli.options import Option, UsageError
+from kernscope.cli.options import Arguments, Option, UsageError
 from kernscope.cli.program import read_file
 from kernscope.cli.terminal import complain, terminal_width, use_color
 
-__all__ = ["FORMAT", "read_baseline", "read_rules", "show_problems", "source_of"]
+__all__ = [
+    "FORMAT",
+    "read_baseline",
+    "read_rules",
+    "rules_to_watch",
+    "session_of",
+    "show_problems",
+    "source_of",
+    "tell",
+]
 
 FORMAT = Option("-f --format", "FORMAT", "how to show it", choices=("text", "json"), default="text")
+
+
+def tell(text: str) -> None:
+    """Say something that is no alert, on standard error."""
+    complain(f"kernscope detect: {text}\n")
+
+
+def rules_to_watch(files: list[str]) -> "kernscope.detector.CheckedRules":
+    """The rules of files, or the default ones; what is wrong with them is shown."""
+    rules = read_rules(files or kernscope.detector.default_rule_files())
+    show_problems([problem for problem in rules.diagnostics if problem.severity == "error"])
+    return rules
+
+
+def session_of(watcher: "kernscope.detector.Watcher", arguments: Arguments) -> "kernscope.Session":
+    """The session of a watcher's program. Compiling forks, so this comes before any thread."""
+    kernscope.require_privileges()
+    bundle = kernscope.compile_apart(watcher.text, name="<rules>", keep=True)
+    return kernscope.run(
+        bundle, sinks=[watcher.sink], duration=arguments.number("duration"), print_maps=False
+    )
 
 
 def read_rules(files: list[str]) -> "kernscope.detector.CheckedRules":

@@ -2,9 +2,9 @@
 
 import kernscope
 from kernscope.cli.command import Command
-from kernscope.cli.detect_rules import FORMAT, read_baseline, read_rules, show_problems
+from kernscope.cli.detect_rules import FORMAT, read_baseline, rules_to_watch, session_of, tell
 from kernscope.cli.options import Arguments, Option, UsageError, seconds
-from kernscope.cli.terminal import StopOnSignals, complain, is_terminal, use_color
+from kernscope.cli.terminal import StopOnSignals, is_terminal, use_color
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,25 +13,21 @@ if TYPE_CHECKING:
 __all__ = ["COMMAND"]
 
 
-def _tell(text: str) -> None:
-    complain(f"kernscope detect: {text}\n")
-
-
 def _delivery(arguments: Arguments, stop: "Callable[[], None]") -> "kernscope.detector.Delivery":
     """`stop` is called when whoever reads the alerts goes away."""
     sink = kernscope.detector.StdoutSink(
         1, json=arguments.text("format") == "json", color=is_terminal() and use_color(1), on_gone=stop
     )
     if arguments.flag("no_store"):
-        return kernscope.detector.Delivery(None, [sink], tell=_tell)
+        return kernscope.detector.Delivery(None, [sink], tell=tell)
     try:
-        store = kernscope.detector.Store(arguments.text("store"), tell=_tell)
+        store = kernscope.detector.Store(arguments.text("store"), tell=tell)
     except kernscope.detector.StoreError as problem:
         if arguments.given("store"):
             raise UsageError(f"{problem}" + (f"; {problem.help}" if problem.help else "")) from None
-        _tell(f"alerts are shown, and not stored: {problem}")
-        return kernscope.detector.Delivery(None, [sink], tell=_tell, unstored=str(problem))
-    return kernscope.detector.Delivery(store, [sink], tell=_tell)
+        tell(f"alerts are shown, and not stored: {problem}")
+        return kernscope.detector.Delivery(None, [sink], tell=tell, unstored=str(problem))
+    return kernscope.detector.Delivery(store, [sink], tell=tell)
 
 
 def _baseline(path: str) -> "kernscope.detector.Baseline | None":
@@ -46,30 +42,29 @@ def _baseline(path: str) -> "kernscope.detector.Baseline | None":
 
 def _begin(watcher: "kernscope.detector.Watcher") -> None:
     for note in watcher.notes:
-        _tell(note)
+        tell(note)
     rules, calls = len(watcher.engine.rules), len(watcher.plan.calls)
-    _tell(f"watching by {rules} rules: {calls} system calls, programs that are executed; Ctrl-C ends")
+    tell(f"watching by {rules} rules: {calls} system calls, programs that are executed; Ctrl-C ends")
 
 
 def _end(watcher: "kernscope.detector.Watcher") -> None:
     lost = f"{watcher.lost:,} events lost" if watcher.lost else "no event lost"
-    _tell(f"{watcher.events:,} events reached the rules, {watcher.alerts:,} matches, {lost}")
+    tell(f"{watcher.events:,} events reached the rules, {watcher.alerts:,} matches, {lost}")
 
 
 def _run(arguments: Arguments) -> int:
-    kernscope.require_privileges()
     files = arguments.words + (arguments.rest or [])
     if arguments.given("config"):
         from kernscope.cli.detect_service import run_service
 
         if files:
             raise UsageError("rules are named in the file that `--config` names")
+        kernscope.require_privileges()
         return run_service(arguments)
     for name in ("enforce", "dry_run"):
         if arguments.flag(name):
             raise UsageError("reactions are in a configuration: `--config FILE`")
-    rules = read_rules(files or kernscope.detector.default_rule_files())
-    show_problems([problem for problem in rules.diagnostics if problem.severity == "error"])
+    rules = rules_to_watch(files)
     waiting: list[kernscope.detector.Delivery] = []
     watcher = kernscope.detector.Watcher(
         rules,
@@ -79,11 +74,7 @@ def _run(arguments: Arguments) -> int:
     )
     if not watcher.engine.rules:
         raise UsageError("none of the rules can fire on this host: `kernscope detect check` says why")
-    # Compiling forks, so it comes before the thread that delivers.
-    bundle = kernscope.compile_apart(watcher.text, name="<rules>", keep=True)
-    session = kernscope.run(
-        bundle, sinks=[watcher.sink], duration=arguments.number("duration"), print_maps=False
-    )
+    session = session_of(watcher, arguments)
     delivery = _delivery(arguments, session.stop)
     waiting.append(delivery)
     try:
@@ -92,7 +83,7 @@ def _run(arguments: Arguments) -> int:
     finally:
         delivery.close()
     for warning in watcher.warnings:
-        _tell(warning)
+        tell(warning)
     _end(watcher)
     return 1 if rules.has_errors else 0
 

@@ -1,15 +1,11 @@
 """`kernscope detect run --config FILE`: until it is stopped; SIGHUP reads the file again."""
 
 import kernscope
-from kernscope.cli.detect_rules import show_problems
+from kernscope.cli.detect_rules import show_problems, tell
 from kernscope.cli.options import Arguments, UsageError
-from kernscope.cli.terminal import StopOnSignals, complain
+from kernscope.cli.terminal import StopOnSignals
 
 __all__ = ["run_service"]
-
-
-def _tell(text: str) -> None:
-    complain(f"kernscope detect: {text}\n")
 
 
 def run_service(arguments: Arguments) -> int:
@@ -18,7 +14,7 @@ def run_service(arguments: Arguments) -> int:
     service = kernscope.detector.Service(
         arguments.text("config"),
         kernscope,
-        tell=_tell,
+        tell=tell,
         show=show_problems,
         enforce=arguments.flag("enforce"),
         dry_run=arguments.flag("dry_run"),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from kernscope.detector.rules import Rule
 
-__all__ = ["EVIDENCE", "Alert", "ancestry", "make_alert"]
+__all__ = ["EVIDENCE", "Alert", "ancestry", "make_alert", "plain"]
 
 EVIDENCE = (
     *("evt.type", "evt.res", "evt.args", "proc.pid", "proc.name", "proc.exepath", "proc.cmdline", "proc.cwd"),
@@ -117,7 +117,7 @@ def make_alert(
         output,
         time_ns=_integer(event.get("evt.rawtime")) or 0,
         time=None if time is None else str(time),
-        fields={name: _plain(value) for name, value in fields.items()},
+        fields={name: plain(value) for name, value in fields.items()},
         process=ancestry(event),
         event=_integer(event.get("evt.num")) or 0,
         shown=shown,
@@ -128,11 +128,11 @@ def _key(operand: Operand) -> str:
     return f"{operand.name}({_key(operand.operand)})" if isinstance(operand, Call) else operand.key
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """As JSON can hold it."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "surrogateescape")
-    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
+    return [plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _integer(value: object) -> int | None:

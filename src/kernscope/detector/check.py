@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from kernscope.detector.alone import MODEST_PRIORITIES, by_score_alone
+from kernscope.detector.condition_tree import comparisons
 from kernscope.detector.conditions import (
-    And,
     Check,
     Condition,
     ConditionError,
     Field,
-    Not,
     Operand,
     Or,
     Reference,
@@ -151,7 +150,7 @@ class _Checker:
     def check_values(self, condition: Condition, quiet: bool) -> tuple[Predicate, list[Diagnostic]]:
         """Compile; report fields that are unknown, values that do not fit, events that do not exist."""
         problems: list[Diagnostic] = []
-        for check in _checks(condition):
+        for check in comparisons(condition):
             problems += _field_problems(check, quiet)
         predicate = compile_condition(condition, problems)
         for problem in problems:
@@ -253,7 +252,7 @@ class _Checker:
 
     def set_state(self, checked: CheckedRule, condition: Condition) -> None:
         rule = checked.rule
-        in_condition = [key for check in _checks(condition) for key in _fields(check)]
+        in_condition = [key for check in comparisons(condition) for key in _fields(check)]
         in_output = [field_of(operand) for operand in checked.output.operands]
         fields = {field.key: find_field(field.name) for field in [*in_condition, *in_output]}
         checked.fields = frozenset(field.name for field in [*in_condition, *in_output])
@@ -279,7 +278,7 @@ def _evidence_problems(condition: Condition) -> list[Diagnostic]:
     """Fields that are known only when a rule alerts."""
     return [
         error("bad-correlation", f"`{field.key}` is known only when the rule alerts", field.span)
-        for check in _checks(condition)
+        for check in comparisons(condition)
         for field in _fields(check)
         if field.name in EVIDENCE_FIELDS
     ]
@@ -289,23 +288,6 @@ def _score_alone(rule: Rule) -> Diagnostic:
     message = f"the rule `{rule.name}` alerts at the priority `{rule.priority}` by a score alone"
     help = f"give it one of {', '.join(MODEST_PRIORITIES)}, or ask for something else that happened too"
     return error("score-alone", message, rule.span, help=help)
-
-
-def _checks(condition: Condition) -> Iterator[Check]:
-    """All comparisons, those of shared trees once."""
-    seen: set[int] = set()
-    stack = [condition]
-    while stack:
-        node = stack.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        if isinstance(node, And | Or):
-            stack.extend(reversed(node.parts))
-        elif isinstance(node, Not):
-            stack.append(node.part)
-        elif isinstance(node, Check):
-            yield node
 
 
 def _fields(check: Check) -> list[Field]:

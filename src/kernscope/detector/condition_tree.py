@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from kernscope.detector.placed_text import PlacedText
 from kernscope.diagnostics import Span
 
@@ -19,6 +21,7 @@ __all__ = [
     "Reference",
     "Value",
     "Word",
+    "comparisons",
     "print_condition",
     "print_operand",
     "quote",
@@ -145,6 +148,23 @@ class Or(_Node):
 Operand = Field | Call
 Value = Word | Items | Reference | None
 Condition = And | Or | Not | Check | Macro
+
+
+def comparisons(condition: Condition) -> Iterator[Check]:
+    """All comparisons, those of shared trees once."""
+    seen: set[int] = set()
+    stack = [condition]
+    while stack:
+        node = stack.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, And | Or):
+            stack.extend(reversed(node.parts))
+        elif isinstance(node, Not):
+            stack.append(node.part)
+        elif isinstance(node, Check):
+            yield node
 
 
 def print_condition(node: Condition) -> str:

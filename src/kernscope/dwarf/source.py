@@ -14,6 +14,8 @@ from kernscope.tables.dwarf import Attribute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Self
+
     from kernscope.dwarf.file import Dwarf
     from kernscope.dwarf.unit import Unit
 
@@ -57,7 +59,13 @@ class _Table:
         return b"".join([counts, *(column.tobytes() for column in self._columns), self._texts])
 
     @classmethod
-    def _unpack(cls, kept: bytes) -> "tuple[Columns, bytes] | None":
+    def empty(cls) -> "Self":
+        """One that knows nothing."""
+        return cls([array(kind) for kind in cls._KINDS], b"")
+
+    @classmethod
+    def unpacked(cls, kept: bytes) -> "Self | None":
+        """From what `packed` made; None if it is something else."""
         header = Struct(f"<{len(cls._KINDS)}I")
         if len(kept) < header.size:
             return None
@@ -70,7 +78,7 @@ class _Table:
             column.frombytes(view[at:end])
             columns.append(column)
             at = end
-        return columns, kept[at:]
+        return cls(columns, kept[at:])
 
     def _text(self, number: int) -> str:
         ends = self._columns[-1]
@@ -87,17 +95,6 @@ class FunctionTable(_Table):
 
     __slots__ = ()
     _KINDS = "QIIIIII"
-
-    @classmethod
-    def unpacked(cls, kept: bytes) -> "FunctionTable | None":
-        """From what `packed` made; None if it is something else."""
-        found = cls._unpack(kept)
-        return None if found is None else cls(*found)
-
-    @classmethod
-    def empty(cls) -> "FunctionTable":
-        """One that knows nothing."""
-        return cls([array(kind) for kind in cls._KINDS], b"")
 
     def chain(self, address: int) -> list[tuple[str, int, int]]:
         """(name, file and line where it was called) of the functions at an address, the innermost first."""
@@ -118,17 +115,6 @@ class UnitTable(_Table):
 
     __slots__ = ()
     _KINDS = "QIIQQI"
-
-    @classmethod
-    def unpacked(cls, kept: bytes) -> "UnitTable | None":
-        """From what `packed` made; None if it is something else."""
-        found = cls._unpack(kept)
-        return None if found is None else cls(*found)
-
-    @classmethod
-    def empty(cls) -> "UnitTable":
-        """One that knows nothing."""
-        return cls([array(kind) for kind in cls._KINDS], b"")
 
     def function_at(self, address: int) -> int:
         """Where the entry of the function is that an address is in; -1 where it is in none."""

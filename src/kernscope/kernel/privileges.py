@@ -11,7 +11,7 @@ from collections.abc import Collection
 from kernscope.kernel.errors import KernelError
 from kernscope.kernel.syscall import Buffer, syscall
 from kernscope.tables.capabilities import CAPABILITIES
-from kernscope.tables.syscalls import names
+from kernscope.tables.syscalls import numbers
 
 __all__ = ["effective_capabilities", "keep_only"]
 
@@ -23,7 +23,7 @@ _HEADER, _DATA = struct.Struct("Ii"), struct.Struct("6I")
 
 
 def _number(name: str) -> int:
-    return next(number for number, known in names(os.uname().machine).items() if known == name)
+    return numbers(os.uname().machine)[name]
 
 
 def _sets() -> tuple[int, int, int]:

@@ -16,7 +16,7 @@ from kernscope.detector.watch.compat import IS_COMPAT, REGISTERS, compat_numbers
 from kernscope.detector.watch.gate import ALWAYS, NEVER, gate
 from kernscope.detector.watch.parts import PATH_BYTES, Part
 from kernscope.detector.watch.uring import KIND_URING, uring_text
-from kernscope.tables.syscalls import names as syscall_names
+from kernscope.tables.syscalls import numbers as syscall_numbers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def plan_of(rules: Iterable[CheckedRule], *, machine: str = "") -> Plan:
                 plan.types.setdefault(name, []).append(condition)
     for conditions in plan.types.values():
         conditions += anything
-    numbers = _numbers(machine or os.uname().machine)
+    numbers = syscall_numbers(machine or os.uname().machine)
     for plan.coarse in range(len(_LEFT_OUT) + 1):
         plan.calls = _watched(plan.types, numbers, frozenset().union(*_LEFT_OUT[: plan.coarse]))
         if sum(len(text) for text in {watched.gate for watched in plan.calls.values()}) <= _MOST_TEXT:
@@ -151,10 +151,6 @@ def gate_names(call: WatchedCall) -> dict[str, str]:
     for part in call.parts:
         found.update(part.names)
     return found
-
-
-def _numbers(machine: str) -> Mapping[str, int]:
-    return {name: number for number, name in syscall_names(machine).items()}
 
 
 def program_text(plan: Plan, *, uring: bool = False, compat: bool = False) -> str:

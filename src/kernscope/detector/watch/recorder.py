@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 
-from kernscope.detector.alert import EVIDENCE
-from kernscope.detector.conditions import And, Check, Condition, Not, Or, Reference
+from kernscope.detector.alert import EVIDENCE, plain
+from kernscope.detector.condition_tree import comparisons
+from kernscope.detector.conditions import Condition, Reference
 from kernscope.detector.folding import field_of
 from kernscope.detector.watch.live_event import LiveEvent
 from kernscope.detector.watch.processes import MOST_ANCESTORS
@@ -66,21 +67,10 @@ def asked_keys(rules: Iterable[CheckedRule]) -> list[str]:
 
 
 def _keys(condition: Condition) -> Iterator[str]:
-    seen: set[int] = set()
-    stack = [condition]
-    while stack:
-        node = stack.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        if isinstance(node, And | Or):
-            stack.extend(node.parts)
-        elif isinstance(node, Not):
-            stack.append(node.part)
-        elif isinstance(node, Check):
-            yield field_of(node.operand).key
-            if isinstance(node.value, Reference):
-                yield field_of(node.value.operand).key
+    for check in comparisons(condition):
+        yield field_of(check.operand).key
+        if isinstance(check.value, Reference):
+            yield field_of(check.value.operand).key
 
 
 def event_line(event: LiveEvent, asked: Iterable[str]) -> str:
@@ -97,10 +87,4 @@ def event_line(event: LiveEvent, asked: Iterable[str]) -> str:
             if value is None:
                 break
             fields[f"proc.a{name}[{number}]"] = value
-    return json.dumps({key: _plain(value) for key, value in fields.items()})
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "surrogateescape")
-    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
+    return json.dumps({key: plain(value) for key, value in fields.items()})
