@@ -275,6 +275,8 @@ def test_recorded_events_give_the_same_alerts(folder: Path, tmp_path: Path) -> N
         calls=FILE_CALLS, folder=folder, fields=FIELDS, mark="recorded-mark", shell=SHELL, port=1
     )
     rules.write_text(text)
+    events.write_text("what was there before\n")
+    events.chmod(0o644)
     command = [*KERNSCOPE, "detect", "record", str(events), str(rules)]
     with Tracer(command=command, ready="recording") as tracer:
         subprocess.run(["/bin/echo", "recorded-mark"], check=True, stdout=subprocess.DEVNULL)

@@ -19,9 +19,11 @@ class _Recording:
         self.events = self.missed = self.bytes = 0
         self.problem = ""
         self._most = most_bytes
-        # Command lines may hold passwords: the file is its owner's alone.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        self._file = os.fdopen(os.open(path, flags, 0o600), "w", encoding="ascii")
+        # Command lines may hold passwords: the file is its owner's alone, also where it was there before.
+        self._file = os.fdopen(
+            kernscope.detector.open_private(path, os.O_WRONLY | os.O_CREAT), "w", encoding="ascii"
+        )
+        self._file.truncate(0)
 
     def write(self, line: str) -> None:
         if self.problem or self.bytes + len(line) >= self._most:
@@ -61,6 +63,8 @@ def _run(arguments: Arguments) -> int:
         recording = _Recording(path, arguments.integer("most") or _MOST_BYTES)
     except OSError as error:
         raise UsageError(f"cannot write `{path}`: {error.strerror}") from None
+    except kernscope.detector.UnsafePath as problem:
+        raise UsageError(f"cannot write: {problem}; {problem.help}") from None
     try:
         with session, StopOnSignals(session.stop):
             watcher.run(session, started=lambda: tell("recording; Ctrl-C ends"))

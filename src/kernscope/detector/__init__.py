@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     )
     from kernscope.detector.delivery import Delivery
     from kernscope.detector.explanation import explain, find_rule
-    from kernscope.detector.private_files import UnsafePath
+    from kernscope.detector.private_files import UnsafePath, open_private
     from kernscope.detector.rules import PRIORITIES
     from kernscope.detector.service import (
         Service,
@@ -130,6 +130,7 @@ __all__ = [
     "is_news",
     "load_configuration",
     "make_sink",
+    "open_private",
     "propose",
     "read_events",
     "rule_files",
@@ -142,7 +143,7 @@ _LATER = {
     "anomaly": "Baseline BaselineError baseline_path baseline_summary baseline_text",
     "delivery": "Delivery",
     "explanation": "explain find_rule",
-    "private_files": "UnsafePath",
+    "private_files": "UnsafePath open_private",
     "rules": "PRIORITIES",
     "service": "Service ServiceError default_text load_configuration unit_text",
     "sinks": "SinkError make_sink",
