@@ -59,7 +59,7 @@ class OlderKernel:
 def missing_features(seed: int) -> tuple[str, ...]:
     """What the kernel is said not to have, for some of the programs."""
     if seed % 10 == 9:
-        return ("cpu_v4", "atomic_fetch", "may_goto")
+        return ("cpu_v4", "atomic_fetch", "may_goto", "rdonly_cast")
     return ("cpu_v4", "atomic_fetch", "tp_btf", "task_btf") if seed % 5 == 4 else ()
 
 
@@ -120,6 +120,7 @@ class Fuzzer:
             bundle = compiled(older, program_text(program), program.params, verify=self.verify)
             where = "machine"
             machine = vm_kernel(self.facts, facts.possible_cpus)
+            machine.compiled_for = facts
             problem = self.compare(
                 where, expected, run_on(machine, bundle, program.contexts, program.signals, program.calls)
             )

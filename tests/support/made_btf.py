@@ -230,6 +230,8 @@ def made_kernel() -> Btf:
     m.tracepoint("sys_exit", [("regs", registers), ("ret", int64)])
     _add_functions(m, {"int": int32, "long": int64, "size_t": uint64, "char": char, "task": task_pointer})
     _add_iterators(m, task_pointer, uint32, uint64)
+    m.typedef("atomic64_t", m.struct("", 8, [("counter", int64, 0)]))
+    m.kernel_function("bpf_rdonly_cast", [("obj__ign", m.pointer(0)), ("btf_id__k", uint32)], m.pointer(0))
     return m.btf()
 
 

@@ -16,9 +16,10 @@ from kernscope.bundle import Relocation
 
 __all__ = ["VmKernel", "VmProgram"]
 
-_LD_IMM64 = 0x18
+_LD_IMM64, _CALL = 0x18, 0x85
 _KINDS = {1: "map_fd", 2: "map_value"}
 """BPF_PSEUDO_MAP_FD and BPF_PSEUDO_MAP_VALUE of include/uapi/linux/bpf.h."""
+_PSEUDO_KFUNC_CALL = 2
 
 
 class _Map:
@@ -110,6 +111,8 @@ class VmKernel(FakeKernel):
         super().__init__(**facts)
         self.environment = environment or Environment(cpus=self.possible_cpus, cpu=self.possible_cpus - 1)
         self.max_steps = max_steps
+        self.compiled_for: Any = self
+        """The kernel whose types the programs were compiled with."""
         self.maps: dict[str, AnyMap] = {}
         self.attached: list[tuple[Any, VmProgram]] = []
         self._machine: Machine | None = None
@@ -132,7 +135,7 @@ class VmKernel(FakeKernel):
         return VmProgram(self, name, self.machine.load(code, self._references(code)))
 
     def _references(self, code: bytes) -> list[Relocation]:
-        """The map references that the loader wrote into the code."""
+        """The maps that the loader wrote into the code, and the kernel functions that are in it."""
         names = list(self.maps)
         found = []
         at = 0
@@ -143,6 +146,9 @@ class VmKernel(FakeKernel):
                 fd = int.from_bytes(code[at + 4 : at + 8], "little")
                 addend = int.from_bytes(code[at + 12 : at + 16], "little")
                 found.append(Relocation(at // 8, kind, names[fd - 1], addend))
+            if code[at] == _CALL and code[at + 1] >> 4 == _PSEUDO_KFUNC_CALL:
+                btf_id = int.from_bytes(code[at + 4 : at + 8], "little")
+                found.append(Relocation(at // 8, "kfunc", self.compiled_for.btf().type(btf_id).name, btf_id))
             at += 16 if wide else 8
         return found
 

@@ -34,8 +34,8 @@ class Relocation:
     """A place in the code that refers to something by name.
 
     `kind` is "map_fd" or "map_value" (the loader puts the descriptor into the first slot's immediate;
-    `addend` is already in the second's), "kfunc" (the loader puts the BTF id into the immediate), or "func"
-    (already resolved; kept for printing).
+    `addend` is already in the second's), "kfunc" or "func" (already resolved, by the BTF id `addend` and by the
+    place; kept for printing).
     """
 
     __slots__ = ("addend", "kind", "name", "slot")
@@ -229,7 +229,9 @@ def _resolve(item: Insn, index: int, starts: dict[str, int], slot: int, relocati
         return starts[name] - slot - 1 & 0xFFFFFFFF if item.op == _LD_IMM64 else starts[name] - slot - 1
     if kind == "map_value":
         return addend << 32
-    if kind in ("map_fd", "kfunc"):
+    if kind == "kfunc":
+        return addend
+    if kind == "map_fd":
         return 0
     raise EncodeError(f"instruction {index}: unknown kind of symbol {kind!r}")
 

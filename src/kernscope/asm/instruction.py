@@ -267,9 +267,9 @@ def call_local(function_name: str) -> Insn:
     return Insn(opcodes.CALL_OP, 0, opcodes.PSEUDO_CALL, 0, 0, None, ("func", function_name, 0))
 
 
-def call_kfunc(name: str) -> Insn:
-    """Call a kernel function; the loader puts its BTF id into `imm`."""
-    return Insn(opcodes.CALL_OP, 0, opcodes.PSEUDO_KFUNC_CALL, 0, 0, None, ("kfunc", name, 0))
+def call_kfunc(name: str, btf_id: int) -> Insn:
+    """Call a kernel function, which has this id in the BTF of vmlinux."""
+    return Insn(opcodes.CALL_OP, 0, opcodes.PSEUDO_KFUNC_CALL, 0, 0, None, ("kfunc", name, btf_id))
 
 
 def exit_() -> Insn:

@@ -75,9 +75,10 @@ class MapSpec:
 
 
 class Relocation:
-    """What the loader patches: instruction `slot` (in 8-byte units) refers to map `name`.
+    """Instruction `slot` (in 8-byte units) refers to something by `name`.
 
-    `kind` is `map_fd` or `map_value` (with `addend`, an offset into the value).
+    `kind` is `map_fd` or `map_value` (with `addend`, an offset into the value), which the loader patches, or `kfunc`,
+    a function of the kernel, whose BTF id (`addend`) is in the code already.
     """
 
     __slots__ = ("addend", "kind", "name", "slot")

@@ -225,8 +225,13 @@ class Access(Memory, ConstantReader):
             if place.offset % size or (size > 1 and not place.aligned and size == 8):
                 return self._read_unaligned(place, size, signed)
             return b.load(size, place.address, place.offset, signed=signed)
+        address = b.add(place.address, place.offset)
+        if place.space == "kernel" and not self.config.get("warn_reads"):
+            loaded = self.load_kernel(address, size, signed)
+            if loaded is not None:
+                return loaded
         slot = self.place_bytes(8)  # the helper clears it where it cannot read
-        self.read_bytes(b.add(place.address, place.offset), place.space, slot, size)
+        self.read_bytes(address, place.space, slot, size)
         return b.load(size, slot, 0, signed=signed)
 
     def _read_unaligned(self, place: Place, size: int, signed: bool) -> Value:

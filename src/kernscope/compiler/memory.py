@@ -6,6 +6,7 @@ area of the program, which is safe because one program never nests on one CPU (t
 counts it).
 """
 
+from kernscope.btf import Kind
 from kernscope.bundle.globals_layout import GLOBALS_MAP
 from kernscope.ssa import Block, Builder, Cond, FrameSlot, Function, Value
 from kernscope.tables.helpers import HELPER_IDS
@@ -217,8 +218,25 @@ class Memory:
 
     # --- reading through pointers --------------------------------------------------------------------------
 
+    def load_kernel(self, address: Value, size: int, signed: bool) -> Value | None:
+        """An integer behind a kernel address by a plain load, 0 where it cannot be read; None where the kernel knows no
+        such loads.
+
+        The address is called that of a struct of one number of 8 bytes, and every part of such a number may be read.
+        """
+        if not (self.kernel.has_feature("rdonly_cast") and self.kernel.has_feature("btf")):
+            return None
+        types = self.kernel.btf()
+        function, struct = types.find(Kind.FUNC, "bpf_rdonly_cast"), types.find_composite("atomic64_t")
+        assert function is not None and struct is not None
+        known = self.b.call_kfunc(function.name, function.id, address, struct.id, pointer=True)
+        return self.b.load(size, known, 0, signed=signed)
+
     def read_kernel(self, address: Value, size: int, signed: bool) -> Value:
         """An integer behind a kernel address; 0 where it cannot be read."""
+        loaded = self.load_kernel(address, size, signed)
+        if loaded is not None:
+            return loaded
         # A slot of its own: it is read at once, and this runs outside of statements too.
         slot = self.b.frame_addr(self.b.frame(8))
         self.b.store(8, slot, 0)

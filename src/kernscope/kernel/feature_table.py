@@ -102,6 +102,8 @@ _TABLE = (
             "maps that take all their memory at once"),
     Feature("may_goto", "loops bounded by the kernel (may_goto)", _p.may_goto, "Linux 6.9",
             "loops with a constant bound"),
+    Feature("rdonly_cast", "plain loads of kernel memory (bpf_rdonly_cast)", _p.rdonly_cast,
+            "Linux 6.2 with CONFIG_DEBUG_INFO_BTF, and the JIT", "bpf_probe_read_kernel()"),
     Feature("bpf_loop", "bpf_loop()", _p.helper(181), "Linux 5.17", "unrolled or bounded loops"),
     Feature("for_each_map_elem", "iterating over maps in programs", _p.helper(164), "Linux 5.13"),
     Feature("atomic_fetch", "atomic operations with results", _p.atomic_fetch, "Linux 5.12 and the JIT"),

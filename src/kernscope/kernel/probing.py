@@ -274,6 +274,18 @@ def may_goto(_: "Kernel") -> None:
     _load(ProgramType.RAW_TRACEPOINT, _insn(0xB7) + _insn(0xE5, off=1) + _RETURN_0).close()
 
 
+def rdonly_cast(kernel: "Kernel") -> None:
+    # r1 = 0; r2 = id of atomic64_t; r0 = bpf_rdonly_cast(r1, r2); r0 = *(u64 *)(r0 + 0); return 0
+    function, struct = (
+        kernel.btf().find(Kind.FUNC, "bpf_rdonly_cast"),
+        kernel.btf().find_composite("atomic64_t"),
+    )
+    if function is None or struct is None:
+        raise _missing("bpf_rdonly_cast in the kernel's BTF")
+    code = _insn(0xB7, 1) + _insn(0xB7, 2, imm=struct.id) + _insn(0x85, src=2, imm=function.id) + _insn(0x79)
+    _load(ProgramType.RAW_TRACEPOINT, code + _RETURN_0).close()
+
+
 def atomic_fetch(_: "Kernel") -> None:
     # *(u64 *)(r10 - 8) = 0; r1 = 1; r1 = atomic_fetch_add((u64 *)(r10 - 8), r1); return 0
     code = _insn(0x7A, 10, off=-8) + _insn(0xB7, 1, imm=1) + _insn(0xDB, 10, 1, -8, 0x01) + _RETURN_0

@@ -37,6 +37,8 @@ def patched(spec: ProgramSpec, maps: "dict[str, Map]") -> bytes:
     """The program's code with map file descriptors in it."""
     code = bytearray(spec.code)
     for relocation in spec.relocations:
+        if relocation.kind == "kfunc":
+            continue
         at = 8 * relocation.slot
         code[at + 1] = (code[at + 1] & 0x0F) | _PSEUDO[relocation.kind] << 4
         pack_into("=i", code, at + 4, maps[relocation.name].fd)

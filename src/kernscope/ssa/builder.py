@@ -316,9 +316,9 @@ class Builder:
         """Call a subprogram."""
         return self._call(Op.CALL_FUNC, 0, function, args, False)
 
-    def call_kfunc(self, name: str, *args: ValueOrInt, pointer: bool = False) -> Value:
-        """Call a kernel function by its name."""
-        return self._call(Op.CALL_KFUNC, 0, name, args, pointer)
+    def call_kfunc(self, name: str, btf_id: int, *args: ValueOrInt, pointer: bool = False) -> Value:
+        """Call a kernel function, which has this id in the BTF of vmlinux."""
+        return self._call(Op.CALL_KFUNC, btf_id, name, args, pointer)
 
     def _call(self, op: int, imm: int, aux: object, args: tuple[ValueOrInt, ...], pointer: bool) -> Value:
         if len(args) > 5:

@@ -256,7 +256,7 @@ class _Emitter:
                 assert isinstance(v.aux, Function)
                 self.call(opcodes.PSEUDO_CALL, ("func", v.aux.name, 0))
             case Op.CALL_KFUNC:
-                self.call(opcodes.PSEUDO_KFUNC_CALL, ("kfunc", str(v.aux), 0))
+                self.call(opcodes.PSEUDO_KFUNC_CALL, ("kfunc", str(v.aux), v.imm))
             case Op.PARAM:
                 pass
             case Op.NEG:

@@ -167,7 +167,7 @@ OPS: tuple[OpRow, ...] = (
     OpRow("atomic", ANY, True, False, False, "width; imm: offset; aux: (name, fetch); args pointer, value…"),
     OpRow("call", ANY, True, False, False, "imm: helper id"),
     OpRow("call_func", ANY, True, False, False, "aux: Function"),
-    OpRow("call_kfunc", ANY, True, False, False, "aux: kernel function's name"),
+    OpRow("call_kfunc", ANY, True, False, False, "aux: kernel function's name, imm: its BTF id"),
     OpRow("jump", NO_RESULT, True, False, False, "targets: 1"),
     OpRow("branch", NO_RESULT, True, False, False, "args c; targets: c is not 0, c is 0"),
     OpRow("branch_cmp", NO_RESULT, True, False, False, "imm: condition; args a, b; targets: true, false"),

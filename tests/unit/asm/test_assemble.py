@@ -134,13 +134,13 @@ def test_relocations_say_where_maps_and_kfuncs_are_used() -> None:
     program = _assemble(
         asm.ld_map_fd(1, "counts"),
         asm.ld_map_value(2, "state", 24),
-        asm.call_kfunc("bpf_task_from_pid"),
+        asm.call_kfunc("bpf_task_from_pid", 77),
         asm.exit_(),
     )
     assert [(r.slot, r.kind, r.name, r.addend) for r in program.relocations] == [
         (0, "map_fd", "counts", 0),
         (2, "map_value", "state", 24),
-        (4, "kfunc", "bpf_task_from_pid", 0),
+        (4, "kfunc", "bpf_task_from_pid", 77),
     ]
     assert _slot(program.code, 0)[1] == o.PSEUDO_MAP_FD << 4 | 1
     assert _slot(program.code, 2)[1] == o.PSEUDO_MAP_VALUE << 4 | 2

@@ -26,8 +26,13 @@ TS_COMPAT = 2
 # Offsets in struct pt_regs (arch/x86/include/asm/ptrace.h), in words.
 ORIG_AX, DI, SI, DX, R10, R8, R9 = 15, 14, 13, 12, 7, 9, 8
 
-# Without typed tracepoints registers and task are read with bpf_probe_read_kernel().
-WAYS = {"typed": (), "untyped": ("tp_btf", "task_btf")}
+# Without typed tracepoints registers and task are read by loads through bpf_rdonly_cast(), or with
+# bpf_probe_read_kernel().
+WAYS = {
+    "typed": (),
+    "untyped": ("tp_btf", "task_btf"),
+    "helper": ("tp_btf", "task_btf", "rdonly_cast"),
+}
 
 
 def machine(

@@ -204,9 +204,8 @@ def test_what_is_stopped_runs_again_when_the_detector_is_killed(tree: list[int],
     )
     assert detector.stdout is not None
     assert detector.stdout.readline() == b"done\n"
-    stopped = all(state_of(pid) == "T" for pid in tree)
     if ttl == "1h":
-        assert stopped
+        assert wait_for(lambda: all(state_of(pid) == "T" for pid in tree))
         detector.kill()
     # Otherwise the detector hangs, and the watchdog continues them all the same.
     assert wait_for(lambda: all(state_of(pid) == "S" for pid in tree))

@@ -135,7 +135,8 @@ def test_what_they_do_not_have(text: str, code: str) -> None:
 
 
 def listing(expression: str, probe: str = "fentry:vfs_read") -> str:
-    (program,) = programs(f"{probe} {{ @[{expression}] = count(); }}")
+    # What is not known is read with a helper then, which tells it apart.
+    (program,) = programs(f"{probe} {{ @[{expression}] = count(); }}", without=("rdonly_cast",))
     return assembly(program)
 
 
@@ -233,7 +234,7 @@ def test_listings() -> None:
 
 def reads_of(action: str) -> int:
     """How many times the action calls bpf_probe_read_kernel()."""
-    (program,) = programs(f"fentry:vfs_read {{ {action} }}")
+    (program,) = programs(f"fentry:vfs_read {{ {action} }}", without=("rdonly_cast",))
     return assembly(program).count("call 113")
 
 

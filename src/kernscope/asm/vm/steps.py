@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from kernscope.asm.instruction import Insn
 from kernscope.asm.vm.arithmetic import Step, alu_step, jump_step
 from kernscope.asm.vm.atomics import atomic_step
+from kernscope.asm.vm.kernel_functions import KERNEL_FUNCTIONS
 from kernscope.asm.vm.memory import MASK64, VmFault
 from kernscope.tables import opcodes
 from kernscope.tables.helpers import HELPER_NAMES
@@ -65,7 +66,12 @@ def translate(machine: "Machine", insns: list[Insn], relocations: Mapping[int, M
 
 def _step(machine: "Machine", insn: Insn, slot: int, relocation: MapReference | None, slots: int) -> Step:
     if relocation is not None and relocation.kind == "kfunc":
-        return failing_step(f"call of the kernel function {relocation.name}, which the machine does not have")
+        function = KERNEL_FUNCTIONS.get(relocation.name)
+        if function is None:
+            return failing_step(
+                f"call of the kernel function {relocation.name}, which the machine does not have"
+            )
+        return _call_helper(machine, function, slot + 1)
     kind = insn.op & opcodes.CLASS_MASK
     step: Step | None
     if kind in (opcodes.ALU, opcodes.ALU64):
@@ -204,11 +210,14 @@ def _load(machine: "Machine", insn: Insn, after: int) -> Step | None:
         address = r[src] + off
         region = regions.get(address >> 32)
         if region is None:
-            r[dst] = unpack(space.load_outside(address, size))[0] & MASK64
+            r[dst] = unpack(space.load_outside(address, size, r[src]))[0] & MASK64
             return after
         at = address & _LOW
         if at + size > region.size or (at & odd and region.aligned):
-            raise space.fault_for(address, size, False)
+            if r[src] not in space.casts:
+                raise space.fault_for(address, size, False)
+            r[dst] = 0
+            return after
         r[dst] = unpack(region.data, at)[0] & MASK64
         return after
 
