@@ -14,7 +14,7 @@ PAGE = ROOT / "docs" / "scenarios.md"
 _HEAD = """\
 # Scenarios
 
-What the [default rules](detection.md#default-rules) catch, and what they leave alone: small programs in
+What the [default rules](detection-default-rules.md) catch, and what they leave alone: small programs in
 `tests/scenarios`, each run in namespaces of its own, all below one detector. Written by `make scenarios`.
 
 """

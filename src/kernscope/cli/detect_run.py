@@ -106,6 +106,7 @@ COMMAND = Command(
     _run,
     examples=[
         ("", "by the default rules"),
+        ("default local.yaml", "by the default rules, and those of a file, which may change them"),
         ("rules.yaml local.yaml", "by these rules"),
         ("--config /etc/kernscope/detect.yaml", "as a service"),
     ],

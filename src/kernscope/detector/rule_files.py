@@ -6,17 +6,24 @@ import os
 
 __all__ = ["MOST_FILES", "default_rule_files", "rule_files"]
 
+_DEFAULT = "default"
+"""Names those that come with Kernscope; a file of that name is `./default`."""
+
 MOST_FILES = 20_000
 _SUFFIXES = (".yaml", ".yml")
 
 
 def rule_files(names: list[str]) -> list[str]:
-    """Files as they are; for a folder those within it, however deep, that end in `.yaml` or `.yml`, by name.
+    """Files as they are; for a folder those within it, however deep, that end in `.yaml` or `.yml`, by name; for the
+    word `default` those that come with Kernscope.
 
     Raises OSError where a folder cannot be read, ValueError where there are too many.
     """
     found: list[str] = []
     for name in names:
+        if name == _DEFAULT:
+            found += default_rule_files()
+            continue
         if name == "-" or not os.path.isdir(name):
             found.append(name)
             continue

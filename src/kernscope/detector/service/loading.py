@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from kernscope.detector.check import CheckedRules, check_rules
-from kernscope.detector.rule_files import default_rule_files, rule_files
+from kernscope.detector.rule_files import rule_files
 from kernscope.detector.service.configuration import Configuration, read_configuration
 from kernscope.detector.yaml_source import decode
 from kernscope.diagnostics import Diagnostic, Source
@@ -44,14 +44,12 @@ def load_configuration(path: str) -> Loaded:
     configuration, problems = read_configuration(_source(path))
     if any(problem.severity == "error" for problem in problems):
         return Loaded(configuration, None, problems)
-    names: list[str] = []
-    for name in configuration.texts("rules"):
-        try:
-            names += default_rule_files() if name == "default" else rule_files([name])
-        except OSError as problem:
-            raise ServiceError(f"cannot read `{problem.filename}`: {problem.strerror}") from None
-        except ValueError as problem:
-            raise ServiceError(str(problem)) from None
+    try:
+        names = rule_files(configuration.texts("rules"))
+    except OSError as problem:
+        raise ServiceError(f"cannot read `{problem.filename}`: {problem.strerror}") from None
+    except ValueError as problem:
+        raise ServiceError(str(problem)) from None
     rules = check_rules([_source(name) for name in names])
     return Loaded(configuration, rules, problems + rules.diagnostics)
 
