@@ -181,3 +181,17 @@ tracepoint:syscalls:sys_enter_fcntl / args.cmd == 4660 / {
         for path, n in (("/", 1), ("/proc/version", 1), ("/usr/bin", 2))
     ]
     assert sorted(lines) == sorted(["/dev /"] * 4 + counted + ["@bin: 2"])
+
+
+def test_of_a_mount_and_a_dentry() -> None:
+    program = """
+config = { max_strlen = 1024 }
+tracepoint:syscalls:sys_enter_fcntl / args.cmd == 4660 / {
+  $file = ((struct task_struct *)curtask)->files->fdt->fd[args.fd];
+  printf("%d %s\\n", args.fd, path($file->f_path.mnt, $file->f_path.dentry));
+  printf("%d %s\\n", args.fd, path($file->f_path.mnt, $file->f_path.dentry->d_parent, 100));
+}
+"""
+    lines, wanted = run(program, "told(opened('/usr/bin/env')); told(opened('/proc/self/status'))")
+    names = [name for found in wanted.values() for name in (found, os.path.dirname(found))]
+    assert [line.partition(" ")[2] for line in lines] == names and len(names) == 4

@@ -22,7 +22,7 @@ ALL_FEATURES = frozenset(
     "bpf jit btf raw_tracepoint steady_syscalls ringbuf tracefs tp_btf tracepoint perf_link profile test_run "
     "mmapable_array batch may_goto bpf_loop for_each_map_elem atomic_fetch cpu_v4 probe_read_kernel "
     "probe_read_user_str ns_pid_tgid ktime_get_tai_ns task_btf attach_cookie send_signal compat "
-    "fentry fentry_cookie get_func_ip lsm netfilter xdp tcx rdonly_cast".split()
+    "fentry fentry_cookie get_func_ip task_pt_regs lsm netfilter xdp tcx rdonly_cast".split()
 )
 
 _INITIAL_PID_NAMESPACE = 0xEFFFFFFC

@@ -190,6 +190,38 @@ class _Curtask(_Helper):
     pure = True
 
 
+class _Userregs(Builtin):
+    name = "userregs"
+    doc = (
+        "Address of the `struct pt_regs` that the running task left behind when it entered the kernel: "
+        "`((struct pt_regs *)userregs)->orig_ax` is the number of the system call, wherever in it the probe is. Since "
+        "Linux 5.15."
+    )
+    type = Pointer(Struct("struct pt_regs", 0, {}), "kernel")
+
+    def check(self, cx: CheckContext, node: "Identifier | Call") -> Type | None:
+        if not cx.kernel.has_feature("task_pt_regs"):
+            cx.report(
+                error(
+                    "not-available-here",
+                    "this kernel does not give programs the registers that a task entered it with",
+                    node.span,
+                    notes="they came with Linux 5.15",
+                    help="at the begin of a system call `args` has its arguments",
+                )
+            )
+        return self.type
+
+    def lower(self, lo: LowerContext, node: "Identifier | Call") -> "Value":
+        b = lo.b
+        task = b.call(HELPER_IDS["get_current_task_btf"], pointer=True)
+        registers = b.call(HELPER_IDS["task_pt_regs"], task, pointer=True)
+        # From here on it is a number to us, as all addresses of the kernel.
+        slot = b.frame_addr(b.frame(8))
+        b.store(8, slot, registers)
+        return b.load(8, slot)
+
+
 class _Ctx(Builtin):
     name = "ctx"
     doc = "Address of the program's context; in iterators, what they give: `ctx.task`."
@@ -396,6 +428,7 @@ _ENTRIES: tuple[Builtin, ...] = (
     _Ncpus(),
     _Probe(),
     _Curtask(),
+    _Userregs(),
     _Ctx(),
     _Ppid(),
     _Pcomm(),

@@ -120,6 +120,7 @@ _TABLE = (
     Feature("module_btf", "types of kernel modules", _p.module_btf,
             "Linux 5.11 with CONFIG_DEBUG_INFO_BTF_MODULES, and a module", "the types of vmlinux"),
     Feature("task_btf", "bpf_get_current_task_btf()", _p.helper(158), "Linux 5.11", "bpf_get_current_task()"),
+    Feature("task_pt_regs", "registers that a task entered the kernel with", _p.helper(175), "Linux 5.15"),
     Feature("mapping_tree", "mappings of processes as a tree that programs can search", _p.mapping_tree,
             "Linux 6.1 with CONFIG_DEBUG_INFO_BTF", "frame pointers in stacks of processes"),
     Feature("attach_cookie", "attach cookies", _p.helper(174, ProgramType.KPROBE), "Linux 5.15"),

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 __all__ = ["FUNCTIONS"]
 
-_STRUCT = "struct path"
+_STRUCT, _MOUNT, _DENTRY = "struct path", "struct vfsmount", "struct dentry"
 _LONGEST = 4096
 """PATH_MAX in uapi linux/limits.h"""
 
 
 class _Path(Function):
     name = "path"
-    usage = ("path(PATH)", "path(PATH, SIZE)")
+    usage = ("path(PATH)", "path(PATH, SIZE)", "path(MOUNT, DENTRY)", "path(MOUNT, DENTRY, SIZE)")
     doc = (
         "The full path of a `struct path` of the kernel, SIZE - 1 bytes of it at most (`max_strlen` without SIZE): "
         "`path(((struct task_struct *)curtask)->fs->pwd)`, `path(ctx.file.f_path)`. Empty where a pointer on the "
@@ -29,30 +29,37 @@ class _Path(Function):
         "begins with `ctx` or `args`) it is as the process sees it, and empty where it is too long. Everywhere else "
         "directories are followed up to the root of all mounts, also out of a chroot, and of a path with more than "
         "SIZE - 1 bytes or 48 components there is the end, behind `…`. Deleted files end with ` (deleted)`; files in "
-        "no directory have their name alone: sockets (`TCP`), memfd_create() (`memfd:NAME`), pipes an empty one."
+        "no directory have their name alone: sockets (`TCP`), memfd_create() (`memfd:NAME`), pipes an empty one. "
+        "Of a `struct vfsmount *` and a `struct dentry *` it is the path that a name has in a mount: "
+        "`path(args.dir->mnt, args.dentry)` of `lsm:path_unlink`."
     )
-    arity = (1, 2)
+    arity = (1, 3)
 
     def check(self, cx: CheckContext, call: Call) -> Type | None:
         source = call.args[0]
         t = cx.type_of(source)
-        struct = t.target if isinstance(t, Pointer) else t
         if t is None:
             return None
-        if not isinstance(struct, Struct) or struct.name != _STRUCT:
+        pair = _leads_to(t, _MOUNT) and isinstance(t, Pointer)
+        if pair:
+            if not _is_dentry(cx, call):
+                return None
+        elif not _leads_to(t, _STRUCT):
             cx.report(error("type-mismatch", f"`path()` wants a `{_STRUCT}`, this is `{t}`", source.span))
             return None
         size = string_limit(cx)
-        if len(call.args) == 2:
-            cx.type_of(call.args[1])
-            given = cx.constant(call.args[1])
+        sizes = call.args[2 if pair else 1 :]
+        if len(sizes) > 1:
+            cx.report(error("wrong-arguments", "there is nothing behind the size of a path", sizes[1].span))
+            return None
+        for wanted in sizes:
+            cx.type_of(wanted)
+            given = cx.constant(wanted)
             if given is None or given < 1:
-                cx.report(
-                    error("constant-needed", "the size of a path is a number above 0", call.args[1].span)
-                )
+                cx.report(error("constant-needed", "the size of a path is a number above 0", wanted.span))
                 return None
             size = min(size, given)
-        by_kernel = all(target.kind.may_resolve_paths(cx.kernel, target) for target in cx.targets)
+        by_kernel = not pair and all(t.kind.may_resolve_paths(cx.kernel, t) for t in cx.targets)
         cx.keep(call, by_kernel and cx.begins_known(source))
         return String(min(size, _LONGEST))
 
@@ -74,7 +81,11 @@ class _Path(Function):
     def _walk(lo: LowerContext, call: Call) -> StringSource:
         source = call.args[0]
         address = lo.value(source)
-        if isinstance(lo.type_of(source), Pointer):
+        if _leads_to(lo.type_of(source), _MOUNT):
+            mount, dentry, address = address, lo.value(call.args[1]), lo.scratch(16)
+            lo.b.store(8, address, mount, lo.member_offset("path", "mnt"))
+            lo.b.store(8, address, dentry, lo.member_offset("path", "dentry"))
+        elif isinstance(lo.type_of(source), Pointer):
             pointer, address = address, lo.scratch(16)
             lo.read_bytes(pointer, "kernel", address, 16)
         return lo.walked_path(address, lo.type_of(call).size)
@@ -100,6 +111,26 @@ class _Path(Function):
         b.jump(done)
         b.seal(done)
         b.position(done)
+
+
+def _leads_to(t: Type | None, name: str) -> bool:
+    struct = t.target if isinstance(t, Pointer) else t
+    return isinstance(struct, Struct) and struct.name == name
+
+
+def _is_dentry(cx: CheckContext, call: Call) -> bool:
+    """Whether the second argument is what is looked for in the mount that the first one is."""
+    if len(call.args) == 1:
+        help = "write `path(args.dir->mnt, args.dentry)`, for instance"
+        cx.report(error("wrong-arguments", "of a mount `path()` wants a dentry, too", call.span, help=help))
+        return False
+    t = cx.type_of(call.args[1])
+    if t is None or (_leads_to(t, _DENTRY) and isinstance(t, Pointer)):
+        return t is not None
+    cx.report(
+        error("type-mismatch", f"`path()` of a mount wants a `{_DENTRY} *`, this is `{t}`", call.args[1].span)
+    )
+    return False
 
 
 FUNCTIONS = (_Path(),)
