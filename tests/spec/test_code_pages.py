@@ -9,9 +9,11 @@ from markdown_cases import read_blocks
 from spec_stages import CHECKS
 
 import kernscope
-from kernscope.detector import check_rules
+from kernscope.detector import check_rules, default_rule_files
 from kernscope.diagnostics import CompileError, Source, code_names, explain
 from kernscope.diagnostics.codes import UnknownCode, title
+
+BESIDE_DEFAULTS = "detect, beside the default rules"
 
 
 def _stage(page: str) -> str:
@@ -34,10 +36,11 @@ def _codes(stage: str, text: str) -> set[str]:
     return found
 
 
-def _rule_codes(text: str) -> set[str]:
-    """The codes of what checking the detector's rules finds."""
+def _rule_codes(text: str, before: list[str]) -> set[str]:
+    """The codes of what checking the detector's rules finds, behind other files."""
     pytest.importorskip("yaml", reason="rules are YAML")
-    return {problem.code for problem in check_rules([Source("example", text)]).diagnostics}
+    sources = [Source(name, Path(name).read_text("utf-8")) for name in before]
+    return {problem.code for problem in check_rules([*sources, Source("example", text)]).diagnostics}
 
 
 @pytest.mark.parametrize("code", code_names())
@@ -48,9 +51,10 @@ def test_page(code: str) -> None:
     blocks = [(heading, block.text) for heading, block in read_blocks(page) if block.language in languages]
     assert [heading for heading, _ in blocks] == ["Example", "Corrected"]
     stage = _stage(page)
-    if stage == "detect":
-        assert code in _rule_codes(blocks[0][1])
-        assert _rule_codes(blocks[1][1]) == set()
+    if stage in ("detect", BESIDE_DEFAULTS):
+        before = default_rule_files() if stage == BESIDE_DEFAULTS else []
+        assert code in _rule_codes(blocks[0][1], before)
+        assert _rule_codes(blocks[1][1], before) == set()
         return
     if stage not in CHECKS:
         pytest.skip(f"no stage `{stage}` here")

@@ -26,6 +26,7 @@ from kernscope.detector.correlation import (
     make_correlation,
     read_correlation,
 )
+from kernscope.detector.definitions import Definition, ListDefinition
 from kernscope.detector.evaluate import Predicate, compile_condition
 from kernscope.detector.event_types import (
     UNAVAILABLE,
@@ -111,11 +112,10 @@ def check_rules(sources: Iterable[Source]) -> CheckedRules:
     definitions = load_rules(sources)
     checked = CheckedRules(definitions)
     checker = _Checker(checked)
-    for name in definitions.lists:
-        checker.try_definition("list", name)
-    for name in definitions.macros:
-        checker.try_definition("macro", name)
+    for definition in definitions.names.definitions():
+        checker.try_definition(definition)
     checked.rules = [checker.rule(rule) for rule in definitions.rules.values()]
+    checker.tell_hidden()
     order = {id(source): number for number, source in enumerate(sources)}
     checked.diagnostics.sort(key=lambda p: (order[id(p.span.source)], p.span.start) if p.span else (-1, 0))
     return checked
@@ -138,14 +138,25 @@ class _Checker:
             self._told.add(key)
             self.problems.append(problem)
 
-    def try_definition(self, kind: str, name: str) -> None:
+    def try_definition(self, definition: Definition) -> None:
         try:
-            if kind == "list":
-                self.expander.items(name)
+            if isinstance(definition, ListDefinition):
+                self.expander.items(definition)
             else:
-                self.check_values(self.expander.macro(name), False)
+                self.check_values(self.expander.macro(definition), False)
         except ConditionError as problem:
             self.tell(problem.diagnostic)
+
+    def tell_hidden(self) -> None:
+        """What has a default one's name and no rule uses was perhaps meant to change that one."""
+        used = self.expander.used()
+        for mine, default in self.expander.names.hidden():
+            if mine not in used:
+                kind, key = ("list", "items") if isinstance(mine, ListDefinition) else ("macro", "condition")
+                message = f"no rule uses this {kind}; the default rules keep their own `{mine.name}`"
+                help = f"to change theirs, add `override: {{{key}: replace}}`, or `append`"
+                labels = [(default.span, "theirs")]
+                self.tell(warning("default-not-changed", message, mine.span, labels=labels, help=help))
 
     def check_values(self, condition: Condition, quiet: bool) -> tuple[Predicate, list[Diagnostic]]:
         """Compile; report fields that are unknown, values that do not fit, events that do not exist."""

@@ -19,9 +19,10 @@ from kernscope.detector.conditions import (
     Word,
     parse_condition,
 )
+from kernscope.detector.definitions import Definition, ListDefinition, MacroDefinition
 from kernscope.detector.exclusions import list_word, with_exclusions
 from kernscope.detector.rules import Rule, RuleSet
-from kernscope.diagnostics import Span, error, suggest
+from kernscope.diagnostics import error, suggest
 
 __all__ = ["MOST_COMPARISONS", "Expander"]
 
@@ -37,11 +38,11 @@ class Expander:
     """Expands conditions of a set of rules; raises ConditionError, for the same macro always the same."""
 
     def __init__(self, rules: RuleSet) -> None:
-        self.rules = rules
-        self._macros: dict[str, _Expanded | ConditionError] = {}
-        self._lists: dict[str, list[Word] | ConditionError] = {}
-        self._open_macros: list[str] = []
-        self._open_lists: list[str] = []
+        self.names = rules.names
+        self._macros: dict[MacroDefinition, _Expanded | ConditionError] = {}
+        self._lists: dict[ListDefinition, list[Word] | ConditionError] = {}
+        self._open: list[Definition] = []
+        self._uses: dict[Definition | None, set[Definition]] = {None: set()}
 
     def rule(self, rule: Rule) -> Condition:
         """A rule's condition with its exceptions."""
@@ -55,18 +56,27 @@ class Expander:
             condition = And(*place, [parse_condition(rule.condition), condition])
         return self._expand(with_exclusions(rule, condition))[0]
 
-    def macro(self, name: str) -> Condition:
-        """A macro that is defined."""
-        return self._macro(name, self.rules.macros[name].span)[0]
+    def macro(self, definition: MacroDefinition) -> Condition:
+        return self._macro(definition)[0]
 
-    def items(self, name: str) -> list[Word]:
-        """The items of a list that is defined."""
-        return self._list(name, self.rules.lists[name].span)
+    def items(self, definition: ListDefinition) -> list[Word]:
+        return self._list(definition)
+
+    def used(self) -> set[Definition]:
+        """What the rules that were expanded use, directly or by way of others."""
+        found: set[Definition] = set()
+        waiting = list(self._uses[None])
+        while waiting:
+            definition = waiting.pop()
+            if definition not in found:
+                found.add(definition)
+                waiting += self._uses.get(definition, ())
+        return found
 
     def _expand(self, node: Condition) -> _Expanded:
         match node:
             case Macro():
-                return self._macro(node.name, node.span)
+                return self._macro(self._named(node))
             case Not():
                 part, size, depth = self._expand(node.part)
                 return self._bounded(Not(node.text, node.start, node.end, part), size, depth + 1)
@@ -86,39 +96,46 @@ class Expander:
             raise ConditionError(error("rule-too-large", message, node.span))
         return node, size, depth
 
-    def _macro(self, name: str, use: Span) -> _Expanded:
-        known = self._macros.get(name)
+    def _named(self, node: Macro) -> MacroDefinition:
+        """What the name means in the file that it stands in."""
+        names = self.names.of(node.text.source(node.start))
+        definition = names.find_macro(node.name)
+        if definition is None:
+            if names.find_list(node.name) is not None:
+                help = f"`{node.name}` is a list: compare a field with it, as in `proc.name in ({node.name})`"
+            else:
+                near = suggest(node.name, names.macro_names())
+                help = f"did you mean `{near}`?" if near else "define it: `- macro: …`"
+            message = f"there is no macro `{node.name}`"
+            raise ConditionError(error("undefined-macro", message, node.span, help=help))
+        self._use(node, definition, "macro")
+        return definition
+
+    def _use(self, node: Macro | Word, definition: Definition, kind: str) -> None:
+        """Note it; raises ConditionError where the definition is being expanded."""
+        if definition in self._open:
+            names = [*(d.name for d in self._open[self._open.index(definition) :]), definition.name]
+            chain = " → ".join(f"`{name}`" for name in names)
+            message = f"the {kind} `{definition.name}` contains itself: {chain}"
+            raise ConditionError(error("rule-cycle", message, node.span))
+        self._uses.setdefault(self._open[-1] if self._open else None, set()).add(definition)
+
+    def _macro(self, definition: MacroDefinition) -> _Expanded:
+        known = self._macros.get(definition)
         if isinstance(known, ConditionError):
             raise known
         if known is not None:
             return known
-        if name in self._open_macros:
-            raise self._cycle("macro", [*self._open_macros[self._open_macros.index(name) :], name], use)
-        definition = self.rules.macros.get(name)
-        if definition is None:
-            raise self._undefined(name, use)
-        self._open_macros.append(name)
+        self._open.append(definition)
         try:
             expanded = self._expand(parse_condition(definition.condition))
         except ConditionError as problem:
-            self._macros[name] = problem
+            self._macros[definition] = problem
             raise
         finally:
-            self._open_macros.pop()
-        self._macros[name] = expanded
+            self._open.pop()
+        self._macros[definition] = expanded
         return expanded
-
-    def _cycle(self, kind: str, names: list[str], use: Span) -> ConditionError:
-        chain = " → ".join(f"`{name}`" for name in names)
-        return ConditionError(error("rule-cycle", f"the {kind} `{names[0]}` contains itself: {chain}", use))
-
-    def _undefined(self, name: str, use: Span) -> ConditionError:
-        if name in self.rules.lists:
-            help = f"`{name}` is a list: compare a field with it, as in `proc.name in ({name})`"
-        else:
-            near = suggest(name, self.rules.macros)
-            help = f"did you mean `{near}`?" if near else "define it: `- macro: …`"
-        return ConditionError(error("undefined-macro", f"there is no macro `{name}`", use, help=help))
 
     def _value(self, value: Value) -> Value:
         if not isinstance(value, Items):
@@ -129,8 +146,8 @@ class Expander:
     def _words(self, words: list[Word]) -> list[Word]:
         found: list[Word] = []
         for word in words:
-            if not word.quoted and word.value in self.rules.lists:
-                found += self._list(word.value, word.span)
+            if not word.quoted and (named := self._list_named(word)) is not None:
+                found += self._list(named)
             elif word.value or word.quoted:
                 found.append(Word(word.text, word.start, word.end, word.value, True))
             if len(found) > _MOST_WORDS:
@@ -138,21 +155,25 @@ class Expander:
                 raise ConditionError(error("rule-too-large", message, word.span))
         return found
 
-    def _list(self, name: str, use: Span) -> list[Word]:
-        known = self._lists.get(name)
+    def _list_named(self, word: Word) -> ListDefinition | None:
+        definition = self.names.of(word.text.source(word.start)).find_list(word.value)
+        if definition is not None:
+            self._use(word, definition, "list")
+        return definition
+
+    def _list(self, definition: ListDefinition) -> list[Word]:
+        known = self._lists.get(definition)
         if isinstance(known, ConditionError):
             raise known
         if known is not None:
             return known
-        if name in self._open_lists:
-            raise self._cycle("list", [*self._open_lists[self._open_lists.index(name) :], name], use)
-        self._open_lists.append(name)
+        self._open.append(definition)
         try:
-            words = self._words([list_word(item) for item in self.rules.lists[name].items])
+            words = self._words([list_word(item) for item in definition.items])
         except ConditionError as problem:
-            self._lists[name] = problem
+            self._lists[definition] = problem
             raise
         finally:
-            self._open_lists.pop()
-        self._lists[name] = words
+            self._open.pop()
+        self._lists[definition] = words
         return words

@@ -46,11 +46,19 @@ class PlacedText:
         whole._pieces = [*self._pieces, *(_Piece(p.start + shift, p.value, p.span) for p in other._pieces)]
         return whole
 
-    def span(self, start: int, end: int) -> Span:
+    def _piece(self, start: int) -> _Piece:
         piece = self._pieces[0]
         for candidate in self._pieces:
             if candidate.start <= start:
                 piece = candidate
+        return piece
+
+    def source(self, start: int) -> Source:
+        """The file that this offset's text is of."""
+        return self._piece(start).span.source
+
+    def span(self, start: int, end: int) -> Span:
+        piece = self._piece(start)
         offsets = piece.offsets()
         last = len(offsets) - 1
         low = min(max(start - piece.start, 0), last)

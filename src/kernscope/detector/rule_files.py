@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["MOST_FILES", "default_rule_files", "rule_files"]
+__all__ = ["MOST_FILES", "default_rule_files", "is_default", "rule_files"]
 
 _DEFAULT = "default"
 """Names those that come with Kernscope; a file of that name is `./default`."""
 
 MOST_FILES = 20_000
 _SUFFIXES = (".yaml", ".yml")
+_DEFAULT_FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "default_rules")
 
 
 def rule_files(names: list[str]) -> list[str]:
@@ -45,4 +46,9 @@ def _fail(problem: OSError) -> None:
 
 def default_rule_files() -> list[str]:
     """Those that come with Kernscope."""
-    return rule_files([os.path.join(os.path.dirname(__file__), "default_rules")])
+    return rule_files([_DEFAULT_FOLDER])
+
+
+def is_default(name: str) -> bool:
+    """Whether a file is one of those, by where it lies."""
+    return os.path.abspath(name).startswith(_DEFAULT_FOLDER + os.sep)

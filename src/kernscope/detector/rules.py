@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from kernscope.detector.definitions import ListDefinition, MacroDefinition, NameSpaces
 from kernscope.detector.item_reader import ItemReader
 from kernscope.detector.placed_text import PlacedText
 from kernscope.detector.sigma import is_sigma, read_sigma
@@ -19,8 +20,6 @@ __all__ = [
     "OWN_KEYS",
     "PRIORITIES",
     "Exclusion",
-    "ListDefinition",
-    "MacroDefinition",
     "Rule",
     "RuleSet",
     "load_rules",
@@ -40,20 +39,6 @@ _RULE_KEYS = frozenset(
 )
 _MACRO_KEYS = frozenset(("macro", "condition", "append", "override"))
 _LIST_KEYS = frozenset(("list", "items", "append", "override"))
-
-
-class ListDefinition:
-    __slots__ = ("items", "name", "span")
-
-    def __init__(self, name: str, items: list[YamlScalar], span: Span) -> None:
-        self.name, self.items, self.span = name, items, span
-
-
-class MacroDefinition:
-    __slots__ = ("condition", "name", "span")
-
-    def __init__(self, name: str, condition: PlacedText, span: Span) -> None:
-        self.name, self.condition, self.span = name, condition, span
 
 
 class Exclusion:
@@ -117,8 +102,7 @@ class RuleSet:
 
     def __init__(self) -> None:
         self.rules: dict[str, Rule] = {}
-        self.macros: dict[str, MacroDefinition] = {}
-        self.lists: dict[str, ListDefinition] = {}
+        self.names = NameSpaces()
         self.requires: list[str] = []
         self.diagnostics: list[Diagnostic] = []
 
@@ -127,6 +111,7 @@ def load_rules(sources: Iterable[Source]) -> RuleSet:
     """Read files, the first first. Raises YamlMissing."""
     rules = RuleSet()
     for source in sources:
+        rules.names.read(source)
         if is_sigma(source):
             read_sigma(source, rules)
             continue
@@ -143,6 +128,7 @@ class _Item(ItemReader):
     def __init__(self, rules: RuleSet, node: YamlNode) -> None:
         super().__init__(rules.diagnostics)
         self.rules, self.node = rules, node
+        self.names = rules.names.of(node.span.source)
 
     def read(self) -> None:
         node = self.node
@@ -239,24 +225,28 @@ class _Item(ItemReader):
     def read_list(self, node: YamlMap) -> None:
         self.known_keys(node, _LIST_KEYS)
         name = self.text(node, "list")
-        modes = self.modes(node, "list", name in self.rules.lists)
+        before = self.names.find_list(name)
+        modes = self.modes(node, "list", before is not None)
         items = self.scalars(node, "items")
         if not name or modes is None or items is None:
             return
-        if modes.get("items") == "append":
-            items = self.rules.lists[name].items + items
-        self.rules.lists[name] = ListDefinition(name, items, node.keys["list"])
+        if before is not None and modes.get("items") == "append":
+            items = before.items + items
+        names = self.names.of_list(name) if modes else self.names
+        names.lists[name] = ListDefinition(name, items, node.keys["list"])
 
     def read_macro(self, node: YamlMap) -> None:
         self.known_keys(node, _MACRO_KEYS)
         name = self.text(node, "macro")
-        modes = self.modes(node, "macro", name in self.rules.macros)
+        before = self.names.find_macro(name)
+        modes = self.modes(node, "macro", before is not None)
         condition = self.placed(node, "condition")
         if not name or modes is None or condition is None:
             return
-        if modes.get("condition") == "append":
-            condition = self.rules.macros[name].condition.joined(condition)
-        self.rules.macros[name] = MacroDefinition(name, condition, node.keys["macro"])
+        if before is not None and modes.get("condition") == "append":
+            condition = before.condition.joined(condition)
+        names = self.names.of_macro(name) if modes else self.names
+        names.macros[name] = MacroDefinition(name, condition, node.keys["macro"])
 
     def read_rule(self, node: YamlMap) -> None:
         name = self.text(node, "rule")
