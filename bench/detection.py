@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from choice import may_run
 from process import RunError
 from result import Budget, Row
 from run import machine
@@ -338,11 +339,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("-o", "--output", metavar="FILE", help="also write the table here")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"rows: {', '.join(ROWS)} (default: all)")
     options = parser.parse_args(arguments)
-    unknown = [name for name in options.names if name not in ROWS]
-    if unknown:
-        parser.error(f"no row {unknown[0]!r}; there are {', '.join(ROWS)}")
-    if os.geteuid() != 0:
-        print("bench: left out, watching needs root", file=sys.stderr)
+    if not may_run(parser, options.names, ROWS, what="row", work="watching"):
         return 2
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     rows: list[Row] = []

@@ -7,7 +7,6 @@ environment variables PERF, PYSPY and BPFTRACE. A NAME is a part, or one row of 
 """
 
 import argparse
-import os
 import shutil
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "workloads"))
+from choice import may_run
 from known_work import Work, build, python_work
 from profiling_cost import cost
 from profiling_peers import PEERS, Seen, kernscope_profile, peer_profiles
@@ -136,11 +136,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     wanted = _wanted(options.names)
-    unknown = [name for name in wanted if name not in PARTS]
-    if unknown:
-        parser.error(f"no part {unknown[0]!r}; there are {', '.join(PARTS)}")
-    if os.geteuid() != 0:
-        print("bench: left out, profiling needs root", file=sys.stderr)
+    if not may_run(parser, wanted, PARTS, what="part", work="profiling"):
         return 2
     if shutil.which("gcc") is None:
         print("bench: C programs are left out, gcc is not installed", file=sys.stderr)

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from attach import attach_times
+from choice import may_run
 from compiled import code_size, compile_time
 from events import event_costs
 from result import Row, as_json, markdown
@@ -103,11 +104,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"rows: {', '.join(ROWS)} (default: all)")
     options = parser.parse_args(arguments)
-    unknown = [name for name in options.names if name not in ROWS]
-    if unknown:
-        parser.error(f"no row {unknown[0]!r}; there are {', '.join(ROWS)}")
-    if os.geteuid() != 0:
-        print("bench: left out, tracing needs root", file=sys.stderr)
+    if not may_run(parser, options.names, ROWS, what="row", work="tracing"):
         return 2
     if options.vm:
         return in_virtual_machine(options.vm, [*(["--quick"] if options.quick else []), *options.names])

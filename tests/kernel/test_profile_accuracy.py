@@ -12,15 +12,11 @@ from pathlib import Path
 import pytest
 from command_line import needs_tracing
 from known_work import Work, build, python_work
+from profile_needs import needs_tables
 
 import kernscope
-from kernscope.kernel import Kernel
 from kernscope.profiler import Filter, Options, Profile
 
-needs_tables = pytest.mark.skipif(
-    not all(Kernel().has_feature(name) for name in ("bpf_loop", "task_btf")),
-    reason="this kernel cannot walk unwind tables (bpf_loop)",
-)
 pytestmark = [
     needs_tracing,
     needs_tables,

@@ -1,6 +1,5 @@
 """`kernscope profile` on programs whose answer is known: who wakes, who allocates, recordings, and bad luck."""
 
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 from command_line import KERNSCOPE, Tracer, kernscope, needs_tracing
+from profile_needs import needs_gcc, needs_tables
 
 from kernscope import run
 from kernscope.kernel import Kernel
@@ -25,11 +25,6 @@ from kernscope.profiler import (
     recorded_parts,
 )
 
-needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
-needs_tables = pytest.mark.skipif(
-    not all(Kernel().has_feature(name) for name in ("bpf_loop", "task_btf")),
-    reason="this kernel cannot walk unwind tables (bpf_loop)",
-)
 pytestmark = needs_tracing
 
 # One thread waits for a lock that another one holds, a third for a pipe that a fourth writes to. Whatever else "wanter"

@@ -7,18 +7,14 @@ from pathlib import Path
 
 import pytest
 from command_line import kernscope, needs_tracing
+from profile_needs import needs_gcc, needs_tables
 
-from kernscope.kernel import Kernel
 from kernscope.profiler import Profile, read_profile
 
-needs_tables = pytest.mark.skipif(
-    not all(Kernel().has_feature(name) for name in ("bpf_loop", "task_btf")),
-    reason="this kernel cannot walk unwind tables (bpf_loop)",
-)
 pytestmark = [
     needs_tracing,
     needs_tables,
-    pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed"),
+    needs_gcc,
 ]
 
 # Each function's work is on one line: 7 of work.h, inlined into line 11 of work.c, which line 17 calls.

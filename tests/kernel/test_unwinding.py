@@ -9,15 +9,10 @@ from pathlib import Path
 
 import pytest
 from command_line import needs_tracing
+from profile_needs import needs_gcc, needs_tables
 
 import kernscope
-from kernscope.kernel import Kernel
 
-needs_tables = pytest.mark.skipif(
-    not all(Kernel().has_feature(name) for name in ("bpf_loop", "task_btf")),
-    reason="this kernel cannot walk unwind tables (bpf_loop)",
-)
-needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
 pytestmark = [needs_tracing, needs_tables]
 
 PROGRAM = """

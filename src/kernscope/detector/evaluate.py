@@ -22,7 +22,7 @@ from kernscope.detector.conditions import (
     Reference,
     Word,
 )
-from kernscope.detector.fields import FieldEntry, find_field
+from kernscope.detector.fields import MOST_ANCESTORS, FieldEntry, find_field
 from kernscope.detector.operators import as_number, as_text, make_test
 from kernscope.detector.patterns import RefusedPattern
 from kernscope.diagnostics import Diagnostic, error
@@ -33,7 +33,6 @@ Event = Mapping[str, object]
 Predicate = Callable[[Event], bool]
 Getter = Callable[[Event], object]
 
-_MOST_ANCESTORS = 64
 # Fields that an event need not have, as they follow from others.
 _ADDRESSES = ("fd.cip", "fd.sip", "fd.lip", "fd.rip")
 _FROM_OTHERS: dict[str, tuple[str, ...]] = {
@@ -218,7 +217,7 @@ def _ancestors(name: str, event: Event) -> object:
     if value is not None:
         return value
     found = []
-    for number in range(1, _MOST_ANCESTORS):
+    for number in range(1, MOST_ANCESTORS):
         ancestor = event.get(f"{name}[{number}]")
         if ancestor is None:
             break

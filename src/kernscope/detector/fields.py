@@ -11,7 +11,10 @@ from functools import cache
 
 from kernscope.detector.field_table import ROWS
 
-__all__ = ["FAMILIES", "FIELDS", "FieldEntry", "find_field"]
+__all__ = ["FAMILIES", "FIELDS", "MOST_ANCESTORS", "FieldEntry", "find_field"]
+
+MOST_ANCESTORS = 64
+"""Of a process: what is kept, and how far a field of any ancestor looks."""
 
 _NO_RUNTIME = "on a plain host there is no container runtime to ask"
 _NO_KUBERNETES = "on a plain host there is no Kubernetes"

@@ -106,9 +106,7 @@ def read_yaml(source: Source) -> YamlDocument:
     """The items of the list that the file is. Raises YamlMissing; everything else is in `diagnostics`."""
     yaml = _yaml()
     document = YamlDocument()
-    if len(source.text) > MOST_CHARACTERS:
-        message = f"`{source.name}` is larger than {MOST_CHARACTERS >> 20} MiB"
-        document.diagnostics.append(error("bad-yaml", message, Span(source, 0, 1)))
+    if _too_large(source, document):
         return document
     try:
         _read(yaml, source, 0, len(source.text), document)
@@ -120,13 +118,20 @@ def read_yaml(source: Source) -> YamlDocument:
     return document
 
 
+def _too_large(source: Source, document: YamlDocument) -> bool:
+    """Whether the file is too large to be read, which is said in `document`."""
+    if len(source.text) <= MOST_CHARACTERS:
+        return False
+    message = f"`{source.name}` is larger than {MOST_CHARACTERS >> 20} MiB"
+    document.diagnostics.append(error("bad-yaml", message, Span(source, 0, 1)))
+    return True
+
+
 def read_documents(source: Source) -> YamlDocument:
     """The documents of a file, whatever they are. Raises YamlMissing; everything else is in `diagnostics`."""
     yaml = _yaml()
     documents = YamlDocument()
-    if len(source.text) > MOST_CHARACTERS:
-        message = f"`{source.name}` is larger than {MOST_CHARACTERS >> 20} MiB"
-        documents.diagnostics.append(error("bad-yaml", message, Span(source, 0, 1)))
+    if _too_large(source, documents):
         return documents
     try:
         _read(yaml, source, 0, len(source.text), documents, whole=True)

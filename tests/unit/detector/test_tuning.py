@@ -33,6 +33,15 @@ def backup(number: int, rule: str = "Read", **more: object) -> Alert:
     return alert(rule, chain, **{"fd_name": "/etc/shadow", "proc_pid": number, **more})  # type: ignore[arg-type]
 
 
+OPENED = {
+    "evt.type": "open",
+    "proc.exepath": "/usr/bin/backup",
+    "proc.pname": "cron",
+    "proc.cmdline": "backup --all",
+}
+"""What such an alert is about, but for the file."""
+
+
 def test_what_is_constant_becomes_an_exception(folder: Path) -> None:
     found = proposals(folder, [backup(n, proc_tty=n) for n in range(12)])
     [group] = found.groups["Read"]
@@ -87,14 +96,8 @@ def test_values_mean_themselves(folder: Path, value: str) -> None:
     yaml = proposals(folder, [backup(n, fd_name=value) for n in range(12)]).yaml()
     rules = check("- list: shells\n  items: [bash]\n" + rule("evt.type = open", name="Read"), yaml)
     assert rules.diagnostics == []
-    event = {
-        "evt.type": "open",
-        "proc.exepath": "/usr/bin/backup",
-        "proc.pname": "cron",
-        "proc.cmdline": "backup --all",
-    }
-    assert Engine(rules).feed({**event, "fd.name": value}) == []
-    assert len(Engine(rules).feed({**event, "fd.name": "bash"})) == 1
+    assert Engine(rules).feed({**OPENED, "fd.name": value}) == []
+    assert len(Engine(rules).feed({**OPENED, "fd.name": "bash"})) == 1
 
 
 @pytest.mark.parametrize("value", ["a\nb", "\x1b[2J", "a\udcff", "both \" and '", "x" * 300])
@@ -120,14 +123,8 @@ def test_a_second_proposal_adds_to_the_first(folder: Path, tmp_path: Path) -> No
     second = proposals(tmp_path / "two", [backup(n, fd_name="/etc/gshadow") for n in range(12)]).yaml()
     rules = check(rule("evt.type = open", name="Read"), first, second)
     assert rules.diagnostics == []
-    event = {
-        "evt.type": "open",
-        "proc.exepath": "/usr/bin/backup",
-        "proc.pname": "cron",
-        "proc.cmdline": "backup --all",
-    }
     for file in ("/etc/shadow", "/etc/gshadow"):
-        assert Engine(rules).feed({**event, "fd.name": file}) == []
+        assert Engine(rules).feed({**OPENED, "fd.name": file}) == []
 
 
 def evil(number: int) -> Alert:

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from damage import damaged
 
 from kernscope.dwarf import Dwarf, DwarfError, Parameter, parameters
 from kernscope.elf import ElfFile
@@ -254,17 +255,7 @@ def test_damaged_bytes_end_in_an_error_or_in_less(program: Program) -> None:
     for _ in range(120):
         sections = {name: memoryview(content) for name, content in whole.items()}
         name = chance.choice([n for n in (".debug_info", ".debug_abbrev", *NAMES) if whole[n]])
-        content = bytearray(whole[name])
-        at = chance.randrange(len(content))
-        how = chance.randrange(4)
-        if how == 0:
-            for _ in range(chance.randrange(1, 8)):
-                content[chance.randrange(len(content))] = chance.randrange(256)
-        elif how == 1:
-            del content[at:]
-        else:
-            content[at : at + 16] = (b"\xff" if how == 2 else b"\0") * len(content[at : at + 16])
-        sections[name] = memoryview(bytes(content))
+        sections[name] = memoryview(damaged(whole[name], chance))
         with contextlib.suppress(DwarfError):
             _walk(sections)
 

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from damage import damaged
 
 from kernscope.dwarf import (
     Dwarf,
@@ -309,17 +310,7 @@ def test_damaged_bytes_end_in_an_error_or_in_less(program: Program) -> None:
             n for n in (".debug_line", ".debug_line", ".debug_info", ".debug_abbrev", *NAMES) if whole[n]
         ]
         for name in {chance.choice(names) for _ in range(2)}:
-            content = bytearray(whole[name])
-            at = chance.randrange(len(content))
-            how = chance.randrange(4)
-            if how == 0:
-                for _ in range(chance.randrange(1, 12)):
-                    content[chance.randrange(len(content))] = chance.randrange(256)
-            elif how == 1:
-                del content[at:]
-            else:
-                content[at : at + 16] = (b"\xff" if how == 2 else b"\0") * len(content[at : at + 16])
-            sections[name] = memoryview(bytes(content))
+            sections[name] = memoryview(damaged(whole[name], chance))
         with contextlib.suppress(DwarfError):
             use(sections, program.code)
         if time.process_time() - started > 5:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
+from kernscope.detector.fields import MOST_ANCESTORS
 from kernscope.detector.watch.behaviour_fields import BEHAVIOUR_FIELDS
 from kernscope.detector.watch.call_fields import CALL_DOTTED, CALL_FIELDS, CALL_INDEXED
 from kernscope.detector.watch.live_event import LiveEvent
 from kernscope.detector.watch.process_fields import PROCESS_DOTTED, PROCESS_FIELDS, PROCESS_INDEXED
-from kernscope.detector.watch.processes import MOST_ANCESTORS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import json
 from kernscope.detector.alert import EVIDENCE, plain
 from kernscope.detector.condition_tree import comparisons
 from kernscope.detector.conditions import Condition, Reference
+from kernscope.detector.fields import MOST_ANCESTORS
 from kernscope.detector.folding import field_of
 from kernscope.detector.watch.live_event import LiveEvent
-from kernscope.detector.watch.processes import MOST_ANCESTORS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
