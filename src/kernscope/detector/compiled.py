@@ -23,6 +23,7 @@ from kernscope.detector.conditions import (
 )
 from kernscope.detector.evaluate import Event, Predicate, compile_condition, follows_from_others, operand_type
 from kernscope.detector.fields import find_field
+from kernscope.detector.kept_code import compiled_code
 from kernscope.detector.patterns import RefusedPattern, compile_glob
 
 TYPE_CHECKING = False
@@ -54,7 +55,7 @@ def compile_rules(rules: Sequence[CheckedRule], event_type: object) -> Callable[
     slots = "".join(f"    {name} = N\n" for name in writer.slots)
     source = f"def match(e):\n    get = e.get\n    found = []\n{slots}{''.join(lines)}    return found\n"
     try:
-        exec(compile(source, "<rules>", "exec"), writer.names)
+        exec(compiled_code(source), writer.names)
     except (SyntaxError, RecursionError, MemoryError):
         return _by_reference(rules)
     found: Callable[[Event], list[CheckedRule]] = writer.names["match"]  # type: ignore[assignment]
@@ -67,6 +68,21 @@ def _by_reference(rules: Sequence[CheckedRule]) -> Callable[[Event], list[Checke
 
 class _Nothing:
     """A value that no event has: not asked yet."""
+
+
+class _Later:
+    """The reference for a comparison, made when it is first asked: most are written out, and never ask."""
+
+    __slots__ = ("_node", "_predicate")
+
+    def __init__(self, node: Check) -> None:
+        self._node = node
+        self._predicate: Predicate | None = None
+
+    def __call__(self, event: Event) -> bool:
+        if self._predicate is None:
+            self._predicate = compile_condition(self._node, [])
+        return self._predicate(event)
 
 
 class _Writer:
@@ -166,7 +182,7 @@ class _Writer:
         return known
 
     def _predicate(self, node: Check) -> Predicate:
-        return compile_condition(node, [])
+        return _Later(node)
 
     def _name(self, prefix: str, value: object) -> str:
         name = f"{prefix}{len(self.names)}"

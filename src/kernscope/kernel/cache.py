@@ -3,7 +3,7 @@
 import os
 import stat
 
-__all__ = ["cache_folder", "open_cached", "read_cached", "write_cached"]
+__all__ = ["cache_folder", "drop_others", "keep_newest", "open_cached", "read_cached", "write_cached"]
 
 _SUBFOLDER = "kernscope"
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
@@ -111,6 +111,21 @@ def write_cached(name: str, content: bytes) -> bool:
             pass
         return False
     return True
+
+
+def keep_newest(prefix: str, suffix: str, most: int) -> None:
+    """Of our cached files with such names, remove those that were written longest ago, so that `most` are left."""
+    folder = cache_folder()
+    if folder is None:
+        return
+    try:
+        names = [name for name in os.listdir(folder) if name.startswith(prefix) and name.endswith(suffix)]
+        paths = [os.path.join(folder, name) for name in names]
+        paths.sort(key=lambda path: os.stat(path).st_mtime_ns)
+        for path in paths[:-most]:
+            os.unlink(path)
+    except OSError:
+        pass  # another run cleans up too
 
 
 def drop_others(prefix: str, keep: str) -> None:

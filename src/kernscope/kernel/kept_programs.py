@@ -7,7 +7,7 @@ where it is loaded.
 import os
 from hashlib import sha256
 
-from kernscope.kernel.cache import cache_folder, read_cached, write_cached
+from kernscope.kernel.cache import keep_newest, read_cached, write_cached
 
 __all__ = ["keep_program", "kept_program", "program_key"]
 
@@ -46,18 +46,5 @@ def kept_program(key: str) -> bytes | None:
 
 def keep_program(key: str, content: bytes) -> None:
     """Keep it; what was kept longest ago makes room."""
-    if not write_cached(key, content):
-        return
-    folder = cache_folder()
-    assert folder is not None
-    try:
-        paths = [
-            os.path.join(folder, name)
-            for name in os.listdir(folder)
-            if name.startswith(_PREFIX) and name.endswith(_SUFFIX)
-        ]
-        paths.sort(key=lambda path: os.stat(path).st_mtime_ns)
-        for path in paths[:-MOST_KEPT]:
-            os.unlink(path)
-    except OSError:
-        pass  # another run cleans up too
+    if write_cached(key, content):
+        keep_newest(_PREFIX, _SUFFIX, MOST_KEPT)
