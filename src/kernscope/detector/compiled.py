@@ -18,12 +18,14 @@ from kernscope.detector.conditions import (
     Not,
     Operand,
     Or,
+    Reference,
     Word,
     print_condition,
 )
 from kernscope.detector.evaluate import Event, Predicate, compile_condition, follows_from_others, operand_type
 from kernscope.detector.fields import find_field
 from kernscope.detector.kept_code import compiled_code
+from kernscope.detector.operators import as_number
 from kernscope.detector.patterns import RefusedPattern, compile_glob
 
 TYPE_CHECKING = False
@@ -34,8 +36,10 @@ if TYPE_CHECKING:
 
 __all__ = ["compile_rules"]
 
-_TEXT_TYPES = ("text", "path", "words")
+_TEXT_TYPES = ("text", "path", "words", "any")
+_NUMBER_TYPES = ("number", "port")
 _NEVER, _ALWAYS = "False", "True"
+_NUMERIC = ("=", "!=", "<", "<=", ">", ">=")
 _JOINED = ("=", "startswith", "endswith", "contains")
 _OF_TEXTS = {"tolower": "lower", "toupper": "upper"}
 """Transformers of texts that are a method."""
@@ -195,18 +199,55 @@ class _Writer:
         return written.replace("REFERENCE", reference) if written else reference
 
     def _written(self, node: Check) -> str:
-        """A comparison of a text that is there, written out; what is no text goes to the reference."""
+        """A comparison written out for a value of the field's own type; any other goes to the reference."""
+        if isinstance(node.value, Reference):
+            return self._same(node, node.value.operand)
         if isinstance(node.value, Word):
             words = [node.value.value]
         elif isinstance(node.value, Items):
             words = [word.value for word in node.value.words]
         else:
             return ""
+        type = operand_type(node.operand)
+        if type in _NUMBER_TYPES or type == "bool":
+            test = (
+                self._truth_test(node.operator, words)
+                if type == "bool"
+                else self._number_test(node.operator, words)
+            )
+            value = self._plain(node.operand) if test else ""
+            return value and _chosen(
+                test, value, node.operand, "REFERENCE", "bool" if type == "bool" else "int"
+            )
         test = self._test(node.operator, words)
         value = self._value(node.operand) if test else ""
-        if not value:
+        return value and _chosen(test, value, node.operand, "REFERENCE")
+
+    def _same(self, node: Check, other: Operand) -> str:
+        """Whether two texts are the same."""
+        left, right = self._value(node.operand), self._value(other)
+        if node.operator != "=" or not left or not right:
             return ""
-        return _chosen(test, value, node.operand, "REFERENCE")
+        both = f"(x := {left}).__class__ is str and (y := {right}).__class__ is str"
+        return f"(x == y if {both} else REFERENCE)"
+
+    def _number_test(self, operator: str, words: list[str]) -> str:
+        numbers = [as_number(word) for word in words]
+        if any(number.__class__ is not int for number in numbers):
+            return ""
+        if operator == "in":
+            return f"x in {self._name('c', frozenset(numbers))}"
+        return f"x {'==' if operator == '=' else operator} {numbers[0]}" if operator in _NUMERIC else ""
+
+    def _truth_test(self, operator: str, words: list[str]) -> str:
+        truth = {"true": "x", "false": "not x"}.get(words[0].lower(), "")
+        return truth if operator == "=" and len(words) == 1 else ""
+
+    def _plain(self, operand: Operand) -> str:
+        """The value of a field, of whatever type; asked for once. Empty where it is not found by one name."""
+        if isinstance(operand, Call) or not _is_plain(operand):
+            return ""
+        return self._once(f"value {operand.key}", lambda: f"get({operand.key!r})")
 
     def _value(self, operand: Operand) -> str:
         """A field's value, or what a transformer makes of it where it is a text; asked for once. Empty where that
@@ -222,9 +263,7 @@ class _Writer:
                 f"value {print_operand(operand)}",
                 lambda: f"(y.{method}() if (y := {plain}).__class__ is str else y)",
             )
-        if not _is_plain(operand) or operand_type(operand) not in _TEXT_TYPES:
-            return ""
-        return self._once(f"value {operand.key}", lambda: f"get({operand.key!r})")
+        return self._plain(operand) if operand_type(operand) in _TEXT_TYPES else ""
 
     def _test(self, operator: str, words: list[str]) -> str:
         match operator:
@@ -240,7 +279,17 @@ class _Writer:
                 return f"{self._name('c', words[0])} in x"
             case "glob":
                 return self._glob(words[0])
+            case "pmatch":
+                return self._path_prefixes(words)
         return ""
+
+    def _path_prefixes(self, words: list[str]) -> str:
+        """Whole components, of a text that has no empty ones."""
+        plain = not any(c in word for word in words for c in "*?[")
+        if not plain or any("//" in word or not word.rstrip("/") for word in words):
+            return ""
+        prefixes = tuple(f"{word.rstrip('/')}/" for word in words)
+        return f"('//' not in x and f'{{x}}/'.startswith({self._name('c', prefixes)}) or '//' in x and REFERENCE)"
 
     def _glob(self, word: str) -> str:
         start, end = _glob_ends(word)
@@ -255,13 +304,13 @@ class _Writer:
         return f"({' and '.join(ends)} and {self._name('g', pattern.matches)}(x))"
 
 
-def _chosen(test: str, value: str, operand: Operand, reference: str) -> str:
-    """The test where the value is a text; a missing one compares as false; all else is up to the reference."""
+def _chosen(test: str, value: str, operand: Operand, reference: str, type: str = "str") -> str:
+    """The test where the value is of this type; a missing one compares as false; all else is up to the reference."""
     while isinstance(operand, Call):
         operand = operand.operand
-    if not follows_from_others(operand):
+    if not follows_from_others(operand) and not _has_other_names(operand):
         reference = f"(x is not None and {reference})"
-    return f"({test} if (x := {value}).__class__ is str else {reference})"
+    return f"({test} if (x := {value}).__class__ is {type} else {reference})"
 
 
 def _glob_ends(pattern: str) -> tuple[str, str]:
@@ -279,9 +328,14 @@ def _is_plain(field: Field) -> bool:
         entry is not None
         and entry.constant is None
         and not (entry.several and field.argument is None)
-        and entry.argument != "dotted"
-        and field.name == entry.name
+        and (field.name == entry.name or entry.argument == "dotted")
     )
+
+
+def _has_other_names(field: Field) -> bool:
+    """Whether an event may have the value under another name: `evt.arg.flags` as `evt.arg[flags]`."""
+    entry = find_field(field.name)
+    return entry is not None and entry.argument == "dotted"
 
 
 def _asks_type(node: Check) -> bool:

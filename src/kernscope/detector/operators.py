@@ -25,6 +25,8 @@ _ORDER: dict[str, Callable[[float, float], bool]] = {
 
 
 def as_text(value: object) -> str:
+    if value.__class__ is str:
+        return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, bytes):

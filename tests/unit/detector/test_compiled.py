@@ -38,6 +38,24 @@ CHECKS = (
     *("(proc.name = sh or proc.name = bash or proc.name contains x)", "len(proc.name) = 2"),
     *("toupper(proc.name) = SH", "(tolower(proc.aname) = sshd or tolower(proc.aname) = init)"),
     *(
+        "fd.num = 3",
+        "fd.num != 3",
+        "fd.num in (3, 0x10)",
+        "fd.num < 3",
+        "fd.num <= -2",
+        "fd.num > -3",
+        "fd.sport = 80",
+    ),
+    *(
+        "fd.name pmatch (/etc, /x, usr/share)",
+        "fd.name pmatch (/)",
+        "fd.name pmatch (/etc/)",
+        "fd.name pmatch (/e*)",
+    ),
+    *("evt.failed = false", "evt.failed != true", "evt.is_open_write = true", "evt.failed in (true, false)"),
+    *("evt.arg.flags = 64", "evt.arg.flags in (64, O_CREAT)", "evt.arg.flags != 64", "evt.arg.flags > 63"),
+    *("evt.arg.flags startswith O_", "proc.name != val(proc.pname)", "fd.num = val(user.uid)"),
+    *(
         "proc.cmdline glob *-x*",
         "proc.cmdline glob a*b",
         "fd.name glob /etc*.d",
@@ -55,11 +73,26 @@ VALUES: dict[str, tuple[object, ...]] = {
     "proc.cmdline": (None, "a -x b", "a"),
     "proc.aname[1]": (None, "init", "x"),
     "proc.aname[2]": (None, "sshd"),
-    "fd.name": (None, "/etc/passwd.d", "/etc/PASSWD.D", "/etc", "/x", ""),
+    "fd.name": (
+        None,
+        "/etc/passwd.d",
+        "/etc/PASSWD.D",
+        "/etc",
+        "/x",
+        "",
+        "/etc//x",
+        "//x",
+        "usr/share/x",
+        "/etcetera",
+        "/",
+    ),
     "fd.sip": (None, "10.0.0.1", "::1"),
-    "fd.num": (None, -2, 3, "3"),
-    "evt.failed": (None, True, False),
-    "evt.arg.flags": (None, "O_CREAT|O_EXCL", 64),
+    "fd.num": (None, -2, 3, "3", True, 16, 2.5, "x", [3, 16]),
+    "fd.sport": (None, 80, "80", [443, 80]),
+    "evt.failed": (None, True, False, "true", 1),
+    "evt.is_open_write": (None, True, False),
+    "evt.arg.flags": (None, "O_CREAT|O_EXCL", 64, "64", True, b"64"),
+    "evt.arg[flags]": (None, "O_CREAT", 64),
     "user.uid": (None, 0, 1000),
 }
 
@@ -76,7 +109,7 @@ def condition(choose: random.Random, depth: int) -> str:
     return "(" + word.join(condition(choose, depth - 1) for _ in range(choose.randint(2, 4))) + ")"
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(30))
 def test_compiled_is_reference(seed: int) -> None:
     choose = random.Random(seed)
     macros = "- macro: common\n  condition: proc.name in (sh, bash) or fd.num >= 0\n"
