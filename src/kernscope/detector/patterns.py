@@ -24,6 +24,8 @@ MOST_STATES = 1000
 _MOST_REMEMBERED = 1000
 _MOST_PLACES_REMEMBERED = 50_000
 """Of all states of a pattern together: one with many places remembers fewer states."""
+_SKIPPED_FROM = frozenset((8, 16, 32, 48, 64, 96, 128, 192, 256, 512))
+"""From how many characters on they are skipped together, and when that is brought up to date."""
 _LONGEST_PATTERN = 4096
 _DEEPEST = 50
 
@@ -35,13 +37,26 @@ class RefusedPattern(ValueError):
 
 
 class _State:
-    """A set of places: after one character `next`, whether the text may end here."""
+    """A set of places: after one character `next`, whether the text may end here.
 
-    __slots__ = ("accepts", "next", "tests")
+    Most of a text is passed in states that lead to themselves, as at `.*`: `skip` finds the end of what characters
+    that are known to do so make up.
+    """
+
+    __slots__ = ("_loops", "accepts", "next", "skip", "tests")
 
     def __init__(self, tests: list[tuple[Test, int]], accepts: bool) -> None:
         self.tests, self.accepts = tests, accepts
         self.next: dict[str, _State] = {}
+        self.skip: re.Pattern[str] | None = None
+        self._loops: set[str] = set()
+
+    def add_loop(self, c: str) -> None:
+        """This character leads to the same state. What is skipped follows whenever their number has doubled."""
+        self._loops.add(c)
+        count = len(self._loops)
+        if count in _SKIPPED_FROM:
+            self.skip = re.compile(f"[{re.escape(''.join(self._loops))}]*")
 
 
 class Pattern:
@@ -56,14 +71,21 @@ class Pattern:
         self._start = self._state(frozenset((0,)), at_start=True)
 
     def matches(self, text: str) -> bool:
-        state = self._start
-        for c in text:
+        state, at, end = self._start, 0, len(text)
+        while at < end:
+            c = text[at]
+            at += 1
             following = state.next.get(c)
             if following is None:
                 following = state.next[c] = self._step(state, c)
-            if not following.tests and not following.accepts:
-                return False
-            state = following
+                if following is state:
+                    state.add_loop(c)
+            if following is not state:
+                if not following.tests and not following.accepts:
+                    return False
+                state = following
+            elif state.skip is not None:
+                at = state.skip.match(text, at).end()  # type: ignore[union-attr]
         return state.accepts
 
     def _step(self, state: _State, c: str) -> _State:

@@ -1,5 +1,6 @@
 """Patterns against Python's own matcher, and the ones that explode there."""
 
+import random
 import re
 import time
 from contextlib import suppress
@@ -96,3 +97,28 @@ def test_any_text_is_a_pattern_or_refused(pattern: str, text: str) -> None:
     compile_glob(pattern).matches(text)
     with suppress(RefusedPattern):
         compile_regex(pattern).matches(text)
+
+
+LONG = (
+    *(
+        ".*x-ray.*",
+        ".*[.](lock|enc|crypt)",
+        "(?s:.*)z",
+        "[a-q ]*[r-z ]*",
+        "(.* )?-[a-z]*R( .*)?",
+        "[^z]*z[^z]*",
+    ),
+    *(".*(ab|ba).*(cd|dc).*", "(?i)[a-z .-]*END", ".*a.{3}b.*"),
+)
+
+
+@pytest.mark.parametrize("pattern", LONG)
+def test_long_texts(pattern: str) -> None:
+    """Where most characters lead nowhere else, they are skipped together."""
+    choose = random.Random(pattern)
+    ours, theirs = compile_regex(pattern), re.compile(pattern)
+    ends = ("", "z", ".lock", ".enc", " -aR", "END", "end", " x-ray", "dcab", "\n", "axyzb")
+    for _ in range(300):
+        alphabet = "".join(choose.sample("abcdefghijklmnopqrstuvwxyz -.R\u00e9", choose.randint(1, 31)))
+        text = "".join(choose.choices(alphabet, k=choose.randint(0, 60))) + choose.choice(ends)
+        assert ours.matches(text) is (theirs.fullmatch(text) is not None), text
