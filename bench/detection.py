@@ -311,13 +311,53 @@ def flood(machine: Machine) -> list[Row]:
     return [found, lost, rate]
 
 
+def _some_work(folder: Path, turn: int) -> None:
+    """What a host does in a second: programs run, files written, renamed and removed, names that were never there."""
+    made = folder / f"work-{turn}"
+    made.mkdir()
+    steps = f"cat /etc/hostname > {made}/$i; mv {made}/$i {made}/$i.done; /bin/true $i {turn}"
+    script = f"for i in 1 2 3 4 5; do {steps}; done"
+    subprocess.run(["sh", "-c", script], check=True)
+    shutil.rmtree(made)
+
+
+def hour(machine: Machine) -> list[Row]:
+    """Resident memory in the course of an hour (two minutes where it is to be quick) of some work each second."""
+    minutes = 2 if machine.quick else 60
+    rows = {
+        part: Row("hour", f"resident memory, {part} of {minutes} minutes", "MB", Budget("", 0, 80.0))
+        for part in ("first quarter", "second quarter", "third quarter", "last quarter")
+    }
+    sizes: list[float] = []
+    with detector(machine) as running:
+        until, turn = time.monotonic() + 60 * minutes, 0
+        while time.monotonic() < until:
+            _some_work(machine.folder, turn)
+            turn += 1
+            if turn % 10 == 0:
+                sizes.append(running.resident_mb())
+            time.sleep(1)
+        said = running.stop()
+    quarter = max(1, len(sizes) // 4)
+    for number, row in enumerate(rows.values()):
+        row.add("kernscope", sizes[number * quarter : (number + 1) * quarter])
+    last = rows["last quarter"]
+    last.notes.append(
+        f"{turn} rounds of work; {said.strip().splitlines()[-1].removeprefix('kernscope detect: ')}"
+    )
+    return list(rows.values())
+
+
 ROWS: dict[str, Callable[[Machine], list[Row]]] = {
     "per-call": per_call,
     "build": build,
     "copy": copy,
     "latency": latency,
     "flood": flood,
+    "hour": hour,
 }
+_LONG = ("hour",)
+"""Only where it is asked for."""
 
 
 def table(rows: list[Row]) -> Iterator[str]:
@@ -337,7 +377,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="What watching costs, and what it misses.")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     parser.add_argument("-o", "--output", metavar="FILE", help="also write the table here")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"rows: {', '.join(ROWS)} (default: all)")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"rows: {', '.join(ROWS)} (default: all but {', '.join(_LONG)})",
+    )
     options = parser.parse_args(arguments)
     if not may_run(parser, options.names, ROWS, what="row", work="watching"):
         return 2
@@ -346,7 +391,7 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="kernscope-bench-") as folder:
         made = Machine(Path(folder), options.quick)
         before = machine()
-        for name in options.names or ROWS:
+        for name in options.names or [name for name in ROWS if name not in _LONG]:
             rows += ROWS[name](made)
     lines = [
         f"{before} before, {os.getloadavg()[0]:.1f} after",
