@@ -54,9 +54,9 @@ def read_rules(files: list[str]) -> "kernscope.detector.CheckedRules":
         raise UsageError(str(missing)) from None
 
 
-def source_of(name: str) -> "kernscope.detector.Source":
-    """A file's text; `-` is standard input."""
-    return kernscope.detector.decode("<stdin>" if name == "-" else name, read_file(name))
+def source_of(name: str, *most: int) -> "kernscope.detector.Source":
+    """A file's text, as much as `read_file` reads; `-` is standard input."""
+    return kernscope.detector.decode("<stdin>" if name == "-" else name, read_file(name, *most))
 
 
 def show_problems(diagnostics: "list[kernscope.Diagnostic]") -> None:

@@ -17,7 +17,7 @@ def _run(arguments: Arguments) -> int:
         raise UsageError("say which events: `--events FILE`, one JSON object of fields a line")
     rules = read_rules(files)
     problems: list[kernscope.Diagnostic] = []
-    events = kernscope.detector.read_events(source_of(arguments.text("events")), problems)
+    events = kernscope.detector.read_events(source_of(arguments.text("events"), -1), problems)
     as_json = arguments.text("format") == "json"
     for alert in kernscope.detector.alerts(rules, events):
         write((alert.json() if as_json else alert.text()) + "\n")

@@ -45,13 +45,13 @@ def read_program(arguments: Arguments) -> Program:
     return Program(name, data.decode("utf-8", "surrogateescape"), own, None)
 
 
-def read_file(name: str) -> bytes:
-    """A file's bytes, standard input for `-`. Raises UsageError."""
+def read_file(name: str, most: int = _MAX_BYTES) -> bytes:
+    """A file's bytes, standard input for `-`; -1 for all of them. Raises UsageError."""
     try:
         if name == "-":
-            return sys.stdin.buffer.read(_MAX_BYTES)
+            return sys.stdin.buffer.read(most)
         with open(name, "rb") as file:
-            return file.read(_MAX_BYTES)
+            return file.read(most)
     except OSError as error:
         if "{" in name:
             raise UsageError("this is a program, not a file: put `-e` before it") from None
