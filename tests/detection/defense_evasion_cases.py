@@ -1,4 +1,4 @@
-from made_events import call, deleted, each, mode, opened, placed, started, wrote
+from made_events import Event, call, deleted, each, mode, opened, placed, started, wrote
 from rule_cases import Cases
 
 __all__ = ["CASES"]
@@ -6,11 +6,13 @@ __all__ = ["CASES"]
 _LOGS = [f"/var/log/app{n}.log" for n in range(8)]
 _OLD_LOGS = [f"/var/log/app.log.{n}" for n in range(8)]
 
+_NOT_MADE: Event = {"evt.is_open_create": False}
+
 CASES: Cases = {
     "System log removed or emptied": (
         [
             deleted("/var/log/auth.log", "rm /var/log/auth.log"),
-            wrote("/var/log/syslog", "bash -c x"),
+            wrote("/var/log/syslog", "bash -c x", event=_NOT_MADE),
             call("truncate", "truncate -s 0 /var/log/wtmp", event={"fs.path.name": "/var/log/wtmp"}),
             wrote("/var/log/wtmp", "/tmp/logcleaner", "O_RDWR"),
             placed("/dev/null", "/var/log/btmp", "ln -sf /dev/null /var/log/btmp", "symlinkat"),
@@ -24,6 +26,8 @@ CASES: Cases = {
             ),
             wrote("/var/log/auth.log", "rsyslogd", "O_WRONLY|O_CREAT|O_APPEND", exe="/usr/sbin/rsyslogd"),
             deleted("/var/log/auth.log.3.gz", "rm /var/log/auth.log.3.gz"),
+            placed("/var/log/auth.log", "/var/log/auth.log.1", "mv auth.log auth.log.1"),
+            wrote("/var/log/auth.log", "sh rotate.sh"),
             opened("/var/log/auth.log", "tail -f /var/log/auth.log"),
             wrote("/var/log/auth.log", "logger x", "O_WRONLY|O_APPEND"),
         ],
@@ -207,5 +211,25 @@ CASES: Cases = {
     "Events lost": (
         [call("lost", "x", event={"watch.lost": 12})],
         [started("lost")],
+    ),
+    "Certificates to be trusted added": (
+        [
+            wrote("/usr/local/share/ca-certificates/x.crt", "openssl req -x509"),
+            wrote("/etc/ssl/certs/ca-certificates.crt", "bash -c x"),
+        ],
+        [
+            wrote(
+                "/etc/ssl/certs/x", "update-ca-certif /usr/sbin/update-ca-certificates", exe="/usr/bin/dash"
+            ),
+            opened("/etc/ssl/certs/ca-certificates.crt", "curl https://example.org"),
+        ],
+    ),
+    "Names of machines redirected": (
+        [wrote("/etc/hosts", "bash -c x"), placed("/etc/sedX1", "/etc/hosts", "sed -i x /etc/hosts")],
+        [wrote("/etc/hosts", "vim /etc/hosts", exe="/usr/bin/vim.basic"), opened("/etc/hosts", "curl x")],
+    ),
+    "Many programs looked for to be killed": (
+        [[started(f"pkill -9 -f {name}", proc_sid=7) for name in ("miner", "guard", "agent", "helper")]],
+        [[started("pkill -f server", proc_sid=8) for _ in range(9)]],
     ),
 }

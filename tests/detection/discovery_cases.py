@@ -11,6 +11,7 @@ _TCP = {
     "evt.res": "ECONNREFUSED",
 }
 _CURIOUS = ("id", "whoami", "uname", "hostname", "ps", "ss", "w", "lsblk")
+_TROUBLED = ("w", "uptime", "df", "free", "top", "ip", "ss", "ps", "lsof", "dmesg", "mount", "id")
 
 CASES: Cases = {
     "Many questions about the host at once": (
@@ -18,6 +19,7 @@ CASES: Cases = {
         [
             [started(command, parents="sh python3") for command in _CURIOUS[:4]],
             [started("ps aux", parents="bash") for _ in range(20)],
+            [started(command, parents="bash sshd") for command in _TROUBLED],
             [started(command, parents="50-landscape-sy run-parts") for command in _CURIOUS],
             [started(command, parents="configure make") for command in _CURIOUS],
         ],

@@ -23,11 +23,13 @@ CASES: Cases = {
     ),
     "Shell connected to the network": (
         [
-            call("dup2", "python3 x.py", 0, event=_SOCKET),
+            call("dup2", "python3 x.py", 2, event=_SOCKET),
+            call("dup2", "/tmp/x", 0, event=_SOCKET),
             call("dup3", "bash", 1, event=_SOCKET, exe="/usr/bin/bash"),
         ],
         [
             call("dup2", "python3 x.py", 7, event=_SOCKET),
+            [call("dup2", "python3 server.py", number, event=_SOCKET) for number in (0, 1)],
             call("dup2", "python3 x.py", 0, event={"fd.type": "pipe"}),
             call("dup2", "sshd", 0, event=_SOCKET),
             call("dup2", "systemd", 0, event=_SOCKET, exe="/usr/lib/systemd/systemd-executor"),
@@ -36,6 +38,7 @@ CASES: Cases = {
     "Shell started on a socket": (
         [
             started("sh", event={"proc.stdin.type": "ipv4", "proc.stdout.type": "ipv4"}),
+            started("dd", event={"proc.stdin.type": "ipv4"}, exe="/tmp/dd"),
             started(
                 "bash -i", event={"proc.stdin.type": "unix", "proc.stdout.type": "unix"}, parents="socat bash"
             ),
@@ -46,6 +49,7 @@ CASES: Cases = {
             ),
             started("bash deploy.sh", event={"proc.stdin.type": "unix", "proc.stdout.type": "pipe"}),
             started("bash", event={"proc.stdin.type": "file"}),
+            started("cat /etc/hostname", event={"proc.stdin.type": "ipv4", "proc.stdout.type": "ipv4"}),
         ],
     ),
     "Shell run by a network tool": (
@@ -72,6 +76,7 @@ CASES: Cases = {
         [
             started("python3 -c import socket; print(socket.gethostname())"),
             started("python3 -c import subprocess; subprocess.run(['/bin/sh'])"),
+            started("python3 -c import socket,subprocess;s.bind(x);subprocess.Popen([sys.executable,x])"),
         ],
     ),
     "Pipe to the network around a shell": (

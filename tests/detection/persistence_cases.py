@@ -83,6 +83,7 @@ CASES: Cases = {
         [
             wrote("/etc/pam.d/common-auth", "pam-auth-update", exe="/usr/bin/perl", parents="sh dpkg"),
             opened("/etc/pam.d/sshd", "sshd"),
+            wrote("/etc/security/limits.d/90-files.conf", "python3 set_up.py"),
         ],
     ),
     "SSH server's settings changed": (
@@ -150,6 +151,7 @@ CASES: Cases = {
         [
             wrote("/etc/udev/rules.d/99-x.rules", "bash -c x"),
             wrote("/etc/apt/apt.conf.d/99x", "python3 x.py"),
+            wrote("/etc/udev/rules.d/99-x.rules", "cp /tmp/x.rules /etc/udev/rules.d"),
         ],
         [
             wrote("/etc/udev/rules.d/99-x.rules", "cp x.rules /etc/udev/rules.d"),
@@ -159,6 +161,7 @@ CASES: Cases = {
     "Kernel module loaded by an unusual program": (
         [
             call("finit_module", "loader", exe="/tmp/loader"),
+            call("init_module", "python3 x.py", -1),
             started("insmod /tmp/x.ko", exe="/usr/bin/kmod"),
         ],
         [
@@ -178,5 +181,82 @@ CASES: Cases = {
     "Handler of programs registered": (
         [wrote("/proc/sys/fs/binfmt_misc/register", "bash -c x")],
         [wrote("/proc/sys/fs/binfmt_misc/register", "systemd-binfmt", exe="/usr/lib/systemd/systemd-binfmt")],
+    ),
+    "Code that every Python program loads written": (
+        [
+            wrote("/usr/lib/python3/dist-packages/x.pth", "bash x.sh"),
+            wrote("/usr/local/lib/python3.11/site-packages/sitecustomize.py", "perl x.pl"),
+            placed("/tmp/x", "/usr/lib/python3/dist-packages/x.pth", "mv /tmp/x x.pth"),
+        ],
+        [
+            wrote("/home/ann/v/lib/python3.11/site-packages/_x.pth", "python3 -m pip install -e .", uid=1000),
+            wrote(
+                "/home/ann/v/lib/python3.11/site-packages/_v.pth", "uv sync", exe="/home/ann/.local/bin/uv"
+            ),
+            wrote("/home/ann/model.pth", "python3 train.py", uid=1000),
+        ],
+    ),
+    "Hook of a repository written": (
+        [
+            wrote("/home/ann/w/.git/hooks/pre-commit", "bash x.sh"),
+            started("git config --global core.hooksPath /tmp/x"),
+        ],
+        [
+            wrote("/home/ann/w/.git/hooks/pre-commit.sample", "cp x y", uid=1000),
+            wrote("/home/ann/w/.git/hooks/pre-commit", "git init", uid=1000),
+            wrote("/home/ann/w/.git/hooks/pre-commit", "vim pre-commit", uid=1000, exe="/usr/bin/vim.basic"),
+            wrote("/home/ann/w/.git/hooks/pre-commit", "python3 -m pre_commit install", uid=1000),
+        ],
+    ),
+    "Key for logging in added by its user": (
+        [wrote("/home/ann/.ssh/authorized_keys", "bash -c x", uid=1000, user_homedir="/home/ann")],
+        [
+            wrote(
+                "/home/ann/.ssh/authorized_keys",
+                "vim x",
+                uid=1000,
+                exe="/usr/bin/vim.basic",
+                user_homedir="/home/ann",
+            ),
+            wrote("/home/ann/.ssh/known_hosts", "bash -c x", uid=1000, user_homedir="/home/ann"),
+        ],
+    ),
+    "What starts the system changed": (
+        [
+            wrote("/boot/grub/grub.cfg", "bash -c x"),
+            placed("/tmp/x", "/boot/initrd.img", "mv /tmp/x /boot/initrd.img"),
+            wrote("/etc/default/grub", "python3 x.py"),
+        ],
+        [
+            wrote(
+                "/boot/grub/grub.cfg.new", "grub-mkconfig /usr/sbin/grub-mkconfig -o x", exe="/usr/bin/dash"
+            ),
+            wrote("/boot/vmlinuz-6.1", "dpkg -i x.deb"),
+            wrote("/etc/default/grub", "vim x", exe="/usr/bin/vim.basic"),
+        ],
+    ),
+    "Program of the system replaced": (
+        [
+            wrote("/usr/bin/lsof", "cp x /usr/bin/lsof", event={"evt.is_open_create": False}),
+            placed("/usr/bin/top", "/usr/lib/.t", "mv /usr/bin/top /usr/lib/.t"),
+            placed("/usr/bin/ls", "/usr/bin/.ls", "mv /usr/bin/ls /usr/bin/.ls"),
+            placed("/tmp/ps", "/usr/bin/ps", "mv /tmp/ps /usr/bin/ps"),
+        ],
+        [
+            wrote("/usr/bin/lsof.dpkg-new", "dpkg --unpack x.deb", event={"evt.is_open_create": False}),
+            placed("/usr/bin/x", "/usr/bin/x.old", "mv /usr/bin/x /usr/bin/x.old"),
+            wrote("/usr/local/bin/x", "cp x /usr/local/bin", event={"evt.is_open_create": False}),
+        ],
+    ),
+    "Program put among those of the system": (
+        [
+            wrote("/usr/bin/zxqwv", "cp x /usr/bin/zxqwv"),
+            wrote("/usr/lib/cups/kupdate", "python3 x.py", event={"evt.is_open_exec": True}),
+        ],
+        [
+            wrote("/usr/bin/x", "install x /usr/bin", parents="make"),
+            wrote("/usr/lib/x/data", "python3 x.py", event={"evt.is_open_exec": False}),
+            wrote("/usr/local/bin/x", "cp x /usr/local/bin"),
+        ],
     ),
 }

@@ -1,4 +1,4 @@
-from made_events import call, opened, started, wrote
+from made_events import Event, call, opened, started, wrote
 from rule_cases import Cases
 
 __all__ = ["CASES"]
@@ -6,6 +6,14 @@ __all__ = ["CASES"]
 _NEWUSER = {"evt.arg.flags": "CLONE_NEWUSER|CLONE_NEWNS"}
 _SUPERBLOCK = {"evt.arg.flags": "MS_NODEV", "evt.arg.type": "overlay", "fs.path.name": "/tmp/m"}
 _POKE = {"evt.arg.request": "PTRACE_POKETEXT", "evt.arg.pid": 812}
+_SPLICED: Event = {"evt.rawarg.len": 1, "fd.name": "/etc/passwd"}
+_SETUID = {"proc.euid": 0, "proc.euid_before": 1000}
+_BIND = {
+    "evt.arg.flags": "MS_BIND|MS_REC",
+    "evt.arg.dev_name": "/home/ann/root",
+    "fs.path.name": "/home/ann/root",
+}
+_DISK = {"evt.arg.flags": "MS_RDONLY", "evt.arg.dev_name": "/dev/sda1", "fs.path.name": "/tmp/.h"}
 _ATTACH = {"evt.arg.request": "PTRACE_ATTACH", "evt.arg.pid": 812}
 
 CASES: Cases = {
@@ -53,6 +61,10 @@ CASES: Cases = {
                 call("mount", "bwrap x", event=_SUPERBLOCK, proc_sid=8),
             ],
             call("mount", "mount /dev/sdb1 /mnt", event=_SUPERBLOCK),
+            [
+                call("unshare", "build x", event=_NEWUSER, parents="make", uid=1000, proc_sid=9),
+                call("mount", "mount x y", event=_BIND, uid=1000, proc_sid=9),
+            ],
         ],
     ),
     "Namespaces of the first process entered": (
@@ -108,8 +120,15 @@ CASES: Cases = {
         ],
     ),
     "Shell keeps a setuid program's rights": (
-        [started("bash -p", parents="bash sshd", exe="/home/ann/bash")],
-        [started("bash -p x.sh", parents="make"), started("bash -l")],
+        [
+            started("bash -p", parents="bash sshd", exe="/home/ann/bash"),
+            started("sh -c id", parents="report bash", uid=1000, event=_SETUID),
+        ],
+        [
+            started("bash -p x.sh", parents="make"),
+            started("bash -l"),
+            started("bash -l", parents="su bash", event={"proc.euid": 0}),
+        ],
     ),
     "Own memory written past its rights": (
         [opened("/proc/100/mem", "/home/ann/cow", "O_RDWR", pid=100)],
@@ -127,6 +146,13 @@ CASES: Cases = {
         [
             call("ptrace", "strace -p 812", event=_ATTACH),
             call("ptrace", "x", event={"evt.arg.request": "PTRACE_TRACEME"}),
+            call(
+                "ptrace",
+                "/home/ann/test",
+                event=_ATTACH,
+                parents="test make",
+                parent_exes="/home/ann/test /usr/bin/make",
+            ),
         ],
     ),
     "Program loaded into the kernel by an unusual program": (
@@ -158,5 +184,51 @@ CASES: Cases = {
             wrote("/dev/cpu/0/msr", "/opt/x"),
         ],
         [opened("/dev/mem", "dmidecode", exe="/usr/sbin/dmidecode"), opened("/dev/cpu/0/msr", "/opt/x")],
+    ),
+    "Interpreter or tool run with another's rights": (
+        [
+            started("find . -exec id", uid=1000, event=_SETUID),
+            started("/home/ann/x", uid=1000, event=_SETUID),
+            started("python3 -c x", exe="/usr/bin/python3.11", uid=1000, event=_SETUID),
+        ],
+        [
+            started("passwd", uid=1000, event=_SETUID),
+            started("find .", uid=1000, event={"proc.euid": 1000, "proc.euid_before": 1000}),
+            started("mount /media/x", uid=1000, event=_SETUID),
+            started("/usr/bin/fusermount3 -u x", uid=1000, event=_SETUID),
+        ],
+    ),
+    "Root's rights without a program that gives them": (
+        [started("sh -c id", parents="exploit bash", event=_SETUID)],
+        [
+            started("apt update", parents="sudo bash", event={"proc.euid": 0, "proc.euid_before": 0}),
+            started("ls", uid=1000, event={"proc.euid": 1000, "proc.euid_before": 0}),
+            started("sudo ls", uid=1000, event=_SETUID),
+        ],
+    ),
+    "File opened by its handle": (
+        [call("open_by_handle_at", "/usr/local/bin/x", 4, event={"fd.name": "/etc/hosts"})],
+        [
+            call("open_by_handle_at", "ganesha.nfsd", 4, event={"fd.name": "/srv/x"}),
+            call("open_by_handle_at", "/usr/local/bin/x", -1),
+        ],
+    ),
+    "Disk mounted in a temporary place": (
+        [call("mount", "mount /dev/sda1 /tmp/.h", event=_DISK), call("mount", "x", -1, event=_DISK)],
+        [
+            call("mount", "mount /dev/sdb1 /mnt", event=_DISK | {"fs.path.name": "/mnt"}),
+            call("mount", "mount x.img /tmp/image", event=_DISK | {"evt.arg.dev_name": "/dev/loop0"}),
+        ],
+    ),
+    "Cached file of the system handed to the kernel": (
+        [
+            call("splice", "/tmp/x", 1, event=_SPLICED, uid=1000),
+            call("socket", "python3 x.py", 3, event={"evt.arg.domain": "AF_ALG"}, uid=1000),
+        ],
+        [
+            call("splice", "cat /etc/passwd", 900, event=_SPLICED | {"evt.rawarg.len": 131072}, uid=1000),
+            call("splice", "/tmp/x", 1, event=_SPLICED | {"fd.name": "/home/ann/x"}, uid=1000),
+            call("socket", "cryptsetup open x", 3, event={"evt.arg.domain": "AF_ALG"}),
+        ],
     ),
 }

@@ -154,6 +154,8 @@ proc.duration number least=0 nanoseconds since the process started
 proc.ppid.duration number least=0 nanoseconds since the parent started
 proc.pid.ts number least=0 when the process started, in nanoseconds since 1970
 proc.ppid.ts number least=0 when the parent started, in nanoseconds since 1970
+proc.euid number least=0 the effective user's number when the program was executed
+proc.euid_before number least=0 the same of the program that the process, or who forked it, ran before
 proc.is_exe_writable bool - whether the user may write the executable
 proc.is_exe_upper_layer bool constant=false whether the executable lies in an overlay's upper layer
 proc.is_exe_lower_layer bool constant=false whether the executable lies in an overlay's lower layer

@@ -6,6 +6,7 @@ import os
 import stat
 
 from kernscope.detector.watch.live_event import LiveEvent
+from kernscope.detector.watch.targets import target_process
 from kernscope.tables.syscalls.calls import STRINGS
 from kernscope.tables.syscalls.number_text import number_text
 
@@ -101,6 +102,12 @@ def _flags(event: LiveEvent) -> int | None:
 def _opens(event: LiveEvent, test: Callable[[int], bool]) -> bool:
     flags = _flags(event)
     return event.type in OPENS and flags is not None and test(flags)
+
+
+def _created(event: LiveEvent) -> bool:
+    """Whether the file was not there before; of operations of io_uring, whether it may have been made."""
+    made = _opens(event, lambda flags: bool(flags & os.O_CREAT))
+    return made and bool(event.raw.get("created", True))
 
 
 def _created_executable(event: LiveEvent) -> bool:
@@ -279,7 +286,7 @@ def _target_pid(event: LiveEvent) -> int | None:
 def _target(what: Callable[[Process], object]) -> Callable[[LiveEvent], object]:
     def get(event: LiveEvent) -> object:
         pid = _target_pid(event)
-        process = event.tree.get(pid) if pid is not None else None
+        process = target_process(event.tree, event.process, pid) if pid is not None else None
         return what(process) if process is not None else None
 
     return get
@@ -311,7 +318,7 @@ CALL_FIELDS: dict[str, Callable[[LiveEvent], object]] = {
     "evt.is_open_read": lambda event: _opens(event, lambda flags: flags & os.O_ACCMODE != os.O_WRONLY),
     "evt.is_open_write": lambda event: _opens(event, lambda flags: flags & os.O_ACCMODE != os.O_RDONLY),
     "evt.is_open_exec": _created_executable,
-    "evt.is_open_create": lambda event: _opens(event, lambda flags: bool(flags & os.O_CREAT)),
+    "evt.is_open_create": _created,
     "fd.num": _number,
     "fd.type": lambda event: _type(event, 0),
     "fd.typechar": lambda event: _type(event, 1),

@@ -64,7 +64,7 @@ SPECIAL: dict[str, tuple[tuple[str, ...], tuple[Part, ...]]] = {
     "mmap": (("$a4",), (File("$q0"),)),
     "mount": (
         ("$a0", "$a1", _WORKING_DIRECTORY, "$a2"),
-        (Text("$q0", "source"), Named("$q1", "$q2"), Text("$q3", "type")),
+        (Text("$q0", "dev_name"), Named("$q1", "$q2"), Text("$q3", "type")),
     ),
     "process_vm_readv": ((), ()),
     "process_vm_writev": ((), ()),

@@ -167,6 +167,14 @@ def _opened(make: Callable[[str, Place], Truth | None]) -> Entry:
     return _truth(truth)
 
 
+def _may_create(place: Place) -> Bounds:
+    """What the open file says of it is only recorded."""
+    flags = place.names.get("flags")
+    if flags is None:
+        return UNKNOWN if place.type in OPENS else bounds(FALSE)
+    return Bounds(Test(f"((uint64)({flags}) & {os.O_CREAT}) != 0", 2), FALSE)
+
+
 def _created_executable(flags: str, place: Place) -> Truth | None:
     mode = {"open": "$a2", "openat": "$a3", "creat": "$a1"}.get(place.type)
     if mode is None:
@@ -475,7 +483,7 @@ _FIELDS: dict[str, Entry] = {
     "evt.failed": _truth(_failed),
     "evt.is_open_read": _opened(lambda flags, _: inverse(Test(f"({flags} & 3) == {os.O_WRONLY}", 2))),
     "evt.is_open_write": _opened(lambda flags, _: inverse(Test(f"({flags} & 3) == {os.O_RDONLY}", 2))),
-    "evt.is_open_create": _opened(lambda flags, _: Test(f"({flags} & {os.O_CREAT}) != 0", 2)),
+    "evt.is_open_create": _truth(_may_create),
     "evt.is_open_exec": _opened(_created_executable),
     "proc.name": _text("comm", _COMM_COST),
     "proc.pname": _text("pcomm", _COMM_COST),

@@ -20,6 +20,8 @@ PATH_BYTES = 512
 """Of a path that a record holds."""
 TEXT_BYTES = 256
 _S_IFMT, _S_IFSOCK = 0o170000, 0o140000
+_FMODE_CREATED = 1 << 20
+"""`f_mode` of a file that its opening made, linux/fs.h."""
 _AT_FDCWD = -100
 _AF_UNIX, _AF_INET, _AF_INET6 = 1, 2, 10
 SOCKADDR_BYTES = 110
@@ -112,15 +114,16 @@ class Opened(Part):
       }}
 """
         self.before = self._named.before.replace("if (strncmp", "if ($ret < 0 && strncmp", 1)
-        self.values = (*self._file.values, "$flags", *self._named.values)
+        file = "$task->files->fdt->fd[$fd]"
+        self.values = (*self._file.values, "$flags", *self._named.values, f"(uint64){file}->f_mode")
         unknown = f"$ret < 0 && {self._named.names['path_unknown'].replace('$whole_path', '$path')}"
         self.names = {"path": "$path", "path_unknown": unknown, "mode": "$mode", "flags": "$flags"}
 
     def decode(self, values: Sequence[object], raw: dict[str, object]) -> None:
         self._file.decode(values[:6], raw)
-        raw["flags"] = values[6]
+        raw["flags"], raw["created"] = values[6], int(values[9]) & _FMODE_CREATED != 0  # type: ignore[call-overload]
         if not raw["path"] or not raw["mode"]:
-            self._named.decode(values[7:], raw)
+            self._named.decode(values[7:9], raw)
 
 
 class Text(Part):

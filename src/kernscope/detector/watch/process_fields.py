@@ -312,6 +312,8 @@ PROCESS_FIELDS: dict[str, Callable[[LiveEvent], object]] = {
     ),
     "proc.pid.ts": _own(_start),
     "proc.ppid.ts": _parent(_start),
+    "proc.euid": _own(lambda process: process.euid if process.euid >= 0 else None),
+    "proc.euid_before": _own(lambda process: process.euid_before if process.euid_before >= 0 else None),
     "proc.is_exe_writable": _writable,
     "proc.is_exe_from_memfd": _own(_is_memfd),
     "proc.is_sid_leader": _own(lambda process: process.sid == process.pid),

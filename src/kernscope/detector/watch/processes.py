@@ -32,6 +32,8 @@ class Process:
         arguments: the command line's words.
         exe: the executable's path.
         stdin, stdout, stderr: `i_mode` of descriptors 0 to 2 when it was executed; -1 where that is not known.
+        euid, euid_before: the effective user when this program was executed, and of the program before; -1 where that
+            is not known.
         exe_mode, exe_owner, exe_links, exe_inode: the executable's, -1 where they are not known.
         environment: what was read of it at exec, as NAME=VALUE; None where it is not known.
         ended_ns: when it ended; 0 while it lives.
@@ -52,7 +54,7 @@ class Process:
             "stdin",
             "stdout",
         ),
-        *("tty", "uid", "marks"),
+        *("euid", "euid_before", "tty", "uid", "marks"),
     )
 
     def __init__(self, pid: int, start_ns: int, parent: Process | None) -> None:
@@ -61,6 +63,7 @@ class Process:
         self.arguments: list[str] = []
         self.environment: list[str] | None = None
         self.uid = self.gid = self.tty = self.sid = self.pgid = self.ended_ns = 0
+        self.euid = self.euid_before = -1
         self.loginuid = self.stdin = self.stdout = self.stderr = -1
         self.exe_mode = self.exe_owner = self.exe_links = self.exe_inode = -1
         self.marks: dict[str, object] = {}
@@ -104,7 +107,7 @@ _INHERITED = (
         "loginuid",
         "stdin",
     ),
-    *("stdout", "stderr", "exe_mode", "exe_owner", "exe_links", "exe_inode"),
+    *("euid", "euid_before", "stdout", "stderr", "exe_mode", "exe_owner", "exe_links", "exe_inode"),
 )
 
 

@@ -192,7 +192,7 @@ STANDARD  $device = (uint64)0;
     $device, (uint64)$signal->pids[3]->numbers[0].nr, (uint64)$signal->pids[2]->numbers[0].nr,
     $standard0, $standard1, $standard2,
     (uint64)$file->f_inode->i_mode, (uint64)$file->f_inode->i_uid.val, (uint64)$file->f_inode->__i_nlink,
-    (uint64)$file->f_inode->i_ino));
+    (uint64)$file->f_inode->i_ino, (uint64)$task->cred->euid.val));
 }
 """
 

@@ -126,7 +126,7 @@ class Records:
         _, now, pid, start, ppid, uid, gid, loginuid, comm, filename, exe, cwd, size, words, environment = (
             record[:15]
         )
-        tty, sid, pgid, stdin, stdout, stderr, mode, owner, links, inode = record[15:]
+        tty, sid, pgid, stdin, stdout, stderr, mode, owner, links, inode, euid = record[15:]
         process = self.tree.exec(pid, start, ppid)
         process.comm, process.uid, process.gid, process.loginuid = comm, uid, gid, loginuid
         process.exe, process.cwd = exe or filename, cwd
@@ -136,6 +136,7 @@ class Records:
         process.stdin, process.stdout, process.stderr = stdin, stdout, stderr
         process.exe_mode, process.exe_owner, process.exe_links = mode, owner, links
         process.exe_inode = inode
+        process.euid_before, process.euid = process.euid, euid
         if links == 0 and not process.exe.endswith(_DELETED):
             process.exe += _DELETED
         if isinstance(size, int) and size > ARGUMENT_BYTES - 1:
