@@ -54,6 +54,7 @@ __all__ = [
     "escape_text",
     "explain",
     "format_program",
+    "has_feature",
     "list_probes",
     "list_types",
     "load",
@@ -83,6 +84,7 @@ if TYPE_CHECKING:
         doctor,
         dump,
         format_program,
+        has_feature,
         list_probes,
         list_types,
         load,
@@ -134,8 +136,8 @@ if TYPE_CHECKING:
     from kernscope.tools import UnknownTool
 
 _HOMES = {
-    "kernscope.api": "DUMP_STAGES compile compile_apart doctor dump format_program list_probes list_types load "
-    "machine_info probe_fields program_probes require_privileges type_text run run_tool save",
+    "kernscope.api": "DUMP_STAGES compile compile_apart doctor dump format_program has_feature list_probes list_types "
+    "load machine_info probe_fields program_probes require_privileges type_text run run_tool save",
     "kernscope.bundle": "Bundle",
     "kernscope.bundle.serial": "BundleError",
     "kernscope.diagnostics": "CompileError Diagnostic UnknownCode code_names explain render_text suggest to_json",

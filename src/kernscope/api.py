@@ -356,6 +356,11 @@ def type_text(name: str) -> str:
     return listing.type_text(_kernel().btf(), name)
 
 
+def has_feature(name: str) -> bool:
+    """Whether this kernel has what `doctor` lists, by its short name (`kernel/feature_table.py`): `lsm`, `xdp`."""
+    return _kernel().has_feature(name)
+
+
 def machine_info() -> list[tuple[str, list[tuple[str, str]]]]:
     """What a bug report needs to know, as sections of keys and values, in bpftrace's words."""
     from kernscope import __version__

@@ -28,6 +28,7 @@ _PROGRAMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "calls": ("calls.c", _PLAIN),
     "uring": ("uring.c", _PLAIN),
     "compat": ("compat.c", _PLAIN),
+    "path_race": ("path_race.c", (*_PLAIN, "-pthread")),
 }
 """Program → its source, and how it is compiled."""
 

@@ -22,7 +22,11 @@ def _run(arguments: Arguments) -> int:
             f"several rules are called so:{several}" if found else f"there is no rule `{name}` in {where}"
         )
     show_problems([problem for problem in rules.diagnostics if problem.severity == "error"])
-    explained = kernscope.detector.explain(found, uring=bool(kernscope.type_text("struct io_open")))
+    explained = kernscope.detector.explain(
+        found,
+        uring=bool(kernscope.type_text("struct io_open")),
+        hooks=kernscope.detector.hooks_here(kernscope),
+    )
     write(explained.text)
     if explained.program and (arguments.flag("program") or arguments.flag("asm")):
         write("\nProgram\n" + kernscope.format_program(explained.program, name="<rule>"))

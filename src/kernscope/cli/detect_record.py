@@ -56,6 +56,7 @@ def _run(arguments: Arguments) -> int:
         lambda alert: None,
         on_event=lambda event: recording.write(kernscope.detector.event_line(event, asked)),
         uring=bool(kernscope.type_text("struct io_open")),
+        hooks=kernscope.detector.hooks_here(kernscope),
     )
     asked = kernscope.detector.asked_keys(watcher.engine.rules)
     session = session_of(watcher, arguments)

@@ -43,8 +43,7 @@ def _baseline(path: str) -> "kernscope.detector.Baseline | None":
 def _begin(watcher: "kernscope.detector.Watcher") -> None:
     for note in watcher.notes:
         tell(note)
-    rules, calls = len(watcher.engine.rules), len(watcher.plan.calls)
-    tell(f"watching by {rules} rules: {calls} system calls, programs that are executed; Ctrl-C ends")
+    tell(f"watching by {watcher.what}; Ctrl-C ends")
 
 
 def _end(watcher: "kernscope.detector.Watcher") -> None:
@@ -70,6 +69,7 @@ def _run(arguments: Arguments) -> int:
         rules,
         lambda alert: waiting[0].take(alert),
         uring=bool(kernscope.type_text("struct io_open")),
+        hooks=kernscope.detector.hooks_here(kernscope),
         baseline=_baseline(arguments.text("baseline")),
     )
     if not watcher.engine.rules:

@@ -1,7 +1,8 @@
-"""The detector: rules that watch a host. So far the rule language, without any contact to the kernel.
+"""The detector: rules that watch a host.
 
 yaml_source.py      YAML as a tree with places
 rules.py            rules, macros, lists, exceptions; several files, append and override
+definitions.py      macros and lists by name; the default rules have names of their own
 conditions.py       a condition's text → tree → text
 condition_tree.py   its classes, and printing
 expansion.py        macros and lists written out
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
         is_news,
     )
     from kernscope.detector.tuning import Proposals, propose
+    from kernscope.detector.watch.noted import hooks_here
     from kernscope.detector.watch.recorder import asked_keys, event_line
 
 __all__ = [
@@ -124,6 +126,7 @@ __all__ = [
     "event_line",
     "explain",
     "find_rule",
+    "hooks_here",
     "incident_csv",
     "incident_json",
     "incident_lines",
@@ -152,6 +155,7 @@ _LATER = {
     "store.text": "alert_csv alert_json alert_lines alert_page alert_page_json incident_csv incident_json "
     "incident_lines is_news",
     "tuning": "Proposals propose",
+    "watch.noted": "hooks_here",
     "watch.recorder": "asked_keys event_line",
 }
 """Modules → names that are imported when they are first used: rules alone need no database."""

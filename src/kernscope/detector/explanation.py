@@ -10,7 +10,6 @@ from kernscope.detector.watch.behaviour import EXACT, wanted_behaviour
 from kernscope.detector.watch.behaviour_program import behaviour_text
 from kernscope.detector.watch.gate import ALWAYS, NEVER, decided, remainder
 from kernscope.detector.watch.program import gate_names, needed, plan_of, program_text
-from kernscope.detector.watch.uring import OPERATIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,8 +52,8 @@ def find_rule(rules: Iterable[CheckedRule], name: str) -> CheckedRule | list[str
     return found[0] if len(found) == 1 else [rule.rule.name for rule in found]
 
 
-def explain(rule: CheckedRule, *, uring: bool = False) -> Explanation:
-    """What becomes of a rule. `uring`: this kernel tells what io_uring does."""
+def explain(rule: CheckedRule, *, uring: bool = False, hooks: Iterable[str] = ()) -> Explanation:
+    """What becomes of a rule. `uring`: this kernel tells what io_uring does; `hooks`: those that may note paths."""
     lines = [
         f"Rule      {rule.rule.name}",
         f"State     {rule.state}{f': {rule.reason}' if rule.reason else ''}",
@@ -69,7 +68,7 @@ def explain(rule: CheckedRule, *, uring: bool = False) -> Explanation:
     lines += ["", "Condition, macros and lists written out:", *_condition(rule.condition)]
     if rule.state == "cannot-fire":
         return Explanation("\n".join(lines) + "\n", "")
-    plan = plan_of([rule])
+    plan = plan_of([rule], hooks=hooks)
     way = wanted_behaviour([rule])
     if way:
         plan.fragments.append(behaviour_text(exact=way == EXACT))
@@ -94,9 +93,7 @@ def explain(rule: CheckedRule, *, uring: bool = False) -> Explanation:
     if rule.event_types is None:
         lines += ["  all that other rules are about, as the condition does not say which `evt.type`"]
     program = program_text(plan, uring=uring)
-    lines += ["", "Attached to", *(f"  {place}" for place in _places(program))]
-    if uring and any(operation.type in plan.types for operation in OPERATIONS):
-        lines[-1] += "  (what io_uring does; decided in user space)"
+    lines += ["", "Attached to", *(f"  {place}{_why(place)}" for place in _places(program))]
     return Explanation("\n".join(lines) + "\n", program)
 
 
@@ -130,4 +127,15 @@ def _condition(condition: Condition) -> list[str]:
 
 
 def _places(program: str) -> list[str]:
-    return [line.partition(" {")[0] for line in program.splitlines() if line.startswith("rawtracepoint:")]
+    return [
+        line.partition(" {")[0]
+        for line in program.splitlines()
+        if line.startswith(("rawtracepoint:", "lsm:"))
+    ]
+
+
+def _why(place: str) -> str:
+    """What a place is for that is no matter of course."""
+    if place.startswith("lsm:"):
+        return "  (notes what the kernel has found, for the call's path)"
+    return "  (what io_uring does; decided in user space)" if "io_uring" in place else ""

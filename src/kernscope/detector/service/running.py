@@ -25,6 +25,7 @@ from kernscope.detector.service.notify import notify, reloading
 from kernscope.detector.service.privileges import drop_privileges, needed_capabilities
 from kernscope.detector.sinks import SinkError, make
 from kernscope.detector.store import Store, StoreError
+from kernscope.detector.watch.noted import hooks_here
 from kernscope.detector.watch.process_fields import events_offset_ns
 from kernscope.detector.watch.watcher import Watcher
 from kernscope.diagnostics import Diagnostic
@@ -53,6 +54,12 @@ if TYPE_CHECKING:
 
         @property
         def type_text(self) -> Callable[[str], str]: ...
+
+        @property
+        def has_feature(self) -> Callable[[str], bool]: ...
+
+        @property
+        def list_probes(self) -> Callable[[str], list[str]]: ...
 
 
 __all__ = ["Service"]
@@ -156,6 +163,7 @@ class Service:
             rules,
             self._on_alert,
             uring=bool(self._tools.type_text("struct io_open")),
+            hooks=hooks_here(self._tools),
             baseline=load_baseline(configuration),
         )
         if not watcher.engine.rules:
@@ -233,8 +241,7 @@ class Service:
         watcher = self._watch.watcher
         for note in watcher.notes:
             self._tell(note)
-        rules, calls = len(watcher.engine.rules), len(watcher.plan.calls)
-        text = f"watching by {rules} rules: {calls} system calls, programs that are executed"
+        text = f"watching by {watcher.what}"
         self._tell(text)
         notify(f"READY=1\nSTATUS={text}")
 

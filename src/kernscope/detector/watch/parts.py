@@ -36,11 +36,13 @@ class Part:
         before: statements between gate and record; they declare what `values` uses besides.
         values: expressions that are printed.
         names: what the gate may ask (see `gate.gate`) → expression.
+        noted: whether it looks at the note of the call.
     """
 
     setup = before = ""
     values: tuple[str, ...] = ()
     names: dict[str, str] = {}
+    noted = False
 
     def decode(self, values: Sequence[object], raw: dict[str, object]) -> None:
         """Add what the values mean to `raw`."""
@@ -73,31 +75,50 @@ class File(Part):
 class Named(Part):
     """A path as the call has it, and the directory that a relative one begins in.
 
-    `directory` is the descriptor's expression; `key` is `path`, `source` or `target`.
+    `directory` is the descriptor's expression; `key` is `path`, `source` or `target`. `note` is the place of what the
+    kernel has found in the note of the call (see `noted`), where there is one; then that counts. `text`: it is not what
+    was found, but text that the call has.
     """
 
-    def __init__(self, path: str, directory: str, key: str = "path") -> None:
-        self.key = key
-        raw, base, gate = f"$raw_{key}", f"$base_{key}", f"$whole_{key}"
+    def __init__(
+        self, path: str, directory: str, key: str = "path", *, note: int = 0, text: bool = False
+    ) -> None:
+        self.key, self._given, self._text, self.noted = key, (path, directory), text, note > 0
+        raw, base, gate, true = f"$raw_{key}", f"$base_{key}", f"$whole_{key}", f"$true_{key}"
         self.setup = f"""\
       {raw} = str(uptr({path}), {PATH_BYTES}); {gate} = "";
       if (strncmp({raw}, "/", 1) == 0) {{ {gate} = {raw}; }}
+"""
+        if note:
+            self.setup += f"""\
+      {true} = "";
+      if ($noted != 0) {{
+        {true} = @noted[(uint64)$task].{note}; {gate} = "";
+        if (strncmp({true}, "/", 1) == 0) {{ {gate} = {true}; }}
+      }}
 """
         where = f"""\
 if ((int32){directory} == {_AT_FDCWD}) {{ {base} = path($task->fs->pwd, {PATH_BYTES}); }}
       else if ({directory} < (uint64)$task->files->fdt->max_fds) {{
         {base} = path($task->files->fdt->fd[{directory}]->f_path, {PATH_BYTES});
       }}"""
-        self.before = f'      {base} = ""; if (strncmp({raw}, "/", 1) != 0) {{ {where} }}\n'
-        self.values = (base, raw)
+        known = gate if note else raw
+        self.before = f'      {base} = ""; if (strncmp({known}, "/", 1) != 0) {{ {where} }}\n'
+        self.values = (base, raw, true) if note else (base, raw)
         # What is relative, or has to be cleaned up, is not known before user space has done that.
         unclean = f'strends({gate}, "/", "/.", "/..") || strcontains({gate}, "//", "/./", "/../")'
         self.names = {key: gate, f"{key}_unknown": f'strequals({gate}, "") || {unclean}'}
 
+    def with_note(self, place: int, *, text: bool) -> Named:
+        """The same, of a call that has notes."""
+        return Named(*self._given, self.key, note=place, text=text)
+
     def decode(self, values: Sequence[object], raw: dict[str, object]) -> None:
         base, path = str(values[0]), str(values[1])
+        true = str(values[2]) if len(values) > 2 else ""
         raw[f"{self.key}_raw"] = path
-        raw[self.key] = join_path(base, path)
+        # What was found is whole, or has lost its beginning.
+        raw[self.key] = true if true and not self._text else join_path(base, true or path)
 
 
 class Opened(Part):

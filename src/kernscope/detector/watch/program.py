@@ -14,6 +14,19 @@ import re
 from kernscope.detector.watch.calls import WatchedCall, watched_call
 from kernscope.detector.watch.compat import IS_COMPAT, REGISTERS, compat_numbers
 from kernscope.detector.watch.gate import ALWAYS, NEVER, gate
+from kernscope.detector.watch.noted import (
+    DROP_NOTE,
+    FIND_NOTE,
+    KIND_NOTED,
+    NOTE_OF_EXEC,
+    NOTES,
+    Hook,
+    hook_text,
+    noted_call,
+    noted_calls,
+    number_text,
+    wanted_hooks,
+)
 from kernscope.detector.watch.parts import PATH_BYTES, Part
 from kernscope.detector.watch.uring import KIND_URING, uring_text
 from kernscope.tables.syscalls import numbers as syscall_numbers
@@ -27,7 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KIND", "Plan", "Watched", "plan_of", "program_text"]
 
-KIND = {"call": 0, "exec": 1, "fork": 2, "exit": 3, "uring": KIND_URING}
+KIND = {"call": 0, "exec": 1, "fork": 2, "exit": 3, "uring": KIND_URING, "noted": KIND_NOTED}
 """The first value of a record."""
 ARGUMENT_BYTES = 4096
 """Of a command line and of an environment that a record holds, with the NULs between."""
@@ -70,22 +83,32 @@ class Plan:
     Attributes:
         calls: system calls, by number.
         types: all event types that a rule is about, those made of other records too.
+        hooks: the security hooks that may note paths (see `noted`), by name.
         coarse: how many steps of `_LEFT_OUT` the gates leave out, as the whole would be too large for the verifier.
         fragments: more text of the program, of those who want records of their own.
     """
 
-    __slots__ = ("calls", "coarse", "fragments", "types")
+    __slots__ = ("calls", "coarse", "fragments", "hooks", "types")
 
-    def __init__(self) -> None:
+    def __init__(self, hooks: Iterable[str] = ()) -> None:
         self.calls: dict[int, Watched] = {}
+        self.hooks = frozenset(hooks)
         self.types: dict[str, list[Condition]] = {}
         self.fragments: list[str] = []
         self.coarse = 0
 
+    def wanted_hooks(self, *, uring: bool) -> list[Hook]:
+        """The hooks that something is watched for by."""
+        calls = [watched.call.name for watched in self.calls.values()]
+        return wanted_hooks(self.hooks, calls, self.types, uring=uring)
 
-def plan_of(rules: Iterable[CheckedRule], *, machine: str = "") -> Plan:
-    """What to watch for these rules. Rules about every event see those that others are about."""
-    plan = Plan()
+
+def plan_of(rules: Iterable[CheckedRule], *, machine: str = "", hooks: Iterable[str] = ()) -> Plan:
+    """What to watch for these rules. Rules about every event see those that others are about.
+
+    `hooks`: the security hooks that this kernel lets programs be on, see `noted.hooks_here`.
+    """
+    plan = Plan(hooks)
     anything: list[Condition] = []
     for rule in rules:
         for condition, types in needed(rule):
@@ -98,7 +121,8 @@ def plan_of(rules: Iterable[CheckedRule], *, machine: str = "") -> Plan:
         conditions += anything
     numbers = syscall_numbers(machine or os.uname().machine)
     for plan.coarse in range(len(_LEFT_OUT) + 1):
-        plan.calls = _watched(plan.types, numbers, frozenset().union(*_LEFT_OUT[: plan.coarse]))
+        without = frozenset().union(*_LEFT_OUT[: plan.coarse])
+        plan.calls = _watched(plan.types, numbers, without, noted_calls(plan.hooks))
         if sum(len(text) for text in {watched.gate for watched in plan.calls.values()}) <= _MOST_TEXT:
             break
     return plan
@@ -116,7 +140,10 @@ _MOST_TEXT = 200_000
 
 
 def _watched(
-    types: Mapping[str, list[Condition]], numbers: Mapping[str, int], without: frozenset[str]
+    types: Mapping[str, list[Condition]],
+    numbers: Mapping[str, int],
+    without: frozenset[str],
+    noted: Mapping[str, Hook],
 ) -> dict[int, Watched]:
     """The calls that conditions are about, by number."""
     found = {}
@@ -124,6 +151,8 @@ def _watched(
         if name not in types:
             continue
         call = watched_call(name)
+        if name in noted:
+            call = noted_call(call, noted[name])
         names = {
             key: text for key, text in gate_names(call).items() if key.removesuffix("_unknown") not in without
         }
@@ -160,7 +189,10 @@ def program_text(plan: Plan, *, uring: bool = False, compat: bool = False) -> st
         uring: this kernel tells what io_uring does.
         compat: it runs 32-bit programs of x86.
     """
-    parts = [_HEAD, _EXEC.replace("PATH", str(PATH_BYTES)), _FORK, _EXIT]
+    hooks = plan.wanted_hooks(uring=uring)
+    parts = [_HEAD + (NOTES if hooks else ""), _exec_text(hooks), _FORK, _EXIT]
+    numbers = {watched.call.name: number for number, watched in plan.calls.items()}
+    parts += [hook_text(hook, numbers, plan.types, uring=uring, compat=compat) for hook in hooks]
     if plan.calls:
         parts.append(_calls(list(plan.calls.values()), compat=compat))
     if uring:
@@ -204,6 +236,15 @@ _STANDARD = """\
   }
 """
 _EXEC = _EXEC.replace("STANDARD", "".join(_STANDARD.replace("N", number) for number in "012"))
+
+
+def _exec_text(hooks: Iterable[Hook]) -> str:
+    """With a hook for it the record ends with the file that was to be executed."""
+    text = _EXEC.replace("PATH", str(PATH_BYTES))
+    if not any("execve" in hook.calls for hook in hooks):
+        return text
+    return text.replace("  print((", f"{NOTE_OF_EXEC}  print((").replace("));\n}\n", ", $named));\n}\n")
+
 
 _FORK = """\
 rawtracepoint:sched_process_fork {
@@ -259,9 +300,11 @@ def _calls(calls: Sequence[Watched], *, compat: bool = False) -> str:
         registers += f"\n    if ($compat != 0) {{ $ret = (int64)(int32)$ret; {others} }}"
     leaves = _leaves(groups, compat)
     bodies = [
-        (number, _body(parts, [group for group in groups if group.shape == number]))
+        (number, _with_note(_body(parts, [group for group in groups if group.shape == number]), parts))
         for number, parts in enumerate(shapes, 1)
     ]
+    if any(part.noted for parts in shapes for part in parts):
+        registers += f"\n    {number_text('args.regs', compat)}"
     return f"""\
 rawtracepoint:sys_exit {{
   $nr = (uint64)args.regs->orig_ax; $compat = (uint64)0; $shape = (uint64)0; $group = (uint64)0; $ret = (int64)args.ret;
@@ -347,6 +390,11 @@ def _body(parts: Sequence[Part], groups: Sequence[_Group]) -> str:
         return text
     early = [(group.number, _asked(group.early, group.only)) for group in groups]
     return f"{_choice('$group', early, '      ')}      if ($pass != 0) {{ $pass = 0;\n{text}      }}\n"
+
+
+def _with_note(text: str, parts: Sequence[Part]) -> str:
+    """A note is dropped when its call returns, whatever becomes of that."""
+    return f"{FIND_NOTE}{text}{DROP_NOTE}" if any(part.noted for part in parts) else text
 
 
 def _gate(group: _Group) -> str:

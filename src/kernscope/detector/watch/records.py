@@ -6,7 +6,7 @@ from kernscope.detector.watch.calls import watched_call
 from kernscope.detector.watch.live_event import LiveEvent
 from kernscope.detector.watch.processes import Process, ProcessTree
 from kernscope.detector.watch.program import ARGUMENT_BYTES, KIND, Plan, Watched
-from kernscope.detector.watch.uring import decode_operation
+from kernscope.detector.watch.uring import RecentPaths, decode_operation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class Records:
         self._calls: dict[int, Watched] = plan.calls
         self._offset, self._began_ns = boot_offset_ns, began_ns
         self._environments: dict[bytes, list[str]] = {}
+        self._submitted = RecentPaths() if plan.hooks else None
         self._wants_exit = "procexit" in plan.types
         self._handlers: dict[object, Handler] = {
             KIND["call"]: self._call,
@@ -51,6 +52,7 @@ class Records:
             KIND["fork"]: self._fork,
             KIND["exit"]: self._exit,
             KIND["uring"]: self._uring,
+            KIND["noted"]: self._noted,
         }
 
     def add_kind(self, kind: int, handler: Handler) -> None:
@@ -87,6 +89,18 @@ class Records:
         raw: dict[str, object] = {}
         type = decode_operation(record, raw)
         if type is None:
+            return None
+        if self._submitted is not None:
+            self._submitted.add(record[3], type, raw)
+        event = self._acting(type, record)
+        event.call, event.raw = watched_call(type), raw
+        return event
+
+    def _noted(self, record: Record) -> LiveEvent | None:
+        """What an operation of io_uring really works on: an event where that is not what it was asked for."""
+        raw: dict[str, object] = {}
+        type = decode_operation(record, raw)
+        if type is None or (self._submitted is not None and self._submitted.has(record[3], type, raw)):
             return None
         event = self._acting(type, record)
         event.call, event.raw = watched_call(type), raw
@@ -126,7 +140,7 @@ class Records:
         _, now, pid, start, ppid, uid, gid, loginuid, comm, filename, exe, cwd, size, words, environment = (
             record[:15]
         )
-        tty, sid, pgid, stdin, stdout, stderr, mode, owner, links, inode, euid = record[15:]
+        tty, sid, pgid, stdin, stdout, stderr, mode, owner, links, inode, euid, *named = record[15:]
         process = self.tree.exec(pid, start, ppid)
         process.comm, process.uid, process.gid, process.loginuid = comm, uid, gid, loginuid
         process.exe, process.cwd = exe or filename, cwd
@@ -144,7 +158,8 @@ class Records:
         by_descriptor = isinstance(filename, str) and filename.startswith("/dev/fd/")
         event = self.event("execveat" if by_descriptor else "execve", process, now)
         event.tid = process.pid
-        event.raw["path_raw"] = event.raw["path"] = filename
+        event.raw["path_raw"] = filename
+        event.raw["path"] = (named[0] if named else "") or filename
         return event
 
     def _shared_environment(self, data: object) -> list[str]:

@@ -11,9 +11,17 @@ from kernscope.detector.watch.parts import PATH_BYTES, Address, join_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["KIND_URING", "OPERATIONS", "Operation", "decode_operation", "uring_text"]
+__all__ = [
+    "KIND_URING",
+    "OPERATIONS",
+    "Operation",
+    "RecentPaths",
+    "decode_operation",
+    "operation_record",
+    "uring_text",
+]
 
 KIND_URING = 4
 _HEAD = 11
@@ -87,15 +95,44 @@ def _branch(operation: Operation) -> str:
         )
         values.append(f"buf(uptr((uint64){request}->addr), (uint64){request}->addr_len & 127)")
         values += ["(uint64)$sock->sk_protocol", "(uint64)$sock->sk_type"]
+    return (
+        f"    if ($op == {operation.number}) {{ // {operation.type}\n{setup}"
+        f"      {operation_record(KIND_URING, operation, values)}\n    }}\n"
+    )
+
+
+def operation_record(kind: int, operation: Operation, values: Sequence[str]) -> str:
+    """The statement that makes the record of an operation of `$task`, the running one."""
     header = (
-        f"{KIND_URING}, nsecs, {operation.number}, (uint64)pid, (uint64)tid, "
+        f"{kind}, nsecs, {operation.number}, (uint64)pid, (uint64)tid, "
         "(uint64)$task->group_leader->start_boottime, (uint64)$task->real_parent->tgid, (uint64)uid, (uint64)gid, "
         "$task->group_leader->comm, $task->real_parent->group_leader->comm"
     )
-    return (
-        f"    if ($op == {operation.number}) {{ // {operation.type}\n{setup}"
-        f"      print(({', '.join([header, *values])}));\n    }}\n"
-    )
+    return f"print(({', '.join([header, *values])}));"
+
+
+class RecentPaths:
+    """What processes asked for lately: many operations, of which some may never have come to their work."""
+
+    def __init__(self) -> None:
+        self._asked: dict[tuple[object, ...], None] = {}
+
+    @staticmethod
+    def _key(pid: int, type: str, raw: Mapping[str, object]) -> tuple[object, ...]:
+        return pid, type, raw.get("path"), raw.get("source"), raw.get("target")
+
+    def add(self, pid: int, type: str, raw: Mapping[str, object]) -> None:
+        """Remember an operation that was submitted."""
+        if len(self._asked) >= _MOST_RECENT:
+            del self._asked[next(iter(self._asked))]
+        self._asked[self._key(pid, type, raw)] = None
+
+    def has(self, pid: int, type: str, raw: Mapping[str, object]) -> bool:
+        """Whether the process has asked for the same, with the same paths."""
+        return self._key(pid, type, raw) in self._asked
+
+
+_MOST_RECENT = 1024
 
 
 def decode_operation(record: Sequence[object], raw: dict[str, object]) -> str | None:

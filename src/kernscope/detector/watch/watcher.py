@@ -20,7 +20,7 @@ from kernscope.output.sink import EventSink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Protocol
 
     from kernscope.detector.anomaly import Baseline
@@ -50,12 +50,14 @@ class Watcher:
         on_alert: called with each alert, in the thread that drains the session.
         on_event: called with each event, before the rules see it.
         uring: whether this kernel tells what io_uring does (it has `struct io_open`).
+        hooks: the security hooks that this kernel lets programs be on (see `noted.hooks_here`).
         baseline: what executables usually do, where rules ask for scores; None for the one of this host.
         learning: learn what is usual into `baseline`; rules only say which events are looked at, and give no alerts.
 
     Attributes:
         behaviour: what counts for windows and scores; None where no rule asks.
         events, alerts, lost: how many there were so far.
+        hooks: the security hooks that note paths, by name.
         notes: what is to be told before watching begins.
         warnings: what else went wrong, in words.
     """
@@ -67,12 +69,14 @@ class Watcher:
         *,
         on_event: Callable[[LiveEvent], None] | None = None,
         uring: bool = False,
+        hooks: Iterable[str] = (),
         baseline: Baseline | None = None,
         learning: bool = False,
     ) -> None:
         self.engine = Engine(rules)
         self.engine.rules = [rule for rule in self.engine.rules if rule.state in ACTIVE]
-        self.plan = plan_of(self.engine.rules)
+        self.plan = plan_of(self.engine.rules, hooks=hooks)
+        self.hooks = [hook.name for hook in self.plan.wanted_hooks(uring=uring)]
         self.behaviour: Behaviour | None = None
         way = EXACT if learning else wanted_behaviour(self.engine.rules)
         self.notes: list[str] = []
@@ -95,6 +99,13 @@ class Watcher:
         self._on_alert, self._on_event = on_alert, on_event
         self._complaints = WarningCollector()
         self._memory = rules.memory
+
+    @property
+    def what(self) -> str:
+        """What is watched, in words."""
+        rules, calls = len(self.engine.rules), len(self.plan.calls)
+        hooks = f" with paths by {len(self.hooks)} security hooks (LSM)" if self.hooks else ""
+        return f"{rules} rules: {calls} system calls{hooks}, programs that are executed"
 
     @property
     def warnings(self) -> list[str]:
