@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections import deque
 
+from kernscope.detector.fields import MOST_ANCESTORS
 from kernscope.kernel.process_table import ProcessFacts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["MOST_ANCESTORS", "Process", "ProcessTree"]
+__all__ = ["Process", "ProcessTree"]
 
-MOST_ANCESTORS = 64
 _GRACE_NS = 10_000_000_000
 """How long a process that has ended is kept."""
 _MOST_PROCESSES = 65_536
