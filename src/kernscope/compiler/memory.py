@@ -3,7 +3,7 @@
 Values that do not fit a register are handled by the address of their stored form. Small temporaries lie in the
 stack frame; larger ones, and those that a loop over a map must reach from its callback, in a per-CPU scratch
 area of the program, which is safe because one program never nests on one CPU (the kernel skips such a run and
-counts it).
+counts it; but for `lsm` and uprobes on kernels that preempt them, which docs/probes.md says).
 """
 
 from kernscope.btf import Kind
