@@ -1,8 +1,9 @@
 """Reader of a BPF_MAP_TYPE_RINGBUF: records out of shared memory, many at a time.
 
 Layout (kernel/bpf/ringbuf.c): page 0 holds the consumer position (ours to write), page 1 the producer
-position, then the data, mapped twice in a row so that no record is ever split. A record is an 8-byte header
-(its u32 length with BUSY and DISCARD bits, u32 page offset) and its payload, padded to 8 bytes. Positions are
+position, then the data, twice in a row so that no record is ever split. Of the second time only as much is mapped as
+a record may need: pages that are mapped count as the process's memory, those of a buffer twice. A record is an 8-byte
+header (its u32 length with BUSY and DISCARD bits, u32 page offset) and its payload, padded to 8 bytes. Positions are
 byte counts that only grow.
 
 Idea of `drain`: records of one layout have one length, so the lengths of a whole run stand at a fixed stride.
@@ -34,6 +35,9 @@ _FIRST_RUN = 16
 
 _LONGEST_RUN = 8192
 """Upper bound of one run, so that the producer gets its space back in steps."""
+
+_OVERLAP_BYTES = 1 << 20
+"""Of the second time that the data are there, where a buffer has so much: no record is as long."""
 
 _MIXED_RECORDS = 64
 """Records taken one by one after a run broke off early."""
@@ -67,13 +71,13 @@ class RingBuffer:
         producer: "mmap.mmap | bytearray",
         page_size: int,
     ) -> None:
-        """`consumer` is the first page; `producer` the second page followed by the data, twice."""
+        """`consumer` is the first page; `producer` the second one, the data, and their beginning again."""
         self.fd = fd
         self.size = size
         self._mappings = (consumer, producer)
         self._consumer = memoryview(consumer)[:8].cast("Q")
         self._producer = memoryview(producer)[:8].cast("Q")
-        self._data = memoryview(producer)[page_size : page_size + 2 * size]
+        self._data = memoryview(producer)[page_size : page_size + size + min(size, _OVERLAP_BYTES)]
         self._lengths = self._data.cast("I")
         self._start = page_size
         self._splitters: dict[int, Struct] = {}
@@ -84,7 +88,8 @@ class RingBuffer:
         page, size = mmap.PAGESIZE, map.max_entries
         try:
             consumer = mmap.mmap(map.fd, page, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
-            producer = mmap.mmap(map.fd, page + 2 * size, mmap.MAP_SHARED, mmap.PROT_READ, offset=page)
+            mapped = page + size + min(size, _OVERLAP_BYTES)
+            producer = mmap.mmap(map.fd, mapped, mmap.MAP_SHARED, mmap.PROT_READ, offset=page)
         except OSError as error:
             raise KernelError(error.errno or 0, "mmap of a ring buffer", map.name) from None
         return cls(map.fd, size, consumer, producer, page)
@@ -113,6 +118,7 @@ class RingBuffer:
         """
         found: list[bytes] = []
         mask, lengths, data = self.size - 1, self._lengths, self._data
+        room = len(data)
         position = self._consumer[0]
         run = _FIRST_RUN
         while True:
@@ -133,7 +139,7 @@ class RingBuffer:
                 self._consumer[0] = position
                 continue
             stride = self._stride(length)
-            count = min(available // stride, run, self.size // stride)
+            count = min(available // stride, run, (room - offset) // stride)
             if limit:
                 count = min(count, limit - len(found))
             first = offset >> 2

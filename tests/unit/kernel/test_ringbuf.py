@@ -145,3 +145,30 @@ def test_close_twice() -> None:
     ring = Producer()
     ring.reader.close()
     ring.reader.close()
+
+
+def test_of_the_second_copy_a_record_s_length_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    overlap = 256
+    monkeypatch.setattr("kernscope.kernel.ringbuf._OVERLAP_BYTES", overlap)
+    ring = Producer()
+    ring.reader = RingBuffer(-1, SIZE, ring.consumer, ring.memory[: PAGE + SIZE + overlap], PAGE)
+    sent: list[bytes] = []
+    got: list[bytes] = []
+    for number in range(2000):
+        # Long runs of one length, with others in between, and the longest that may be.
+        length = overlap - 8 if number % 97 == 0 else 24 if number % 5 else 40
+        payload = pack("=I", number).ljust(length, b"x")
+        if ring.free() < 600:
+            _copy(ring.memory, ring.reader)
+            got += ring.reader.drain()
+        ring.reserve(payload)
+        sent.append(payload)
+    _copy(ring.memory, ring.reader)
+    got += ring.reader.drain()
+    assert got == sent
+
+
+def _copy(whole: bytearray, reader: RingBuffer) -> None:
+    """What the kernel's one memory is in two places, here by hand."""
+    mapped = reader._mappings[1]
+    mapped[:] = whole[: len(mapped)]
