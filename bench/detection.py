@@ -8,6 +8,7 @@ root.
 import argparse
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -114,11 +115,11 @@ def detector(machine: Machine, *rules: str) -> Iterator[Detector]:
 @contextmanager
 def auditd(folder: Path) -> Iterator[None]:
     """The kernel's audit with its daemon, which writes a log of its own."""
-    configuration = folder / "auditd.conf"
-    configuration.write_text(
-        f"log_file = {folder}/audit.log\nlog_format = RAW\nflush = INCREMENTAL_ASYNC\nfreq = 50\n"
+    # Debian's configuration, but for where the log goes: auditd refuses one that leaves things out.
+    usual = Path("/etc/audit/auditd.conf").read_text()
+    (folder / "auditd.conf").write_text(
+        re.sub(r"(?m)^log_file = .*", f"log_file = {folder}/audit.log", usual)
     )
-    shutil.copy(configuration, folder / "auditd.conf")
     daemon = subprocess.Popen(
         ["auditd", "-n", "-c", str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -126,12 +127,13 @@ def auditd(folder: Path) -> Iterator[None]:
         time.sleep(0.5)
         if daemon.poll() is not None:
             raise RunError("auditd does not run here")
-        for rule in AUDIT_RULES:
+        for rule in ("-D", *AUDIT_RULES):
             subprocess.run(["auditctl", *rule.split()], check=True, capture_output=True)
         yield
     finally:
-        subprocess.run(["auditctl", "-D"], capture_output=True)
-        subprocess.run(["auditctl", "-e", "0"], capture_output=True)
+        # Once audit was on, the kernel looks at each call of new processes, but for those that are never audited.
+        for end in ("-D", "-e 0", "-a task,never"):
+            subprocess.run(["auditctl", *end.split()], capture_output=True)
         daemon.terminate()
         daemon.wait()
 
