@@ -169,6 +169,8 @@ def decode_string(text: str) -> str:
 
 
 _NAMED = {ord(value): "\\" + name for name, value in _ESCAPES.items()}
+_PRINTABLE = tuple(value for value in _ESCAPES.values() if value.isprintable())
+"""What is escaped though it could be printed."""
 
 
 def _encode_character(c: str) -> str:
@@ -184,4 +186,6 @@ def _encode_character(c: str) -> str:
 
 def encode_string(value: str) -> str:
     """A string literal with this value; `decode_string` is the inverse."""
+    if value.isascii() and value.isprintable() and not any(c in value for c in _PRINTABLE):
+        return f'"{value}"'
     return '"' + "".join(map(_encode_character, value)) + '"'
