@@ -293,6 +293,11 @@ class Btf:
             raise BtfError(f"this kernel's struct {struct} has no member {path}")
         return found
 
+    def rdonly_cast(self) -> tuple[int, int] | None:
+        """The ids of bpf_rdonly_cast() and of a struct that is one number of 8 bytes; None without them."""
+        function, struct = self.find(Kind.FUNC, "bpf_rdonly_cast"), self.find_composite("atomic64_t")
+        return (function.id, struct.id) if function is not None and struct is not None else None
+
     def loaded(self, struct: int, offset: int, size: int) -> int | None:
         """What the kernel's verifier takes for loaded by a program at `offset` bytes behind a pointer to the struct
         `struct`: the id of the struct that the result points to, 0 for a number, None where it may refuse.

@@ -216,10 +216,7 @@ class _Userregs(Builtin):
         b = lo.b
         task = b.call(HELPER_IDS["get_current_task_btf"], pointer=True)
         registers = b.call(HELPER_IDS["task_pt_regs"], task, pointer=True)
-        # From here on it is a number to us, as all addresses of the kernel.
-        slot = b.frame_addr(b.frame(8))
-        b.store(8, slot, registers)
-        return b.load(8, slot)
+        return b.opaque(registers)  # a number to us, as all addresses of the kernel
 
 
 class _Ctx(Builtin):

@@ -6,7 +6,6 @@ area of the program, which is safe because one program never nests on one CPU (t
 counts it; but for `lsm` and uprobes on kernels that preempt them, which docs/probes.md says).
 """
 
-from kernscope.btf import Kind
 from kernscope.bundle.globals_layout import GLOBALS_MAP
 from kernscope.ssa import Block, Builder, Cond, FrameSlot, Function, Value
 from kernscope.tables.helpers import HELPER_IDS
@@ -14,6 +13,8 @@ from kernscope.types import Type, align_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Literal
+
     from kernscope.kernel.interface import KernelFacts
 
     from .storage import Storage
@@ -65,6 +66,8 @@ class Memory:
         self.storage = storage
         self.scratch_map = scratch_map
         self.scratch_size = 0
+        self._cast_ids: tuple[int, int] | Literal[False] | None = False
+        """What `load_kernel` calls and says, None where it cannot; False until a program asks."""
         self._scratch_used = 0
         self.state: FunctionState
 
@@ -224,12 +227,13 @@ class Memory:
 
         The address is called that of a struct of one number of 8 bytes, and every part of such a number may be read.
         """
-        if not (self.kernel.has_feature("rdonly_cast") and self.kernel.has_feature("btf")):
+        if self._cast_ids is False:
+            features = all(map(self.kernel.has_feature, ("rdonly_cast", "btf")))
+            self._cast_ids = self.kernel.btf().rdonly_cast() if features else None
+        if self._cast_ids is None:
             return None
-        types = self.kernel.btf()
-        function, struct = types.find(Kind.FUNC, "bpf_rdonly_cast"), types.find_composite("atomic64_t")
-        assert function is not None and struct is not None
-        known = self.b.call_kfunc(function.name, function.id, address, struct.id, pointer=True)
+        function, struct = self._cast_ids
+        known = self.b.call_kfunc("bpf_rdonly_cast", function, address, struct, pointer=True)
         return self.b.load(size, known, 0, signed=signed)
 
     def read_kernel(self, address: Value, size: int, signed: bool) -> Value:

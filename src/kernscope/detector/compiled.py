@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 __all__ = ["compile_rules"]
 
 _TEXT_TYPES = ("text", "path", "words", "any")
-_NUMBER_TYPES = ("number", "port")
+_KINDS = {"number": "int", "port": "int", "bool": "bool"}
+"""Types of fields that are no text → Python's, of a value that can be compared as it is."""
 _NEVER, _ALWAYS = "False", "True"
 _NUMERIC = ("=", "!=", "<", "<=", ">", ">=")
 _JOINED = ("=", "startswith", "endswith", "contains")
@@ -165,14 +166,14 @@ class _Writer:
                 tests.append(f"x in {self._name('c', frozenset(values))}")
             else:
                 tests.append(f"x.{operator}({self._name('c', tuple(values))})")
-        predicates = tuple(self._predicate(check) for check in checks)
+        predicates = tuple(_Later(check) for check in checks)
         reference = f"any(k(e) for k in {self._name('k', predicates)})"
         value = self._value(checks[0].operand)
         return _chosen(f"({' or '.join(tests)})", value, checks[0].operand, reference)
 
     def _check(self, node: Check) -> str:
         if _asks_type(node):
-            return _ALWAYS if self._predicate(node)({"evt.type": self._type}) else _NEVER
+            return _ALWAYS if compile_condition(node, [])({"evt.type": self._type}) else _NEVER
         return self._once(print_condition(node), lambda: self._comparison(node))
 
     def _once(self, key: str, text: Callable[[], str]) -> str:
@@ -185,16 +186,13 @@ class _Writer:
             known = self._once_texts[key] = f"({slot} if {slot} is not N else ({slot} := {written}))"
         return known
 
-    def _predicate(self, node: Check) -> Predicate:
-        return _Later(node)
-
     def _name(self, prefix: str, value: object) -> str:
         name = f"{prefix}{len(self.names)}"
         self.names[name] = value
         return name
 
     def _comparison(self, node: Check) -> str:
-        reference = f"{self._name('k', self._predicate(node))}(e)"
+        reference = f"{self._name('k', _Later(node))}(e)"
         written = self._written(node)
         return written.replace("REFERENCE", reference) if written else reference
 
@@ -208,17 +206,12 @@ class _Writer:
             words = [word.value for word in node.value.words]
         else:
             return ""
-        type = operand_type(node.operand)
-        if type in _NUMBER_TYPES or type == "bool":
-            test = (
-                self._truth_test(node.operator, words)
-                if type == "bool"
-                else self._number_test(node.operator, words)
-            )
+        kind = _KINDS.get(operand_type(node.operand))
+        if kind is not None:
+            write = self._truth_test if kind == "bool" else self._number_test
+            test = write(node.operator, words)
             value = self._plain(node.operand) if test else ""
-            return value and _chosen(
-                test, value, node.operand, "REFERENCE", "bool" if type == "bool" else "int"
-            )
+            return value and _chosen(test, value, node.operand, "REFERENCE", kind)
         test = self._test(node.operator, words)
         value = self._value(node.operand) if test else ""
         return value and _chosen(test, value, node.operand, "REFERENCE")
@@ -289,7 +282,7 @@ class _Writer:
         if not plain or any("//" in word or not word.rstrip("/") for word in words):
             return ""
         prefixes = tuple(f"{word.rstrip('/')}/" for word in words)
-        return f"('//' not in x and f'{{x}}/'.startswith({self._name('c', prefixes)}) or '//' in x and REFERENCE)"
+        return f"(REFERENCE if '//' in x else f'{{x}}/'.startswith({self._name('c', prefixes)}))"
 
     def _glob(self, word: str) -> str:
         start, end = _glob_ends(word)

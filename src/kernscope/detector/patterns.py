@@ -52,7 +52,7 @@ class _State:
         self._loops: set[str] = set()
 
     def add_loop(self, c: str) -> None:
-        """This character leads to the same state. What is skipped follows whenever their number has doubled."""
+        """This character leads to the same state. What is skipped follows at some of their numbers."""
         self._loops.add(c)
         count = len(self._loops)
         if count in _SKIPPED_FROM:

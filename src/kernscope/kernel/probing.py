@@ -276,13 +276,11 @@ def may_goto(_: "Kernel") -> None:
 
 def rdonly_cast(kernel: "Kernel") -> None:
     # r1 = 0; r2 = id of atomic64_t; r0 = bpf_rdonly_cast(r1, r2); r0 = *(u64 *)(r0 + 0); return 0
-    function, struct = (
-        kernel.btf().find(Kind.FUNC, "bpf_rdonly_cast"),
-        kernel.btf().find_composite("atomic64_t"),
-    )
-    if function is None or struct is None:
+    ids = kernel.btf().rdonly_cast()
+    if ids is None:
         raise _missing("bpf_rdonly_cast in the kernel's BTF")
-    code = _insn(0xB7, 1) + _insn(0xB7, 2, imm=struct.id) + _insn(0x85, src=2, imm=function.id) + _insn(0x79)
+    function, struct = ids
+    code = _insn(0xB7, 1) + _insn(0xB7, 2, imm=struct) + _insn(0x85, src=2, imm=function) + _insn(0x79)
     _load(ProgramType.RAW_TRACEPOINT, code + _RETURN_0).close()
 
 

@@ -77,7 +77,7 @@ class RingBuffer:
         self._mappings = (consumer, producer)
         self._consumer = memoryview(consumer)[:8].cast("Q")
         self._producer = memoryview(producer)[:8].cast("Q")
-        self._data = memoryview(producer)[page_size : page_size + size + min(size, _OVERLAP_BYTES)]
+        self._data = memoryview(producer)[page_size:]
         self._lengths = self._data.cast("I")
         self._start = page_size
         self._splitters: dict[int, Struct] = {}

@@ -40,11 +40,11 @@ class _Path(Function):
         t = cx.type_of(source)
         if t is None:
             return None
-        pair = _leads_to(t, _MOUNT) and isinstance(t, Pointer)
+        pair = _points_to(t, _MOUNT)
         if pair:
             if not _is_dentry(cx, call):
                 return None
-        elif not _leads_to(t, _STRUCT):
+        elif not (_is_struct(t, _STRUCT) or _points_to(t, _STRUCT)):
             cx.report(error("type-mismatch", f"`path()` wants a `{_STRUCT}`, this is `{t}`", source.span))
             return None
         size = string_limit(cx)
@@ -81,7 +81,7 @@ class _Path(Function):
     def _walk(lo: LowerContext, call: Call) -> StringSource:
         source = call.args[0]
         address = lo.value(source)
-        if _leads_to(lo.type_of(source), _MOUNT):
+        if _points_to(lo.type_of(source), _MOUNT):
             mount, dentry, address = address, lo.value(call.args[1]), lo.scratch(16)
             lo.b.store(8, address, mount, lo.member_offset("path", "mnt"))
             lo.b.store(8, address, dentry, lo.member_offset("path", "dentry"))
@@ -113,9 +113,12 @@ class _Path(Function):
         b.position(done)
 
 
-def _leads_to(t: Type | None, name: str) -> bool:
-    struct = t.target if isinstance(t, Pointer) else t
-    return isinstance(struct, Struct) and struct.name == name
+def _is_struct(t: Type | None, name: str) -> bool:
+    return isinstance(t, Struct) and t.name == name
+
+
+def _points_to(t: Type | None, name: str) -> bool:
+    return isinstance(t, Pointer) and _is_struct(t.target, name)
 
 
 def _is_dentry(cx: CheckContext, call: Call) -> bool:
@@ -125,7 +128,7 @@ def _is_dentry(cx: CheckContext, call: Call) -> bool:
         cx.report(error("wrong-arguments", "of a mount `path()` wants a dentry, too", call.span, help=help))
         return False
     t = cx.type_of(call.args[1])
-    if t is None or (_leads_to(t, _DENTRY) and isinstance(t, Pointer)):
+    if t is None or _points_to(t, _DENTRY):
         return t is not None
     cx.report(
         error("type-mismatch", f"`path()` of a mount wants a `{_DENTRY} *`, this is `{t}`", call.args[1].span)

@@ -43,6 +43,7 @@ __all__ = [
     "hooks_here",
     "noted_call",
     "noted_calls",
+    "notes_execution",
     "number_text",
     "wanted_hooks",
 ]
@@ -189,12 +190,12 @@ def wanted_hooks(
         and (
             not watched.isdisjoint(hook.calls)
             or (uring and hook.type in wanted)
-            or (_notes_execution(hook) and not wanted.isdisjoint(hook.calls))
+            or (notes_execution(hook) and not wanted.isdisjoint(hook.calls))
         )
     ]
 
 
-def _notes_execution(hook: Hook) -> bool:
+def notes_execution(hook: Hook) -> bool:
     """Whether what it tells is recorded whichever calls are watched."""
     return "execve" in hook.calls
 
@@ -241,7 +242,7 @@ def _note(hook: Hook, numbers: Mapping[str, int], compat: bool) -> str:
     first, *second = hook.paths.values()
     paths = f"{first}, {second[0]}" if second else f'{first}, ""'
     note = f"@noted[(uint64)$task] = ((uint64)$task, $number, {paths});"
-    if not _notes_execution(hook):
+    if not notes_execution(hook):
         if not numbers:
             return ""
         known = sorted(numbers.values())

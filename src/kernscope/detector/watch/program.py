@@ -24,6 +24,7 @@ from kernscope.detector.watch.noted import (
     hook_text,
     noted_call,
     noted_calls,
+    notes_execution,
     number_text,
     wanted_hooks,
 )
@@ -241,7 +242,7 @@ _EXEC = _EXEC.replace("STANDARD", "".join(_STANDARD.replace("N", number) for num
 def _exec_text(hooks: Iterable[Hook]) -> str:
     """With a hook for it the record ends with the file that was to be executed."""
     text = _EXEC.replace("PATH", str(PATH_BYTES))
-    if not any("execve" in hook.calls for hook in hooks):
+    if not any(map(notes_execution, hooks)):
         return text
     return text.replace("  print((", f"{NOTE_OF_EXEC}  print((").replace("));\n}\n", ", $named));\n}\n")
 
